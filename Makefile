@@ -1,0 +1,67 @@
+# What people type. Everything else is CMake: `cmake --preset release && ninja -C build/release`.
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+CORPUS ?= $(firstword $(wildcard ../shared/corpus))
+
+.PHONY: help build debug demo test unit integration conformance fuzz bench lint format install clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build/release/kist
+	@scripts/install-dependencies build
+	@cmake --preset release >/dev/null
+	@ninja -C build/release -j $(JOBS) kist
+
+demo: build ## run an example and look at its artifacts
+	@scripts/demo
+
+unit:
+	@scripts/install-dependencies test
+	@cmake --preset asan >/dev/null
+	@ninja -C build/asan -j $(JOBS)
+	@cd build/asan && ctest --output-on-failure -j $(JOBS)
+
+integration: build
+	@scripts/install-dependencies test
+	@scripts/python-environment
+	@.venv/bin/pytest -q tests/integration
+
+test: unit build ## everything: unit tests under sanitizers, end-to-end tests, conformance, floors
+	@scripts/check-floors
+	@$(MAKE) --no-print-directory integration
+	@$(MAKE) --no-print-directory conformance
+
+conformance: build ## every YAML and command block of the documents that kist answers to, and what becomes of it
+	@scripts/install-dependencies test
+	@scripts/python-environment
+	@.venv/bin/python tests/conformance/run.py
+
+fuzz: ## each fuzzer for a minute
+	@scripts/install-dependencies test
+	@cmake --preset fuzz >/dev/null
+	@ninja -C build/fuzz -j $(JOBS)
+	@scripts/fuzz 60
+
+bench: ## kist beside its peers, as ratios
+	@scripts/install-dependencies test
+	@cmake --preset bench >/dev/null
+	@ninja -C build/bench -j $(JOBS)
+	@scripts/bench
+
+lint: ## clang-format, clang-tidy, floors
+	@scripts/install-dependencies lint
+	@scripts/check-floors
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run --Werror
+	@cmake --preset lint >/dev/null
+	@run-clang-tidy-19 -quiet -p build/lint -j $(JOBS) '/src/' 2>/dev/null
+
+format: ## clang-format every file
+	@scripts/install-dependencies lint
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
+
+install: build ## into $(PREFIX): the program, its completions and its manual page
+	@cmake --install build/release --prefix $(PREFIX)
+
+clean: ## remove what was built
+	@rm -rf build .venv

@@ -1,0 +1,227 @@
+// Plain calls of the system with errors that name the path. What is more than that: a replacement is a new file beside
+// the old one, synced and renamed; a lock is checked to be on the file of that name; and trees are removed as tasks
+// leave them behind, closed and of any depth.
+#include "base/file.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace kist {
+
+namespace fs = std::filesystem;
+
+void FileDescriptor::reset(int descriptor) {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = descriptor;
+}
+
+Result<FileDescriptor> open_file(const fs::path& path, int flags, unsigned mode) {
+  FileDescriptor file(::open(path.c_str(), flags | O_CLOEXEC, mode));
+  if (!file) return fail_errno(fmt::format("cannot open {}", path.string()));
+  return file;
+}
+
+Result<std::string> read_file(const fs::path& path, std::uint64_t limit) {
+  KIST_TRY_ASSIGN(auto file, open_file(path, O_RDONLY));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return fail_errno(fmt::format("cannot read {}", path.string()));
+  if (S_ISDIR(status.st_mode)) return fail(ErrorKind::invalid, fmt::format("{} is a directory", path.string()));
+  std::string text;
+  std::size_t used = 0;
+  // Files of /proc say they are empty.
+  constexpr std::uint64_t least = 4096;
+  text.resize(static_cast<std::size_t>(std::min(limit, std::max(static_cast<std::uint64_t>(status.st_size), least))) +
+              1);
+  while (true) {
+    if (used == text.size()) text.resize(text.size() * 2);
+    ssize_t count = ::read(file.get(), text.data() + used, text.size() - used);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno(fmt::format("cannot read {}", path.string()));
+    if (count == 0) break;
+    used += static_cast<std::size_t>(count);
+    if (used > limit)
+      return fail(ErrorKind::invalid,
+                  fmt::format("{} is larger than {} bytes, the most kist reads here", path.string(), limit));
+  }
+  text.resize(used);
+  return text;
+}
+
+Status write_all(int descriptor, std::span<const std::byte> bytes, std::string_view name) {
+  while (!bytes.empty()) {
+    ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno(fmt::format("cannot write {}", name));
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+  return {};
+}
+
+Status write_all(int descriptor, std::string_view text, std::string_view name) {
+  return write_all(descriptor, std::as_bytes(std::span(text)), name);
+}
+
+Status replace_file(const fs::path& path, std::string_view text, unsigned mode) {
+  std::string temporary = (path.parent_path() / fmt::format(".{}.XXXXXX", path.filename().string())).string();
+  FileDescriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!file) return fail_errno(fmt::format("cannot create a file beside {}", path.string()));
+  auto written = [&]() -> Status {
+    KIST_TRY(write_all(file.get(), text, temporary));
+    if (::fchmod(file.get(), mode) != 0) return fail_errno(fmt::format("cannot set the mode of {}", temporary));
+    if (::fsync(file.get()) != 0) return fail_errno(fmt::format("cannot sync {}", temporary));
+    if (::rename(temporary.c_str(), path.c_str()) != 0)
+      return fail_errno(fmt::format("cannot replace {}", path.string()));
+    return {};
+  }();
+  if (!written) {
+    ::unlink(temporary.c_str());
+    return written;
+  }
+  return sync_directory(path.has_parent_path() ? path.parent_path() : fs::path("."));
+}
+
+Status sync_directory(const fs::path& path) {
+  KIST_TRY_ASSIGN(auto directory, open_file(path, O_RDONLY | O_DIRECTORY));
+  if (::fsync(directory.get()) != 0) return fail_errno(fmt::format("cannot sync {}", path.string()));
+  return {};
+}
+
+namespace {
+
+// Whether the open file is still the one of that name: its last holder may have removed it meanwhile.
+bool is_still_there(int file, const fs::path& path) {
+  struct stat opened{};
+  struct stat named{};
+  return ::fstat(file, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
+         opened.st_dev == named.st_dev;
+}
+
+// nullopt where the lock is held and `wait` is not set.
+Result<std::optional<FileDescriptor>> take_lock(const fs::path& path, FileLock::Kind kind, bool wait) {
+  int operation = (kind == FileLock::Kind::shared ? LOCK_SH : LOCK_EX) | (wait ? 0 : LOCK_NB);
+  while (true) {
+    KIST_TRY_ASSIGN(auto file, open_file(path, O_RDWR | O_CREAT));
+    int locked = 0;
+    while ((locked = ::flock(file.get(), operation)) != 0 && errno == EINTR) {
+    }
+    if (locked != 0 && errno == EWOULDBLOCK) return std::nullopt;
+    if (locked != 0) return fail_errno(fmt::format("cannot lock {}", path.string()));
+    if (is_still_there(file.get(), path)) return file;
+  }
+}
+
+}  // namespace
+
+Result<std::optional<FileLock>> FileLock::try_lock(const fs::path& path, Kind kind) {
+  KIST_TRY_ASSIGN(auto file, take_lock(path, kind, false));
+  if (!file) return std::nullopt;
+  return FileLock(std::move(*file));
+}
+
+Result<FileLock> FileLock::lock(const fs::path& path, Kind kind) {
+  KIST_TRY_ASSIGN(auto file, take_lock(path, kind, true));
+  return FileLock(std::move(*file));
+}
+
+Result<ScratchDirectory> ScratchDirectory::make(const fs::path& parent, std::string_view prefix) {
+  std::string name = (parent / fmt::format("{}XXXXXX", prefix)).string();
+  if (::mkdtemp(name.data()) == nullptr)
+    return fail_errno(fmt::format("cannot create a directory in {}", parent.string()));
+  return ScratchDirectory(name);
+}
+
+ScratchDirectory::~ScratchDirectory() {
+  if (!path_.empty()) (void)remove_tree(path_);
+}
+
+namespace {
+
+// Removes trees of any depth with a bounded number of descriptors: what lies deeper than kDeepest is moved up beside
+// the tree's first level, and removed there in its turn.
+class TreeRemover {
+ public:
+  explicit TreeRemover(const fs::path& path) : path_(path) {}
+
+  Status remove() {
+    if (::unlink(path_.c_str()) == 0 || errno == ENOENT) return {};
+    if (errno != EISDIR && errno != EPERM) return failed();
+    KIST_TRY_ASSIGN(top_, open_directory(AT_FDCWD, path_.c_str()));
+    KIST_TRY_ASSIGN(FileDescriptor listed, open_directory(AT_FDCWD, path_.c_str()));
+    KIST_TRY(empty(std::move(listed), 0));
+    if (::rmdir(path_.c_str()) != 0 && errno != ENOENT) return failed();
+    return {};
+  }
+
+ private:
+  static constexpr int kDeepest = 64;
+
+  std::unexpected<Error> failed() const { return fail_errno(fmt::format("cannot remove {}", path_.string())); }
+
+  // Opens a directory and lets its owner do everything: a task may leave some behind that nobody can read or write.
+  Result<FileDescriptor> open_directory(int parent, const char* name) const {
+    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    FileDescriptor directory(::openat(parent, name, flags));
+    if (!directory && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0)
+      directory = FileDescriptor(::openat(parent, name, flags));
+    struct stat status{};
+    if (!directory || ::fstat(directory.get(), &status) != 0) return failed();
+    if ((status.st_mode & 0700) != 0700 && ::fchmod(directory.get(), 0700) != 0) return failed();
+    return directory;
+  }
+
+  // Reads the directory again until nothing is left in it: reading on after removals may pass entries over.
+  Status empty(FileDescriptor directory, int depth) {
+    std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(directory.get()), &::closedir);
+    if (!entries) return failed();
+    int opened = directory.release();
+    for (bool removed = true; removed;) {
+      removed = false;
+      ::rewinddir(entries.get());
+      while (const dirent* entry = ::readdir(entries.get())) {
+        std::string_view name = entry->d_name;
+        if (name == "." || name == "..") continue;
+        KIST_TRY(remove_entry(opened, *entry, depth));
+        removed = true;
+      }
+    }
+    return {};
+  }
+
+  Status remove_entry(int directory, const dirent& entry, int depth) {
+    if (entry.d_type == DT_DIR) return remove_directory(directory, entry.d_name, depth);
+    if (::unlinkat(directory, entry.d_name, 0) == 0 || errno == ENOENT) return {};
+    return errno == EISDIR ? remove_directory(directory, entry.d_name, depth) : failed();
+  }
+
+  Status remove_directory(int parent, const char* name, int depth) {
+    if (::unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
+    KIST_TRY_ASSIGN(FileDescriptor directory, open_directory(parent, name));
+    if (depth < kDeepest) {
+      KIST_TRY(empty(std::move(directory), depth + 1));
+      return ::unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? Status() : failed();
+    }
+    while (::renameat2(parent, name, top_.get(), std::to_string(++moved_).c_str(), RENAME_NOREPLACE) != 0)
+      if (errno != EEXIST) return failed();
+    return {};
+  }
+
+  const fs::path& path_;
+  FileDescriptor top_;
+  std::uint64_t moved_ = 0;
+};
+
+}  // namespace
+
+Status remove_tree(const fs::path& path) {
+  return TreeRemover(path).remove();
+}
+
+}  // namespace kist

@@ -1,0 +1,107 @@
+// The database of runs, nodes, tags and requests: SQLite in WAL mode, synchronous FULL. What a call reported as done is
+// durable. Several processes and threads may use one catalog; a busy database is waited for (10 s, then unavailable).
+// SQL is kept portable: the same schema is to serve PostgreSQL.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "catalog/home.hpp"
+#include "model/record.hpp"
+
+namespace kist::catalog {
+
+// A run without its nodes, for listings.
+struct RunSummary {
+  std::string name;
+  std::string workflow;
+  std::string dialect;
+  std::string project;
+  model::State state = model::State::pending;
+  std::string message;
+  Time created;
+  Time started;
+  Time finished;
+  std::optional<Digest> record;  // its run record in the store, once it is finished
+  std::vector<std::string> tags;
+};
+
+struct Tag {
+  std::string name;
+  std::string run;
+  std::optional<Digest>
+      record;  // what keeps the artifacts when the run is removed; absent while the run is not finished
+  Time created;
+};
+
+// What other processes ask the owner of a run to do.
+struct Request {
+  enum class Kind { stop, abort };
+  Kind kind = Kind::stop;
+};
+
+// State to be written together.
+struct Changes {
+  std::string run;
+  std::optional<model::State> state = {};
+  std::optional<std::string> message = {};
+  std::optional<Time> started = {};
+  std::optional<Time> finished = {};
+  std::optional<Digest> record = {};  // also given to the run's tags
+  std::optional<model::ArtifactRecord> logs = {};
+  std::vector<model::NodeRecord> nodes = {};  // inserted, or replaced by names.name
+};
+
+struct RunFilter {
+  std::optional<std::string> project = {};
+  std::optional<std::string> workflow = {};
+  bool unfinished_only = false;
+  std::size_t limit = SIZE_MAX;
+};
+
+class Catalog {
+ public:
+  virtual ~Catalog() = default;
+
+  // Opens (creating) the database. Errors: denied, no_space, corrupt, unavailable, invalid (made by a newer kist).
+  static Result<std::unique_ptr<Catalog>> open(const Home& home);
+
+  // Gives the run its name by `naming` and writes it, in one transaction; `run.name` is ignored. Errors: conflict (a
+  // given name is taken). `random` makes the choices: uniform numbers below its argument.
+  virtual Result<std::string> create_run(const model::RunRecord& run, const model::RunNaming& naming,
+                                         const std::function<std::uint32_t(std::uint32_t)>& random) = 0;
+  // One transaction, one fsync.
+  virtual Status apply(std::span<const Changes> changes) = 0;
+
+  // Errors: not_found.
+  virtual Result<model::RunRecord> run(std::string_view name) = 0;
+  virtual Result<RunSummary> summary(std::string_view name) = 0;
+  virtual Result<std::vector<RunSummary>> runs(const RunFilter& filter) = 0;  // newest first
+  // The run a prefix names: itself where it is a name, else the only one that begins so. Errors: not_found, invalid
+  // (several).
+  virtual Result<std::string> complete_run_name(std::string_view prefix) = 0;
+  // The newest succeeded run of a workflow in a project. Errors: not_found.
+  virtual Result<std::string> newest_succeeded(std::string_view project, std::string_view workflow) = 0;
+  // Removes the run's rows; its tags stay. Errors: not_found.
+  virtual Status remove_run(std::string_view name) = 0;
+
+  // Creates a tag; with `replace`, moves it. Errors: conflict, not_found (the run).
+  virtual Status set_tag(std::string_view name, std::string_view run, Time created, bool replace) = 0;
+  virtual Result<Tag> tag(std::string_view name) = 0;
+  virtual Result<std::vector<Tag>> tags() = 0;  // newest first
+  virtual Status remove_tag(std::string_view name) = 0;
+
+  // Requests to the owner of a run: written by anybody, taken (and removed) by the owner, oldest first.
+  virtual Status add_request(std::string_view run, const Request& request) = 0;
+  virtual Result<std::vector<Request>> take_requests(std::string_view run) = 0;
+};
+
+}  // namespace kist::catalog

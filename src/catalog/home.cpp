@@ -1,0 +1,50 @@
+#include "catalog/home.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace kist::catalog {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+Result<fs::path> default_path() {
+  if (const char* given = ::getenv("KIST_HOME"); given != nullptr && *given != '\0') return fs::path(given);
+  if (const char* home = ::getenv("HOME"); home != nullptr && *home != '\0') return fs::path(home) / ".kist";
+  if (const passwd* user = ::getpwuid(::getuid()); user != nullptr && user->pw_dir != nullptr && *user->pw_dir != '\0')
+    return fs::path(user->pw_dir) / ".kist";
+  return fail(ErrorKind::invalid, "this user has no home directory: set KIST_HOME to the directory kist is to use");
+}
+
+}  // namespace
+
+Result<Home> Home::open() {
+  KIST_TRY_ASSIGN(fs::path path, default_path());
+  return open(path);
+}
+
+Result<Home> Home::open(const fs::path& given) {
+  std::error_code error;
+  fs::path path = fs::absolute(given, error).lexically_normal();
+  if (error) return fail_errno(fmt::format("cannot use {} as KIST_HOME", given.string()), error.value());
+  if (!path.has_filename()) path = path.parent_path();  // "home/" is "home"
+
+  fs::create_directories(path.parent_path(), error);  // what is wrong with it, mkdir tells
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    int cause = errno;
+    return fail_errno(
+        fmt::format("cannot create {} (set KIST_HOME to a directory that can be written to)", path.string()), cause);
+  }
+  if (!fs::is_directory(path, error))
+    return fail(ErrorKind::invalid,
+                fmt::format("{} is no directory: move it away, or set KIST_HOME to another place", path.string()));
+  return Home(std::move(path));
+}
+
+}  // namespace kist::catalog

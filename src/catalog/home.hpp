@@ -1,0 +1,29 @@
+// The layout of KIST_HOME.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace kist::catalog {
+
+class Home {
+ public:
+  // $KIST_HOME, or ~/.kist; made where missing (mode 0700). Errors: denied, no_space, with what to do.
+  static Result<Home> open();
+  static Result<Home> open(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path store() const { return path_ / "store"; }
+  std::filesystem::path catalog() const { return path_ / "catalog.db"; }
+  std::filesystem::path scratch() const { return path_ / "scratch"; }
+  // Of one run: its lock file `owner`, and `logs/` with one file a node while it runs.
+  std::filesystem::path run(std::string_view name) const { return path_ / "runs" / name; }
+
+ private:
+  explicit Home(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
+}  // namespace kist::catalog

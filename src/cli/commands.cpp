@@ -1,0 +1,39 @@
+#include "cli/commands.hpp"
+
+#include <array>
+
+namespace kist::cli {
+
+std::span<const Command> kist_commands() {
+  static constexpr std::string_view kRuns = "Runs";
+  static constexpr std::string_view kArtifacts = "Artifacts";
+  static constexpr std::string_view kTasks = "Inside a task";
+  static constexpr std::string_view kOther = "Files and this machine";
+  static constexpr auto kCommands = std::to_array<Command>({
+      {"run", "Run a workflow of this project, or a workflow file", declare_run, kRuns},
+      {"ps", "List runs", declare_ps, kRuns},
+      {"show", "Show a run: its steps, messages and artifacts", declare_show, kRuns},
+      {"logs", "Print what the tasks of a run wrote", declare_logs, kRuns},
+      {"stop", "Stop a run", declare_stop, kRuns},
+      {"resume", "Go on with an interrupted run", declare_resume, kRuns},
+      {"rm", "Remove a finished run", declare_rm, kRuns},
+      {"ls", "List the artifacts of a run or tag", declare_ls, kArtifacts},
+      {"cat", "Print a file of an artifact", declare_cat, kArtifacts},
+      {"cp", "Copy a file or directory out of an artifact", declare_cp, kArtifacts},
+      {"artifacts", "List or download all artifacts of a run or tag", declare_artifacts, kArtifacts},
+      {"tags", "List, add or delete tags: names that keep a run's artifacts", declare_tags, kArtifacts},
+      {"publish", "Keep an artifact of this task before it ends", declare_publish, kTasks},
+      {"report", "Say how far this task is", declare_report, kTasks},
+      {"lint", "Check workflow files without running them", declare_lint, kOther},
+      {"doctor", "Tell what this machine lets kist do", declare_doctor, kOther},
+      {"completion", "Print completions for bash, zsh or fish", declare_completion, kOther},
+      {"__complete", "Candidates for the word at the cursor", declare_complete, ""},
+  });
+  return kCommands;
+}
+
+std::span<const Command> commands_of(const Context& context) {
+  return context.own_system() == nullptr ? kist_commands() : dstack_commands();
+}
+
+}  // namespace kist::cli

@@ -1,0 +1,37 @@
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "task/control.hpp"
+
+namespace kist::cli {
+
+namespace {
+
+struct Options {
+  std::string name;
+  std::string path;
+};
+
+Result<int> act(Context& context, const Options& options) {
+  std::error_code failed;
+  const auto path = std::filesystem::absolute(options.path, failed).lexically_normal();
+  if (failed) return fail_errno("finding the current directory", failed.value());
+  KIST_TRY_ASSIGN(const auto published, task::publish(options.name, path));
+  context.done(fmt::format("{} kept: {} {}, {}", options.name, published.files, published.files == 1 ? "file" : "files",
+                           human_size(published.bytes)));
+  return 0;
+}
+
+}  // namespace
+
+void declare_publish(Arguments& arguments, Context& context) {
+  auto options = std::make_shared<Options>();
+  arguments.positional("NAME", options->name, "The artifact's name; publishing it again replaces it");
+  arguments.positional("PATH", options->path, "A file or directory of the task, as it is now", Completes::file);
+  arguments.epilogue("For use inside a task. What is published is durable when this returns, however the task ends.");
+  arguments.action([&context, options] { return act(context, *options); });
+}
+
+}  // namespace kist::cli

@@ -1,0 +1,109 @@
+#include <charconv>
+#include <filesystem>
+#include <list>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "cli/commands.hpp"
+#include "cli/diagnostics.hpp"
+#include "cli/perform.hpp"
+#include "cli/request.hpp"
+#include "cli/subject.hpp"
+
+namespace kist::cli {
+
+namespace {
+
+// A flag of a dialect, as declared here; its values.
+struct SystemFlag {
+  std::string name;
+  bool takes_value = true;
+  bool given = false;
+  std::vector<std::string> values = {};
+};
+
+struct Options {
+  Asked asked;
+  std::list<SystemFlag> system_flags;  // a list: the parser keeps their addresses
+  bool detach = false;
+  bool remote = false;
+  std::optional<std::string> jobs;
+};
+
+constexpr std::string_view kNotYet = "not supported yet";
+
+// kist's own names come first: a dialect's flag of the same name is left out.
+void declare_system_flags(Arguments& arguments, Options& options, const Context& context) {
+  for (const auto* dialect : dialects()) {
+    if (context.own_system() != nullptr && dialect != context.own_system()) continue;
+    for (const auto& flag : dialect->run_flags()) {
+      if (arguments.has_option("--" + flag.name)) continue;
+      auto& declared =
+          options.system_flags.emplace_back(SystemFlag{.name = flag.name, .takes_value = flag.takes_value});
+      const bool has_short = !flag.short_name.empty() && !arguments.has_option("-" + flag.short_name);
+      const auto names = has_short ? fmt::format("-{},--{}", flag.short_name, flag.name) : "--" + flag.name;
+      const auto help = flag.help.starts_with(kNotYet) ? "" : fmt::format("{}: {}", dialect->name(), flag.help);
+      if (flag.takes_value) {
+        arguments.option(names, "VALUE", declared.values, help);
+      } else {
+        arguments.flag(names, declared.given, help);
+      }
+    }
+  }
+}
+
+Result<int> act(Context& context, Options& options) {
+  if (options.remote) return fail(ErrorKind::unsupported, "not supported yet: --remote; workflows run on this machine");
+  for (const auto& flag : options.system_flags) {
+    if (flag.given) options.asked.options.emplace_back(flag.name, "");
+    for (const auto& value : flag.values) options.asked.options.emplace_back(flag.name, value);
+  }
+  if (options.asked.tag) {
+    KIST_TRY_ASSIGN(options.asked.tag, tag_name(*options.asked.tag));
+  }
+  KIST_TRY_ASSIGN(const int jobs, read_jobs(options.jobs));
+  std::error_code failed;
+  const auto directory = std::filesystem::current_path(failed);
+  if (failed) return fail_errno("finding the current directory", failed.value());
+  KIST_TRY_ASSIGN(const auto prepared, prepare(dialects(), options.asked, directory, context.own_system()));
+  for (const auto& warning : prepared.warnings)
+    fmt::print(stderr, "{}",
+               explain({.level = model::Notice::Level::warning, .origin = {}, .text = warning}, prepared.request.files,
+                       context.colored_errors()));
+  KIST_TRY_ASSIGN(const model::Dialect* dialect, engine::find_dialect(dialects(), prepared.request.dialect));
+  return perform(context, {.dialect = dialect,
+                           .files = prepared.request.files,
+                           .detach = options.detach,
+                           .jobs = jobs,
+                           .begin = [&](engine::Engine& engine, const NoticeSink& notice) {
+                             return engine.submit(prepared.request, notice);
+                           }});
+}
+
+}  // namespace
+
+void declare_run(Arguments& arguments, Context& context) {
+  auto options = std::make_shared<Options>();
+  arguments.flag("-d,--detach", options->detach, "Print the run's name and return; the run goes on by itself");
+  arguments.option("-t,--tag", "TAG", options->asked.tag, "Tag the run at once; a tag of this name is moved",
+                   Completes::tag);
+  arguments.option("-p,--parameter", "NAME=VALUE", options->asked.parameters, "A parameter of the workflow");
+  arguments.option("-e,--env", "NAME=VALUE", options->asked.environment,
+                   "An environment variable of its tasks; NAME alone hands on yours");
+  arguments.option("--name", "NAME", options->asked.name, "The run's name, instead of one that kist makes up");
+  arguments.option("-j,--jobs", "N", options->jobs, "At most so many tasks at once");
+  if (context.own_system() != nullptr) arguments.flag("--remote", options->remote, "");
+  declare_system_flags(arguments, *options, context);
+  arguments.words(
+      "[WORKFLOW|FILE] [ARGS…]", options->asked.words,
+      "A workflow of this project, or a file (- reads standard input) and, where it has several, one of its "
+      "workflows; further words are the workflow's own arguments, and so is all that follows --",
+      Completes::workflow);
+  arguments.epilogue(
+      "Ctrl+C stops the run and keeps its artifacts; a second Ctrl+C aborts it.\n"
+      "Exit code: 0 succeeded, 1 failed or stopped, 2 wrong input, 3 kist could not, 130 after Ctrl+C.");
+  arguments.action([&context, options] { return act(context, *options); });
+}
+
+}  // namespace kist::cli

@@ -1,0 +1,66 @@
+#include "cli/house.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include "dialect/argo/dialect.hpp"
+#include "dialect/circleci/dialect.hpp"
+#include "dialect/dstack/dialect.hpp"
+
+namespace kist::cli {
+
+const engine::Dialects& dialects() {
+  static const engine::Dialects all = {&dialect::dstack::dialect(), &dialect::circleci::dialect(),
+                                       &dialect::argo::dialect()};
+  return all;
+}
+
+Result<const model::Wording*> wording_of(std::string_view name) {
+  KIST_TRY_ASSIGN(const model::Dialect* dialect, engine::find_dialect(dialects(), name));
+  return &dialect->wording();
+}
+
+Result<const catalog::Home*> House::home() {
+  if (!home_) {
+    KIST_TRY_ASSIGN(home_, catalog::Home::open());
+  }
+  return &*home_;
+}
+
+Result<catalog::Catalog*> House::catalog() {
+  if (!catalog_) {
+    KIST_TRY_ASSIGN(const catalog::Home* at, home());
+    KIST_TRY_ASSIGN(catalog_, catalog::Catalog::open(*at));
+  }
+  return catalog_.get();
+}
+
+Result<store::Store*> House::store() {
+  if (!store_) {
+    KIST_TRY_ASSIGN(const catalog::Home* at, home());
+    KIST_TRY_ASSIGN(store_, store::Store::open(at->store()));
+  }
+  return store_.get();
+}
+
+Result<engine::Parts> House::parts() {
+  KIST_TRY_ASSIGN(const catalog::Home* at, home());
+  KIST_TRY_ASSIGN(catalog::Catalog * runs, catalog());
+  KIST_TRY_ASSIGN(store::Store * kept, store());
+  return engine::Parts{*at, *runs, *kept, dialects(), [] { return now(); }, random_below};
+}
+
+std::uint32_t random_below(std::uint32_t limit) {
+  if (limit <= 1) return 0;
+  // Numbers above the last whole multiple of `limit` would make the small ones likelier.
+  const std::uint32_t usable = UINT32_MAX - UINT32_MAX % limit;
+  std::uint32_t number = 0;
+  do {
+    if (getrandom(&number, sizeof number, 0) != sizeof number) std::abort();
+  } while (number >= usable);
+  return number % limit;
+}
+
+}  // namespace kist::cli

@@ -1,0 +1,71 @@
+#include "cli/owner.hpp"
+
+#include <algorithm>
+#include <csignal>
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "environment/place.hpp"
+
+namespace kist::cli {
+
+Result<std::unique_ptr<Interruptions>> Interruptions::start() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  // A reader of our output that goes away must not take the run with it.
+  std::signal(SIGPIPE, SIG_IGN);
+
+  std::unique_ptr<Interruptions> one(new Interruptions);
+  one->signals_.reset(signalfd(-1, &set, SFD_CLOEXEC));
+  if (!one->signals_) return fail_errno("listening for signals");
+  one->end_.reset(eventfd(0, EFD_CLOEXEC));
+  if (!one->end_) return fail_errno("listening for signals");
+  one->thread_ = std::thread([self = one.get()] { self->wait_for_signals(); });
+  return one;
+}
+
+Interruptions::~Interruptions() {
+  if (!thread_.joinable()) return;
+  eventfd_write(end_.get(), 1);
+  thread_.join();
+}
+
+void Interruptions::listen(std::function<void(catalog::Request::Kind)> ask) {
+  const std::lock_guard lock(mutex_);
+  ask_ = std::move(ask);
+}
+
+void Interruptions::wait_for_signals() {
+  int count = 0;
+  while (true) {
+    pollfd waited[] = {{signals_.get(), POLLIN, 0}, {end_.get(), POLLIN, 0}};
+    if (poll(waited, 2, -1) < 0) continue;
+    if (waited[1].revents != 0) return;
+    signalfd_siginfo signal{};
+    if (read(signals_.get(), &signal, sizeof signal) != sizeof signal) continue;
+    const int number = static_cast<int>(signal.ssi_signo);
+    const std::lock_guard lock(mutex_);
+    if (!ask_ || ++count > 2) _exit(128 + number);
+    if (count == 1) received_ = number;
+    ask_(count == 1 ? catalog::Request::Kind::stop : catalog::Request::Kind::abort);
+  }
+}
+
+Result<int> own_run(House& house, sandbox::Launcher& launcher, Interruptions& interruptions, const std::string& run,
+                    engine::Observer& observer, int jobs) {
+  KIST_TRY_ASSIGN(const auto parts, house.parts());
+  if (jobs <= 0) jobs = std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
+  const task::Tools tools{launcher, parts.store, parts.home.scratch(), parts.home.path()};
+  const auto place = environment::make_local_place(tools, jobs);
+  KIST_TRY_ASSIGN(const auto state, engine::Engine(parts).own(run, *place, observer));
+  if (state == model::State::succeeded) return 0;
+  return interruptions.received() != 0 ? 128 + interruptions.received() : 1;
+}
+
+}  // namespace kist::cli

@@ -1,0 +1,91 @@
+#include "cli/packing.hpp"
+
+#include <memory>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "archive/writer.hpp"
+#include "base/file.hpp"
+
+namespace kist::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+Result<std::unique_ptr<archive::Writer>> make_writer(const model::Archive& archive, archive::Sink sink) {
+  const int level = archive.compression_level.value_or(archive::kUsualLevel);
+  if (archive.kind == model::Archive::Kind::zip) return archive::make_zip_writer(std::move(sink), level);
+  return archive::make_tar_gzip_writer(std::move(sink), level);
+}
+
+// What the top of the artifact is called inside its archive.
+std::string top_name(const model::ArtifactRecord& artifact) {
+  fs::path path = artifact.path;
+  if (!path.has_filename()) path = path.parent_path();
+  return path.filename().empty() || path.filename() == "." ? fs::path(artifact.name).filename().string()
+                                                           : path.filename().string();
+}
+
+Status add(archive::Writer& writer, store::Store& store, const store::ArtifactId& id, const store::Entry& entry,
+           const std::string& top) {
+  archive::Header header{.path = entry.path.empty() ? top : fmt::format("{}/{}", top, entry.path),
+                         .mode = entry.mode,
+                         .modified = entry.modified};
+  switch (entry.type) {
+    case store::EntryType::directory:
+      return writer.add_directory(header);
+    case store::EntryType::link:
+      return writer.add_link(header, entry.link_target);
+    case store::EntryType::file:
+      KIST_TRY(writer.add_file(header, entry.size));
+      return store.read(id, entry.path, [&](std::span<const std::byte> bytes) { return writer.write(bytes); });
+  }
+  return {};
+}
+
+Status write_archive(store::Store& store, const model::ArtifactRecord& artifact, int descriptor,
+                     const std::string& name) {
+  KIST_TRY_ASSIGN(const auto writer, make_writer(artifact.archive, [&](std::span<const std::byte> bytes) {
+                    return write_all(descriptor, bytes, name);
+                  }));
+  const store::ArtifactId id{artifact.tree, artifact.times};
+  const auto top = top_name(artifact);
+  // Collected first: reading while the listing goes on would hold its blocks and the chunks' at once.
+  std::vector<store::Entry> entries;
+  KIST_TRY(store.list(id, {}, [&](const store::Entry& entry) {
+    entries.push_back(entry);
+    return true;
+  }));
+  for (const auto& entry : entries) KIST_TRY(add(*writer, store, id, entry, top));
+  return writer->finish();
+}
+
+}  // namespace
+
+std::string packed_name(const model::AddressedArtifact& artifact) {
+  switch (artifact.artifact->archive.kind) {
+    case model::Archive::Kind::tar:
+      return artifact.address + ".tgz";
+    case model::Archive::Kind::zip:
+      return artifact.address + ".zip";
+    case model::Archive::Kind::none:
+      break;
+  }
+  return artifact.address;
+}
+
+Status pack(store::Store& store, const model::ArtifactRecord& artifact, const fs::path& target) {
+  const fs::path partial = target.string() + fmt::format(".{}.part", getpid());
+  KIST_TRY_ASSIGN(const auto file, open_file(partial, O_WRONLY | O_CREAT | O_EXCL));
+  auto written = write_archive(store, artifact, file.get(), partial.string());
+  if (written && rename(partial.c_str(), target.c_str()) != 0)
+    written = fail_errno(fmt::format("writing {}", target.string()));
+  if (!written) unlink(partial.c_str());
+  return written;
+}
+
+}  // namespace kist::cli

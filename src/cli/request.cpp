@@ -1,0 +1,295 @@
+// A word that names a file is a file only where some dialect takes it for its own or it looks like a path: a project
+// may well have a file called like one of its workflows.
+#include "cli/request.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <ranges>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include "base/file.hpp"
+#include "cli/arguments.hpp"
+
+namespace kist::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uint64_t kFileLimit = 16ULL << 20;
+
+bool looks_like_path(std::string_view word) {
+  return word == "-" || word.find('/') != std::string_view::npos || word.ends_with(".yaml") || word.ends_with(".yml") ||
+         word.ends_with(".json");
+}
+
+bool is_file(const std::string& word) {
+  std::error_code ignored;
+  return word == "-" || fs::is_regular_file(word, ignored);
+}
+
+Result<std::string> read_standard_input() {
+  std::string text;
+  char buffer[1 << 16];
+  while (true) {
+    const ssize_t count = read(STDIN_FILENO, buffer, sizeof buffer);
+    if (count < 0) return fail_errno("reading standard input");
+    if (count == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(count));
+    if (text.size() > kFileLimit) return fail(ErrorKind::invalid, "standard input: larger than 16 MiB");
+  }
+}
+
+bool has(const std::vector<model::WorkflowSummary>& workflows, std::string_view name) {
+  return std::ranges::find(workflows, name, &model::WorkflowSummary::name) != workflows.end();
+}
+
+Offer make_offer(const model::Dialect& dialect, std::vector<model::SourceText> files) {
+  Offer offer{.dialect = &dialect};
+  auto all = dialect.workflows(files);
+  if (!all) {
+    std::vector<model::SourceText> sound;
+    for (auto& file : files) {
+      if (auto alone = dialect.workflows({file}); !alone) {
+        offer.broken.push_back(alone.error());
+      } else {
+        sound.push_back(std::move(file));
+      }
+    }
+    if (offer.broken.empty() || sound.empty()) {
+      if (offer.broken.empty()) offer.broken.push_back(all.error());
+      return offer;
+    }
+    files = std::move(sound);
+    all = dialect.workflows(files);
+    if (!all) {
+      offer.broken.push_back(all.error());
+      return offer;
+    }
+  }
+  offer.files = std::move(files);
+  offer.workflows = std::move(*all);
+  return offer;
+}
+
+std::string list_workflows(const std::vector<Offer>& all) {
+  std::size_t width = 0;
+  for (const auto& offer : all)
+    for (const auto& workflow : offer.workflows) width = std::max(width, workflow.name.size());
+  std::string text;
+  for (const auto& offer : all) {
+    for (const auto& workflow : offer.workflows) {
+      text += workflow.help.empty() ? fmt::format("\n  {}", workflow.name)
+                                    : fmt::format("\n  {:<{}}  {}", workflow.name, width, workflow.help);
+    }
+  }
+  return text;
+}
+
+std::string texts_of(const std::vector<Error>& errors) {
+  return fmt::format("{}", fmt::join(errors | std::views::transform(&Error::text), "\n"));
+}
+
+// Which dialect's which workflow the first word means, and how many words that took.
+struct Choice {
+  const Offer* offer = nullptr;
+  std::string workflow;
+  std::size_t words = 0;
+};
+
+Result<Choice> choose(const std::vector<Offer>& all, const std::vector<std::string>& words, std::string_view where) {
+  std::size_t count = 0;
+  const Offer* only = nullptr;
+  std::vector<Error> broken;
+  for (const auto& offer : all) {
+    count += offer.workflows.size();
+    if (!offer.workflows.empty()) only = &offer;
+    broken.insert(broken.end(), offer.broken.begin(), offer.broken.end());
+  }
+
+  if (words.empty()) {
+    if (count == 1) return Choice{only, only->workflows.front().name, 0};
+    if (count > 1)
+      return fail(ErrorKind::invalid, fmt::format("which workflow? {} has:{}", where, list_workflows(all)));
+    if (!broken.empty()) return fail(ErrorKind::invalid, texts_of(broken));
+    return fail(ErrorKind::invalid, fmt::format("{} has no workflow", where));
+  }
+
+  const auto& name = words.front();
+  if (name.starts_with('-')) return fail(ErrorKind::invalid, fmt::format("unknown option '{}'", name));
+  std::vector<const Offer*> holders;
+  for (const auto& offer : all)
+    if (has(offer.workflows, name)) holders.push_back(&offer);
+  if (holders.size() > 1) {
+    return fail(ErrorKind::invalid, fmt::format("{} defines '{}' in several systems; name the file instead: `kist run "
+                                                "{} {}`",
+                                                where, name, holders.front()->files.front().name, name));
+  }
+  if (holders.size() == 1) return Choice{holders.front(), name, 1};
+
+  // A broken file may be the one that defines it: its error is what helps.
+  if (!broken.empty()) return fail(ErrorKind::invalid, texts_of(broken));
+  // One system only: it knows what else the word may mean, and what to say.
+  if (all.size() == 1) return Choice{&all.front(), name, 1};
+  std::vector<std::string> names;
+  for (const auto& offer : all)
+    for (const auto& workflow : offer.workflows) names.push_back(workflow.name);
+  const auto near = nearest(name, names);
+  return fail(ErrorKind::not_found,
+              fmt::format("no workflow is called '{}'{}; {} has:{}", name,
+                          near ? fmt::format(" (did you mean '{}'?)", *near) : "", where, list_workflows(all)));
+}
+
+// The project a given file belongs to: the directory whose workflow file it is, else the current one.
+fs::path project_of(const model::Dialect& dialect, const std::string& name, const fs::path& directory) {
+  if (name == "-") return directory;
+  const fs::path file = (directory / name).lexically_normal();
+  for (fs::path at = file.parent_path();; at = at.parent_path()) {
+    const auto files = dialect.project_files(at);
+    if (std::ranges::any_of(files, [&](const fs::path& one) { return one.lexically_normal() == file; })) return at;
+    if (at == at.root_path()) return directory;
+  }
+}
+
+Result<std::pair<std::string, std::string>> split_pair(const std::string& text, std::string_view option,
+                                                       std::string_view shape) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    return fail(ErrorKind::invalid, fmt::format("{} {}: expected {}", option, text, shape));
+  return std::pair{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+Status fill(model::RunRequest& request, const Asked& asked, const model::Dialect& dialect) {
+  for (const auto& parameter : asked.parameters) {
+    KIST_TRY_ASSIGN(auto pair, split_pair(parameter, "-p", "NAME=VALUE"));
+    request.parameters.push_back(std::move(pair));
+  }
+  for (const auto& variable : asked.environment) {
+    if (variable.find('=') == std::string::npos) {
+      const char* value = std::getenv(variable.c_str());
+      if (value == nullptr) {
+        return fail(ErrorKind::invalid,
+                    fmt::format("-e {}: there is no such variable to hand on; set it, or write -e {}=VALUE", variable,
+                                variable));
+      }
+      request.environment.emplace_back(variable, value);
+      continue;
+    }
+    KIST_TRY_ASSIGN(auto pair, split_pair(variable, "-e", "NAME=VALUE"));
+    request.environment.push_back(std::move(pair));
+  }
+  const auto flags = dialect.run_flags();
+  for (const auto& option : asked.options) {
+    if (std::ranges::find(flags, option.first, &model::Dialect::Flag::name) == flags.end()) {
+      return fail(ErrorKind::invalid, fmt::format("--{} is no option for {} workflows", option.first, dialect.name()));
+    }
+    request.options.push_back(option);
+  }
+  request.dialect = dialect.name();
+  request.name = asked.name;
+  request.tag = asked.tag;
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<Project>> find_project(const engine::Dialects& dialects, const fs::path& directory) {
+  for (fs::path at = directory;; at = at.parent_path()) {
+    Project project{.directory = at, .offers = {}};
+    for (const auto* dialect : dialects) {
+      std::vector<model::SourceText> files;
+      for (const auto& path : dialect->project_files(at)) {
+        KIST_TRY_ASSIGN(auto text, read_file(path, kFileLimit));
+        files.push_back({path.lexically_proximate(directory).string(), std::move(text)});
+      }
+      if (!files.empty()) project.offers.push_back(make_offer(*dialect, std::move(files)));
+    }
+    if (!project.offers.empty()) return project;
+    if (at == at.root_path()) return std::nullopt;
+  }
+}
+
+Result<GivenFile> read_given_file(const engine::Dialects& dialects, const std::string& name) {
+  auto text = name == "-" ? read_standard_input() : read_file(name, kFileLimit);
+  if (!text) return std::unexpected(std::move(text).error());
+  for (const auto* dialect : dialects) {
+    if (dialect->recognises(name, *text)) return GivenFile{dialect, {name, std::move(*text)}};
+  }
+  const auto names = dialects | std::views::transform(&model::Dialect::name);
+  return fail(ErrorKind::invalid, fmt::format("{}: not a workflow file of {}", name == "-" ? "standard input" : name,
+                                              fmt::join(names, ", ")));
+}
+
+Result<Prepared> prepare(const engine::Dialects& dialects, const Asked& asked, const fs::path& directory,
+                         const model::Dialect* fallback) {
+  Prepared prepared;
+  auto& request = prepared.request;
+  const bool may_be_file = !asked.words.empty() && fallback == nullptr;
+
+  std::optional<GivenFile> given;
+  if (may_be_file && is_file(asked.words.front())) {
+    auto read = read_given_file(dialects, asked.words.front());
+    if (read) {
+      given = std::move(*read);
+    } else if (looks_like_path(asked.words.front()) || read.error().kind != ErrorKind::invalid) {
+      return std::unexpected(std::move(read).error());
+    }
+  } else if (may_be_file && looks_like_path(asked.words.front())) {
+    const auto& word = asked.words.front();
+    if (fs::path(word).has_extension()) return fail(ErrorKind::not_found, fmt::format("{}: no such file", word));
+  }
+
+  if (given) {
+    const std::vector<std::string> rest(asked.words.begin() + 1, asked.words.end());
+    const auto& name = given->source.name;
+    request.project = project_of(*given->dialect, name, directory).string();
+    request.files = {given->source};
+    KIST_TRY_ASSIGN(const auto workflows, given->dialect->workflows(request.files));
+    std::size_t used = 0;
+    if (!rest.empty() && has(workflows, rest.front())) {
+      request.workflow = rest.front();
+      used = 1;
+    } else if (workflows.size() == 1) {
+      request.workflow = workflows.front().name;
+    } else {
+      const std::vector<Offer> all{{given->dialect, request.files, workflows, {}}};
+      KIST_TRY_ASSIGN(auto choice, choose(all, rest, name));
+      request.workflow = std::move(choice.workflow);
+      used = choice.words;
+    }
+    request.arguments.assign(rest.begin() + static_cast<std::ptrdiff_t>(used), rest.end());
+    KIST_TRY(fill(request, asked, *given->dialect));
+    return prepared;
+  }
+
+  KIST_TRY_ASSIGN(auto project, find_project(dialects, directory));
+  if (!project) {
+    if (fallback != nullptr && !asked.words.empty()) {
+      request.project = directory.string();
+      request.workflow = asked.words.front();
+      request.arguments.assign(asked.words.begin() + 1, asked.words.end());
+      KIST_TRY(fill(request, asked, *fallback));
+      return prepared;
+    }
+    return fail(ErrorKind::invalid,
+                fmt::format("no workflow files in {} or above it. kist looks for .dstack/workflows.yaml, "
+                            ".dstack/workflows/*.yaml and .circleci/config.yml; any other file is run by its name: "
+                            "`kist run FILE`",
+                            directory.string()));
+  }
+
+  request.project = project->directory.string();
+  KIST_TRY_ASSIGN(auto choice, choose(project->offers, asked.words, request.project));
+  request.workflow = std::move(choice.workflow);
+  request.files = choice.offer->files;
+  request.arguments.assign(asked.words.begin() + static_cast<std::ptrdiff_t>(choice.words), asked.words.end());
+  KIST_TRY(fill(request, asked, *choice.offer->dialect));
+  for (const auto& offer : project->offers)
+    for (const auto& error : offer.broken) prepared.warnings.push_back("left out: " + error.text);
+  return prepared;
+}
+
+}  // namespace kist::cli

@@ -1,0 +1,19 @@
+// What Argo's lint finds wrong in a workflow, in its words. Checked are all templates, whether reached or not.
+#pragma once
+
+#include "dialect/argo/graph.hpp"
+#include "dialect/argo/report.hpp"
+#include "dialect/argo/spec.hpp"
+
+namespace kist::dialect::argo {
+
+// Names: there, well formed, once; of workflow, templates, steps, parameters, artifacts.
+void check_names(const Spec& spec, Report& report);
+// Images, paths, values, enums: what each input and output must say.
+void check_contents(const Spec& spec, Report& report);
+// Steps and tasks: templates that exist, arguments for all that they need.
+void check_calls(const Spec& spec, Report& report);
+// Every `{{…}}`: names that mean something where they stand.
+void check_references(const Spec& spec, const Graphs& graphs, Report& report);
+
+}  // namespace kist::dialect::argo

@@ -1,0 +1,134 @@
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "dialect/argo/check.hpp"
+#include "dialect/argo/names.hpp"
+
+namespace kist::dialect::argo {
+namespace {
+
+constexpr std::size_t kWorkflowNameLimit = 63;
+constexpr std::size_t kNameLimit = 128;
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+// [a-zA-Z0-9][-a-zA-Z0-9]*
+bool is_step_name(std::string_view name) {
+  return is_letter_or_digit(name.front()) &&
+         std::ranges::all_of(name, [](char c) { return is_letter_or_digit(c) || c == '-'; });
+}
+
+bool is_parameter_name(std::string_view name) {
+  return std::ranges::all_of(name, [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_'; });
+}
+
+bool is_artifact_name(std::string_view name) {
+  return std::ranges::all_of(name,
+                             [](char c) { return is_letter_or_digit(c) || std::string_view("-_{}.").contains(c); });
+}
+
+// The names of one list: each there, well formed, and once.
+class NameList {
+ public:
+  NameList(Report& report, std::string where, bool (*well_formed)(std::string_view), std::string_view rule)
+      : report_(report), where_(std::move(where)), well_formed_(well_formed), rule_(rule) {}
+
+  void add(const Scalar& name) {
+    const std::size_t index = count_++;
+    if (name.text.empty()) {
+      report_.error(name.mark, fmt::format("{}[{}].name is required", where_, index));
+    } else if (name.text.contains("{{")) {
+      report_.unsupported(name.mark, "a name with {{…}}", where_);
+    } else if (!well_formed_(name.text)) {
+      report_.error(name.mark, fmt::format("{}[{}].name: '{}' is invalid: {}", where_, index, name.text, rule_));
+    } else if (name.text.size() > kNameLimit) {
+      report_.error(name.mark, fmt::format("{}[{}].name: '{}' must be no more than {} characters", where_, index,
+                                           name.text, kNameLimit));
+    } else if (!seen_.insert(name.text).second) {
+      report_.error(name.mark, fmt::format("{}[{}].name '{}' is not unique", where_, index, name.text));
+    }
+  }
+
+ private:
+  Report& report_;
+  std::string where_;
+  bool (*well_formed_)(std::string_view);
+  std::string_view rule_;
+  std::size_t count_ = 0;
+  std::set<std::string, std::less<>> seen_;
+};
+
+constexpr std::string_view kStepRule = "letters, digits and '-', the first a letter or a digit";
+
+void check_exchange(const Exchange& exchange, const std::string& where, Report& report) {
+  NameList parameters(report, where + ".parameters", is_parameter_name, "letters, digits, '-' and '_'");
+  for (const Parameter& parameter : exchange.parameters) parameters.add(parameter.name);
+  NameList artifacts(report, where + ".artifacts", is_artifact_name, "letters, digits, '-', '_' and '.'");
+  for (const Artifact& artifact : exchange.artifacts) artifacts.add(artifact.name);
+}
+
+void check_step_names(const Template& group, Report& report) {
+  // Steps of all stages share one set of names: they are referred to without their stage.
+  std::set<std::string, std::less<>> seen;
+  for (std::size_t stage = 0; stage < group.stages.size(); ++stage) {
+    const std::string where = fmt::format("templates.{}.steps[{}]", group.name.text, stage);
+    for (const StepSpec& step : group.stages[stage]) {
+      if (step.name.text.empty())
+        report.error(step.name.mark, where + ".name is required");
+      else if (step.name.text.contains("{{"))
+        report.unsupported(step.name.mark, "a name with {{…}}", where);
+      else if (!is_step_name(step.name.text) || step.name.text.size() > kNameLimit)
+        report.error(step.name.mark, fmt::format("{}.name: '{}' is invalid: {}", where, step.name.text, kStepRule));
+      else if (!seen.insert(step.name.text).second)
+        report.error(step.name.mark, fmt::format("{}.name '{}' is not unique", where, step.name.text));
+    }
+  }
+  NameList tasks(report, fmt::format("templates.{}.tasks", group.name.text), is_step_name, kStepRule);
+  for (const StepSpec& task : group.tasks) tasks.add(task.name);
+  for_each_step(group, [&](const StepSpec& step, const std::string& where) {
+    check_exchange(step.arguments, where + ".arguments", report);
+  });
+}
+
+// Kubernetes' names: lower-case letters, digits, '-' and '.', the first a letter or a digit.
+bool is_object_name(std::string_view name) {
+  return is_letter_or_digit(name.front()) && std::ranges::all_of(name, [](char c) {
+           return (is_letter_or_digit(c) && !(c >= 'A' && c <= 'Z')) || c == '-' || c == '.';
+         });
+}
+
+void check_workflow_name(const Spec& spec, Report& report) {
+  if (spec.name && spec.name->text.size() > kWorkflowNameLimit)
+    report.error(spec.name->mark,
+                 fmt::format("workflow name \"{}\" must not be more than {} characters long (currently {})",
+                             spec.name->text, kWorkflowNameLimit, spec.name->text.size()));
+  for (const auto* name : {&spec.name, &spec.generate_name})
+    if (*name && !(*name)->text.empty() && !is_object_name((*name)->text))
+      report.warning((*name)->mark,
+                     fmt::format("'{}' is no name for Kubernetes (lower-case letters, digits, '-' and '.'): runs are "
+                                 "named '{}'",
+                                 (*name)->text, object_name((*name)->text)));
+}
+
+}  // namespace
+
+void check_names(const Spec& spec, Report& report) {
+  check_workflow_name(spec, report);
+  check_exchange(spec.arguments, "spec.arguments", report);
+  NameList templates(report, "templates", is_step_name, kStepRule);
+  for (const Template& each : spec.templates) {
+    report.enter(each.name.text);
+    templates.add(each.name);
+    const std::string where = "templates." + each.name.text;
+    check_exchange(each.inputs, where + ".inputs", report);
+    check_exchange(each.outputs, where + ".outputs", report);
+    check_step_names(each, report);
+  }
+  report.enter("");
+}
+
+}  // namespace kist::dialect::argo

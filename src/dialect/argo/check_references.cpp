@@ -1,0 +1,304 @@
+// Where a name may be used, as Argo's lint sees it: the workflow's own names everywhere; a template's inputs inside it;
+// a step's results in later stages, a task's in tasks that wait for it. Names that begin like none of Argo's
+// (`{{user}}`) are left alone: they stay as written. What Argo knows and kist cannot fill yet is said, not left in the
+// text.
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dialect/argo/check.hpp"
+#include "dialect/argo/texts.hpp"
+
+namespace kist::dialect::argo {
+namespace {
+
+enum class Verdict {
+  known,
+  unknown,
+  postponed,  // Argo knows it, kist not yet
+};
+
+Verdict known_if(bool known) {
+  return known ? Verdict::known : Verdict::unknown;
+}
+
+bool has_parameter(const Exchange& exchange, std::string_view name) {
+  return std::ranges::any_of(exchange.parameters, [&](const Parameter& each) { return each.name.text == name; });
+}
+
+bool has_artifact(const Exchange& exchange, std::string_view name) {
+  return std::ranges::any_of(exchange.artifacts, [&](const Artifact& each) { return each.name.text == name; });
+}
+
+// The rest of `name` after `prefix`, nullopt where it begins otherwise.
+std::optional<std::string_view> after(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix)) return std::nullopt;
+  return name.substr(prefix.size());
+}
+
+bool has_key(const std::vector<std::pair<std::string, std::string>>& map, std::string_view key) {
+  return std::ranges::any_of(map, [&](const auto& entry) { return entry.first == key; });
+}
+
+Verdict of_workflow(const Spec& spec, std::string_view name) {
+  constexpr auto kAlways = std::to_array<std::string_view>(
+      {"name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "parameters", "parameters.json"});
+  if (std::ranges::count(kAlways, name) > 0) return Verdict::known;
+  if (name == "priority") return known_if(spec.priority.has_value());
+  if (auto parameter = after(name, "parameters.")) return known_if(has_parameter(spec.arguments, *parameter));
+  if (name == "labels" || name == "annotations" || name == "labels.json" || name == "annotations.json")
+    return Verdict::known;
+  if (auto label = after(name, "labels.")) return known_if(has_key(spec.labels, *label));
+  if (auto annotation = after(name, "annotations.")) return known_if(has_key(spec.annotations, *annotation));
+  if (name == "creationTimestamp") return Verdict::known;
+  if (name.starts_with("creationTimestamp.") || name.starts_with("outputs.") || name.starts_with("scheduledTime") ||
+      name.starts_with("duration"))
+    return Verdict::postponed;
+  if (name == "status" || name == "failures") return spec.has_exit_handlers ? Verdict::postponed : Verdict::unknown;
+  return Verdict::unknown;
+}
+
+// What a template sees of itself.
+Verdict of_template(const Template& definition, std::string_view name) {
+  if (name == "inputs.parameters" || name == "pod.name") return Verdict::known;
+  if (auto rest = after(name, "inputs.parameters.")) return known_if(has_parameter(definition.inputs, *rest));
+  if (auto rest = after(name, "inputs.artifacts.")) {
+    if (has_artifact(definition.inputs, *rest)) return Verdict::known;
+    return known_if(rest->ends_with(".path") && has_artifact(definition.inputs, rest->substr(0, rest->size() - 5)));
+  }
+  // Argo passes these through; they mean something in metrics.
+  return known_if(name.starts_with("outputs.") || name == "steps.name" || name == "tasks.name");
+}
+
+// What is known of a step after it ran; `rest` follows "steps.NAME.".
+Verdict of_step(const Spec& spec, const StepSpec& step, std::string_view rest) {
+  const Template* called = step.definition ? find_template(spec, step.definition->text) : nullptr;
+  if (called == nullptr || step.loops || (!is_task(called->kind) && !is_group(called->kind))) return Verdict::known;
+  constexpr auto kAlways = std::to_array<std::string_view>({"id", "status", "startedAt", "finishedAt"});
+  if (std::ranges::count(kAlways, rest) > 0) return Verdict::known;
+  if (rest == "hostNodeName") return Verdict::postponed;
+  if (rest == "ip") return called->daemon ? Verdict::postponed : Verdict::unknown;
+  // Onepanel adds this output to every task.
+  if (spec.bare && rest == "outputs.artifacts.sys-metrics" && !has_artifact(called->outputs, "sys-metrics"))
+    return Verdict::postponed;
+  if (rest == "exitCode" || rest == "outputs.result") return known_if(is_task(called->kind));
+  if (auto name = after(rest, "outputs.parameters.")) return known_if(has_parameter(called->outputs, *name));
+  if (auto name = after(rest, "outputs.artifacts.")) return known_if(has_artifact(called->outputs, *name));
+  return Verdict::unknown;
+}
+
+// The first `{{=…}}` of a text, no more than a line of it.
+std::string expression_in(std::string_view text) {
+  text.remove_prefix(std::min(text.find("{{="), text.size()));
+  text = text.substr(0, text.find('\n'));
+  const std::size_t end = text.find("}}");
+  return std::string(end == std::string_view::npos ? text : text.substr(0, end + 2));
+}
+
+// Looks at texts of one template, or of the workflow itself.
+class Checker {
+ public:
+  Checker(const Spec& spec, const Graphs& graphs, Report& report) : spec_(spec), graphs_(graphs), report_(report) {}
+
+  void check_workflow() {
+    for (const Parameter& parameter : spec_.arguments.parameters)
+      check_value_texts(parameter, "spec.arguments." + parameter.name.text);
+    for (const Artifact& artifact : spec_.arguments.artifacts)
+      if (artifact.raw) check(*artifact.raw, "spec.arguments.artifacts." + artifact.name.text);
+  }
+
+  void check_template(const Template& definition) {
+    template_ = &definition;
+    where_ = "templates." + definition.name.text;
+    for (const Parameter& parameter : definition.inputs.parameters)
+      check_value_texts(parameter, fmt::format("{}.inputs.parameters.{}", where_, parameter.name.text));
+    for (const Artifact& artifact : definition.inputs.artifacts) {
+      if (artifact.path) check(*artifact.path, where_);
+      if (artifact.raw) check(*artifact.raw, where_);
+    }
+    if (is_task(definition.kind)) check_task(definition);
+    if (definition.kind == Template::Kind::steps) check_steps(definition);
+    if (definition.kind == Template::Kind::dag) check_dag(definition);
+    template_ = nullptr;
+  }
+
+ private:
+  void check_value_texts(const Parameter& parameter, const std::string& where) {
+    if (parameter.value && !parameter.overridden) check(*parameter.value, where);
+    if (parameter.fallback) check(*parameter.fallback, where);
+  }
+
+  void check_task(const Template& definition) {
+    const Program& program = definition.program;
+    for (const auto* text : {&program.image, &program.working_directory, &program.source})
+      if (*text) check(**text, where_);
+    for (const Scalar& word : program.command) check(word, where_);
+    for (const Scalar& word : program.arguments) check(word, where_);
+    for (const Variable& variable : program.environment) check(variable.value, where_);
+    for (const Parameter& parameter : definition.outputs.parameters)
+      for (const auto* text : {&parameter.path, &parameter.absent})
+        if (*text) check(**text, where_);
+    for (const Artifact& artifact : definition.outputs.artifacts)
+      if (artifact.path) check(*artifact.path, where_);
+  }
+
+  void check_steps(const Template& definition) {
+    std::map<std::string_view, std::pair<std::size_t, const StepSpec*>> index;
+    for (std::size_t stage = 0; stage < definition.stages.size(); ++stage)
+      for (const StepSpec& step : definition.stages[stage]) index.try_emplace(step.name.text, stage, &step);
+    std::size_t now = 0;
+    visible_ = [&](std::string_view name) {
+      auto found = index.find(name);
+      return found != index.end() && found->second.first < now ? found->second.second : nullptr;
+    };
+    for (; now < definition.stages.size(); ++now)
+      for (const StepSpec& step : definition.stages[now])
+        check_step(step, fmt::format("{}.steps[{}].{}", where_, now, step.name.text));
+    check_group_outputs(definition);
+    visible_ = nullptr;
+  }
+
+  void check_dag(const Template& definition) {
+    const Graph& graph = graphs_.at(&definition);
+    for (std::size_t task = 0; task < definition.tasks.size(); ++task) {
+      const std::string where = fmt::format("{}.tasks.{}", where_, definition.tasks[task].name.text);
+      visible_ = [&, task](std::string_view name) { return find_task(definition, graph, task, name); };
+      check_dependencies(definition, graph, task, where);
+      check_step(definition.tasks[task], where);
+    }
+    visible_ = [&](std::string_view name) -> const StepSpec* {
+      auto found = graph.index.find(name);
+      return found == graph.index.end() ? nullptr : &definition.tasks[found->second];
+    };
+    check_group_outputs(definition);
+    visible_ = nullptr;
+  }
+
+  // A task that `task` waits for.
+  const StepSpec* find_task(const Template& definition, const Graph& graph, std::size_t task,
+                            std::string_view name) const {
+    auto found = graph.index.find(name);
+    if (found == graph.index.end()) return nullptr;
+    return graph.broken || graph.waits_for(task, found->second) ? &definition.tasks[found->second] : nullptr;
+  }
+
+  // An argument made from a task that its own task does not wait for: said in words that name the missing dependency.
+  void check_dependencies(const Template& definition, const Graph& graph, std::size_t task, const std::string& where) {
+    auto missing = [&](const Scalar& text, std::string_view what, std::string_view name) {
+      auto parsed = expression::Text::parse(text.text);
+      if (!parsed) return;
+      for_each_reference(*parsed, [&](std::string_view reference, std::string_view) {
+        auto rest = after(reference, "tasks.");
+        if (!rest || !rest->contains('.')) return;
+        const std::string_view other = rest->substr(0, rest->find('.'));
+        if (graph.index.contains(other) && find_task(definition, graph, task, other) == nullptr)
+          report_.error(text.mark, fmt::format("{} missing dependency '{}' for {} '{}'", where, other, what, name));
+      });
+    };
+    for (const Parameter& parameter : definition.tasks[task].arguments.parameters)
+      if (parameter.value) missing(*parameter.value, "parameter", parameter.name.text);
+    for (const Artifact& artifact : definition.tasks[task].arguments.artifacts)
+      if (artifact.from) missing(*artifact.from, "artifact", artifact.name.text);
+  }
+
+  void check_step(const StepSpec& step, const std::string& where) {
+    loops_ = step.loops;
+    for (const Parameter& parameter : step.arguments.parameters)
+      if (parameter.value) check(*parameter.value, where);
+    for (const Artifact& artifact : step.arguments.artifacts) {
+      if (artifact.from) check_from(*artifact.from, where);
+      if (artifact.raw) check(*artifact.raw, where);
+    }
+    if (step.condition) check(*step.condition, where);
+    loops_ = false;
+  }
+
+  void check_group_outputs(const Template& definition) {
+    for (const Parameter& parameter : definition.outputs.parameters) {
+      const std::string where = fmt::format("{}.outputs.parameters.{}", where_, parameter.name.text);
+      for (const auto* text : {&parameter.value, &parameter.parameter, &parameter.absent})
+        if (*text) check(**text, where);
+    }
+    for (const Artifact& artifact : definition.outputs.artifacts)
+      if (artifact.from) check_from(*artifact.from, fmt::format("{}.outputs.artifacts.{}", where_, artifact.name.text));
+  }
+
+  // An artifact's source; it may be written without braces.
+  void check_from(const Scalar& from, const std::string& where) {
+    if (from.text.contains("{{"))
+      check(from, where);
+    else
+      check_name(from.text, from.text, from.mark, where);
+  }
+
+  void check(const Scalar& text, const std::string& where) {
+    if (!text.text.contains("{{")) return;
+    auto parsed = expression::Text::parse(text.text);
+    if (!parsed) {
+      if (parsed.error().kind == ErrorKind::unsupported)
+        report_.unsupported(text.mark, expression_in(text.text), where);
+      else
+        report_.error(text.mark, fmt::format("{}: {}", where, parsed.error().text));
+      return;
+    }
+    for_each_reference(
+        *parsed, [&](std::string_view name, std::string_view source) { check_name(name, source, text.mark, where); });
+  }
+
+  void check_name(std::string_view name, std::string_view source, yaml::Mark mark, const std::string& where) {
+    switch (verdict(name)) {
+      case Verdict::known:
+        return;
+      case Verdict::unknown:
+        report_.error(mark, fmt::format("{} failed to resolve {}", where, source));
+        return;
+      case Verdict::postponed:
+        report_.unsupported(mark, name, where);
+        return;
+    }
+  }
+
+  Verdict verdict(std::string_view name) const {
+    constexpr auto kRoots =
+        std::to_array<std::string_view>({"item.", "steps.", "inputs.", "outputs.", "pod.", "workflow.", "tasks."});
+    if (std::ranges::none_of(kRoots, [&](std::string_view root) { return name.starts_with(root); }))
+      return Verdict::known;
+    if (auto rest = after(name, "workflow.")) return of_workflow(spec_, *rest);
+    if (name.starts_with("item.")) return known_if(loops_);
+    if (template_ == nullptr) return Verdict::unknown;
+    if (of_template(*template_, name) == Verdict::known) return Verdict::known;
+    const std::string_view root = template_->kind == Template::Kind::steps ? "steps." : "tasks.";
+    auto rest = after(name, root);
+    if (!rest || !visible_) return Verdict::unknown;
+    const std::size_t dot = rest->find('.');
+    if (dot == std::string_view::npos) return Verdict::unknown;
+    const StepSpec* step = visible_(rest->substr(0, dot));
+    return step == nullptr ? Verdict::unknown : of_step(spec_, *step, rest->substr(dot + 1));
+  }
+
+  const Spec& spec_;
+  const Graphs& graphs_;
+  Report& report_;
+  const Template* template_ = nullptr;
+  std::string where_;
+  std::function<const StepSpec*(std::string_view name)> visible_;
+  bool loops_ = false;
+};
+
+}  // namespace
+
+void check_references(const Spec& spec, const Graphs& graphs, Report& report) {
+  Checker checker(spec, graphs, report);
+  checker.check_workflow();
+  for (const Template& each : spec.templates) {
+    report.enter(each.name.text);
+    checker.check_template(each);
+  }
+  report.enter("");
+}
+
+}  // namespace kist::dialect::argo

@@ -1,0 +1,153 @@
+// What a document is, is told by its shape: a kind where it has one; else the keys of a spec, at the top (Onepanel's
+// bare form) or below `spec` (a Workflow whose kind was left out, or Onepanel's stored form, whose metadata names it).
+#include "dialect/argo/documents.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dialect/argo/names.hpp"
+
+namespace kist::dialect::argo {
+namespace {
+
+constexpr std::string_view kGroup = "argoproj.io/";
+
+// The text of a scalar below a path of keys, empty where there is none.
+std::string_view text_at(const yaml::Node& node, std::initializer_list<std::string_view> keys) {
+  const yaml::Node* at = &node;
+  for (std::string_view key : keys) {
+    at = at->is_mapping() ? at->find(key) : nullptr;
+    if (at == nullptr) return "";
+  }
+  return at->is_scalar() ? std::string_view(at->text) : "";
+}
+
+bool is_spec(const yaml::Node& node) {
+  if (!node.is_mapping()) return false;
+  const yaml::Node* templates = node.find("templates");
+  return node.find("entrypoint") != nullptr || (templates != nullptr && templates->is_sequence());
+}
+
+Document::Form form_of(const yaml::Node& root) {
+  if (!root.is_mapping()) return Document::Form::other;
+  if (root.find("kind") != nullptr)
+    return text_at(root, {"kind"}) == "Workflow" &&
+                   (root.find("apiVersion") == nullptr || text_at(root, {"apiVersion"}).starts_with(kGroup))
+               ? Document::Form::workflow
+               : Document::Form::other;
+  if (is_spec(root)) return Document::Form::bare;
+  const yaml::Node* spec = root.find("spec");
+  if (spec == nullptr || !is_spec(*spec)) return Document::Form::other;
+  const std::string_view stored = text_at(root, {"metadata", "kind"});
+  if (stored.empty()) return Document::Form::workflow;
+  return stored == "Workflow" ? Document::Form::stored : Document::Form::other;
+}
+
+std::string first_line(std::string_view text) {
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+std::string name_of(const yaml::Node& root, std::string_view file) {
+  for (std::string_view key : {"name", "generateName"}) {
+    std::string_view name = text_at(root, {"metadata", key});
+    while (name.ends_with('-')) name.remove_suffix(1);
+    if (!name.empty()) return std::string(name);
+  }
+  return name_of_file(file);
+}
+
+Document make_document(yaml::Node root, const std::string& file) {
+  Document document;
+  document.form = form_of(root);
+  document.file = file;
+  document.kind = text_at(root, {"kind"});
+  document.name = name_of(root, file);
+  for (std::string_view key : {"workflows.argoproj.io/title", "workflows.argoproj.io/description"})
+    if (document.help.empty()) document.help = first_line(text_at(root, {"metadata", "annotations", key}));
+  document.root = std::move(root);
+  return document;
+}
+
+std::string names_of(const std::vector<const Document*>& workflows) {
+  std::vector<std::string> names;
+  for (const Document* workflow : workflows) names.push_back(workflow->name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
+
+std::string name_of_file(std::string_view file) {
+  std::string name = object_name(std::filesystem::path(file).stem().string());
+  while (name.ends_with('-') || name.ends_with('.')) name.pop_back();
+  return name;
+}
+
+Result<std::vector<Document>> read_documents(const std::vector<model::SourceText>& files) {
+  std::vector<Document> documents;
+  for (const model::SourceText& file : files) {
+    KIST_TRY_ASSIGN(auto roots, yaml::parse(file.text, file.name));
+    for (yaml::Node& root : roots)
+      if (!root.is_null()) documents.push_back(make_document(std::move(root), file.name));
+  }
+  return documents;
+}
+
+Result<const Document*> choose(const std::vector<Document>& documents, std::string_view name) {
+  std::vector<const Document*> workflows;
+  for (const Document& document : documents)
+    if (document.is_workflow()) workflows.push_back(&document);
+
+  if (workflows.empty()) {
+    if (documents.empty()) return fail(ErrorKind::invalid, "expected a workflow, but there is nothing");
+    const Document& first = documents.front();
+    const std::string place = model::to_string(first.origin());
+    if (first.kind.empty())
+      return fail(ErrorKind::invalid, fmt::format("{}: expected a workflow: `kind: Workflow`, or `entrypoint` and "
+                                                  "`templates` at the top (as Onepanel writes it)",
+                                                  place));
+    const std::string_view version = text_at(first.root, {"apiVersion"});
+    if (first.kind == "Workflow")
+      return fail(ErrorKind::invalid,
+                  fmt::format("{}: apiVersion must be argoproj.io/v1alpha1, not '{}'", place, version));
+    if (!version.empty() && !version.starts_with(kGroup))
+      return fail(ErrorKind::invalid, fmt::format("{}: expected `kind: Workflow`, not {}", place, first.kind));
+    return fail(ErrorKind::unsupported, fmt::format("{}: not supported yet: kind {}", place, first.kind));
+  }
+
+  while (name.ends_with('-')) name.remove_suffix(1);
+  if (name.empty()) {
+    if (workflows.size() == 1) return workflows.front();
+    return fail(ErrorKind::invalid, fmt::format("{}: there are several workflows, name one of them: {}",
+                                                model::to_string(workflows[1]->origin()), names_of(workflows)));
+  }
+  auto found = std::ranges::find(workflows, name, &Document::name);
+  if (found == workflows.end())
+    return fail(ErrorKind::not_found, fmt::format("{}: there is no workflow '{}'; there is {}", workflows.front()->file,
+                                                  name, names_of(workflows)));
+  return *found;
+}
+
+bool is_workflow_file(std::string_view text) {
+  if (auto roots = yaml::parse(text, "")) {
+    return std::ranges::any_of(*roots, [](const yaml::Node& root) {
+      return text_at(root, {"apiVersion"}).starts_with(kGroup) || form_of(root) != Document::Form::other;
+    });
+  }
+  // Malformed: lines at the left margin that only a workflow file has.
+  bool entrypoint = false;
+  bool templates = false;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (line.contains("apiVersion") && line.contains(kGroup)) return true;
+    if (line.starts_with("kind:") && line.contains("Workflow")) return true;
+    entrypoint |= line.starts_with("entrypoint:");
+    templates |= line.starts_with("templates:");
+  }
+  return entrypoint && templates;
+}
+
+}  // namespace kist::dialect::argo

@@ -1,0 +1,110 @@
+// The reader of mappings. Every mapping of the Workflow spec has a table that names each key Argo knows and says what
+// kist does with it; a key is read only through its table. So nothing is dropped silently: a key is taken, refused,
+// ignored with a word, or unknown with its place, and a later version moves a key by changing one word of a table.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/yaml.hpp"
+#include "dialect/argo/report.hpp"
+#include "dialect/argo/spec.hpp"
+
+namespace kist::dialect::argo {
+
+enum class Use {
+  taken,      // kist reads it
+  silent,     // accepted; nothing to do and nothing to say (status, descriptions, forms)
+  cluster,    // a matter of the cluster: ignored, said once
+  postponed,  // running is right without it: a warning, said once
+  refused,    // running would be wrong: an error
+};
+
+struct Field {
+  std::string_view name;
+  Use use = Use::taken;
+  std::string_view note = "";  // of a postponed one: what happens instead; of a refused legacy one: today's name
+};
+
+struct Table {
+  std::span<const Field> fields;
+  bool open = false;  // unknown keys are only warned of: metadata, which Kubernetes extends
+};
+
+extern const Table kDocument;
+extern const Table kOnepanelDocument;
+extern const Table kMetadata;
+extern const Table kSpec;
+extern const Table kArguments;
+extern const Table kInputs;
+extern const Table kOutputs;
+extern const Table kParameter;
+extern const Table kOutputParameter;
+extern const Table kValueFrom;
+extern const Table kArtifact;
+extern const Table kRaw;
+extern const Table kArchive;
+extern const Table kArchiveNone;
+extern const Table kArchiveTar;
+extern const Table kArchiveZip;
+extern const Table kTemplate;
+extern const Table kArchiveLocation;
+extern const Table kContainer;
+extern const Table kScript;
+extern const Table kEnvironment;
+extern const Table kStep;
+extern const Table kDag;
+extern const Table kTask;
+extern const Table kContinueOn;
+
+// One mapping, read by its table. As in Go's decoding, a key whose value is null is absent. A value of the wrong type
+// is reported and counts as absent. Refers to the node and the report; both must outlive it.
+class Fields {
+ public:
+  // `where` is how messages call the mapping: "templates.main.container". Unknown, refused and ignored keys are
+  // reported here.
+  Fields(Report& report, const yaml::Node& node, const Table& table, std::string where);
+
+  const std::string& where() const { return where_; }
+  yaml::Mark mark() const { return node_.mark; }
+  Report& report() { return report_; }
+
+  // The value of a key that the table says is taken; nullptr: absent.
+  const yaml::Node* find(std::string_view key) const;
+  // Whether the file gives this key a value, whatever its use.
+  bool gives(std::string_view key) const;
+
+  // A text; numbers and booleans as they are written.
+  std::optional<Scalar> text(std::string_view key);
+  // Argo's "AnyString": numbers and booleans become the text that Go prints for them (3.10 is "3.1", yes is "true").
+  std::optional<Scalar> any_text(std::string_view key);
+  bool boolean(std::string_view key, bool absent);
+  std::optional<std::int64_t> integer(std::string_view key);
+  // The items of a list, empty where absent.
+  const std::vector<yaml::Node>& list(std::string_view key);
+  std::vector<Scalar> texts(std::string_view key);
+  std::vector<Scalar> any_texts(std::string_view key);
+  // A mapping, nullptr where absent.
+  const yaml::Node* mapping(std::string_view key);
+
+ private:
+  void wrong_type(std::string_view key, const yaml::Node& value, std::string_view expected);
+  std::optional<Scalar> scalar(const yaml::Node& value, const std::string& where);
+
+  Report& report_;
+  const yaml::Node& node_;
+  const Table& table_;
+  std::string where_;
+};
+
+// "a list", "a mapping", "a text", "nothing": what a value is, for messages.
+std::string_view kind_of(const yaml::Node& node);
+
+// Argo's "AnyString" of a scalar.
+std::string any_string(const yaml::Node& scalar);
+
+}  // namespace kist::dialect::argo

@@ -1,0 +1,64 @@
+#include "dialect/argo/texts.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace kist::dialect::argo {
+namespace {
+
+using expression::Part;
+using expression::Reference;
+
+std::string_view trim(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return "";
+  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+}
+
+void visit_parts(const std::vector<Part>& parts,
+                 const std::function<void(std::string_view name, std::string_view source)>& visit) {
+  for (const Part& part : parts) {
+    const auto* reference = std::get_if<Reference>(&part.value);
+    if (reference == nullptr) continue;
+    if (reference->name.empty()) {
+      visit("", reference->source);
+    } else if (const auto* name = std::get_if<std::string>(&reference->name.front().value);
+               name != nullptr && reference->name.size() == 1) {
+      visit(*name, reference->source);
+    } else {
+      visit_parts(reference->name, visit);
+    }
+  }
+}
+
+}  // namespace
+
+std::string fill_names(std::string_view source, const Values& values) {
+  std::string filled;
+  while (true) {
+    const std::size_t open = source.find("{{");
+    const std::size_t close = open == std::string_view::npos ? open : source.find("}}", open);
+    if (close == std::string_view::npos) return filled.append(source);
+    const std::string_view name = source.substr(open + 2, close - open - 2);
+    if (auto value = values.find(trim(name)); value != values.end()) {
+      filled.append(source.substr(0, open)).append(value->second);
+      source.remove_prefix(close + 2);
+    } else {
+      // Only these two: what follows may be the beginning of an inner reference.
+      filled.append(source.substr(0, open + 2));
+      source.remove_prefix(open + 2);
+    }
+  }
+}
+
+expression::Text make_text(std::string_view source) {
+  auto text = expression::Text::parse(source);
+  return text ? std::move(*text) : expression::Text::literal(std::string(source));
+}
+
+void for_each_reference(const expression::Text& text,
+                        const std::function<void(std::string_view name, std::string_view source)>& visit) {
+  visit_parts(text.parts(), visit);
+}
+
+}  // namespace kist::dialect::argo

@@ -1,0 +1,29 @@
+// Texts of the file on their way into the model: the paths a template speaks of by name are filled in here, because
+// they are known before anything runs; what is left is parsed once.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/yaml.hpp"
+#include "dialect/argo/report.hpp"
+#include "dialect/argo/spec.hpp"
+#include "expression/text.hpp"
+
+namespace kist::dialect::argo {
+
+using Values = std::map<std::string, std::string, std::less<>>;
+
+// The text with `{{name}}` replaced for the names given; nothing else changes.
+std::string fill_names(std::string_view source, const Values& values);
+
+// The parsed text. One that cannot be parsed was reported by check_references(); here it is taken as it is written.
+expression::Text make_text(std::string_view source);
+
+// Calls `visit(name, source)` for every reference whose name is literal, the inner ones of nested names included.
+void for_each_reference(const expression::Text& text,
+                        const std::function<void(std::string_view name, std::string_view source)>& visit);
+
+}  // namespace kist::dialect::argo

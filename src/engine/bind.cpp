@@ -1,0 +1,252 @@
+#include "engine/bind.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+namespace kist::engine {
+namespace {
+
+using expression::Text;
+
+template <typename... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+
+Status fill(Text& text, const expression::Scope& scope) {
+  if (text.is_literal()) return {};
+  KIST_TRY_ASSIGN(std::string value, expression::evaluate(text, scope));
+  text = Text::literal(std::move(value));
+  return {};
+}
+
+Status fill(std::optional<Text>& text, const expression::Scope& scope) {
+  return text ? fill(*text, scope) : Status();
+}
+
+template <typename T>
+Status fill(std::vector<T>& items, const expression::Scope& scope);
+
+Status fill(model::EnvironmentVariable& variable, const expression::Scope& scope) {
+  return fill(variable.value, scope);
+}
+
+Status fill(model::Container& container, const expression::Scope& scope) {
+  KIST_TRY(fill(container.image, scope));
+  KIST_TRY(fill(container.environment, scope));
+  return fill(container.working_directory, scope);
+}
+
+Status fill(model::ArtifactSource& source, const expression::Scope& scope) {
+  return std::visit(Overloaded{
+                        [&](model::ArtifactReference& reference) { return fill(reference.name, scope); },
+                        [&](model::RawArtifact& raw) { return fill(raw.data, scope); },
+                        [](model::RunArtifacts&) { return Status(); },
+                        [](model::ProjectFiles&) { return Status(); },
+                    },
+                    source);
+}
+
+Status fill(model::Run& run, const expression::Scope& scope) {
+  KIST_TRY(fill(run.command, scope));
+  KIST_TRY(fill(run.script, scope));
+  KIST_TRY(fill(run.environment, scope));
+  return fill(run.working_directory, scope);
+}
+
+Status fill(model::Action& action, const expression::Scope& scope) {
+  return std::visit(Overloaded{
+                        [&](model::Load& load) -> Status {
+                          KIST_TRY(fill(load.source, scope));
+                          return fill(load.path, scope);
+                        },
+                        [&](model::Run& run) { return fill(run, scope); },
+                        [&](model::Save& save) { return fill(save.path, scope); },
+                        [&](model::Watch& watch) { return fill(watch.path, scope); },
+                        [&](model::Read& read) -> Status {
+                          KIST_TRY(fill(read.path, scope));
+                          return fill(read.fallback, scope);
+                        },
+                    },
+                    action.what);
+}
+
+template <typename T>
+Status fill(std::vector<T>& items, const expression::Scope& scope) {
+  for (T& item : items) KIST_TRY(fill(item, scope));
+  return {};
+}
+
+std::unexpected<Error> not_supplied(std::string_view artifact) {
+  return fail(ErrorKind::invalid, fmt::format("required artifact '{}' not supplied", artifact));
+}
+
+template <typename T>
+const T* argument(const std::vector<std::pair<std::string, T>>& arguments, std::string_view name) {
+  auto found = std::ranges::find(arguments, name, [](const auto& pair) -> std::string_view { return pair.first; });
+  return found == arguments.end() ? nullptr : &found->second;
+}
+
+// Whether a text is one reference and nothing else.
+bool is_one_reference(const Text& text) {
+  return text.parts().size() == 1 && !text.is_literal();
+}
+
+Result<std::string> bind_parameter(const model::InputParameter& input, const Text* given, const Caller& caller,
+                                   const expression::Scope& own) {
+  if (given != nullptr) {
+    auto value = expression::evaluate(*given, caller.scope);
+    // A skipped step gives nothing: then it is as if the argument was not written.
+    bool absent = !value && value.error().kind == ErrorKind::not_found && is_one_reference(*given);
+    if (!absent || !input.fallback) return value;
+  }
+  if (input.fallback) return expression::evaluate(*input.fallback, own);
+  return fail(ErrorKind::invalid, fmt::format("inputs.parameters.{} was not supplied", input.name));
+}
+
+Result<ArtifactValue> bind_artifact(const model::InputArtifact& input, const model::ArtifactSource* given,
+                                    const Caller& caller, const Caller& own) {
+  ArtifactValue value;
+  if (given != nullptr) {
+    KIST_TRY_ASSIGN(value, resolve(*given, caller));
+  }
+  if (std::holds_alternative<Absent>(value) && input.fallback) {
+    KIST_TRY_ASSIGN(value, resolve(*input.fallback, own));
+  }
+  if (std::holds_alternative<Absent>(value) && !input.optional) return not_supplied(input.name);
+  // Of an artifact that is handed on, the name and the path are the receiver's; how it is archived stays.
+  if (auto* artifact = std::get_if<model::ArtifactRecord>(&value)) {
+    artifact->name = input.name;
+    artifact->path = input.path;
+  }
+  return value;
+}
+
+void add_input(model::NodeRecord& record, const ArtifactValue& value) {
+  if (const auto* artifact = std::get_if<model::ArtifactRecord>(&value)) record.input_artifacts.push_back(*artifact);
+  if (const auto* used = std::get_if<const model::UsedRun*>(&value))
+    std::ranges::copy((*used)->artifacts, std::back_inserter(record.input_artifacts));
+}
+
+// Where an artifact of an earlier run goes below the load's path.
+std::string place_of(const model::ArtifactRecord& artifact) {
+  std::string_view path = artifact.path.empty() ? artifact.name : artifact.path;
+  while (path.starts_with("./")) path.remove_prefix(2);
+  return std::string(path);
+}
+
+bool is_hidden(const model::Task& task, const std::filesystem::path& target) {
+  auto normal = [](const std::filesystem::path& path) {
+    std::string text = path.lexically_normal().string();
+    if (text.ends_with('/')) text.pop_back();
+    return text;
+  };
+  std::string place = normal(target);
+  return std::ranges::any_of(task.fresh_directories, [&](const Text& text) {
+    std::string fresh = normal(text.source());
+    return place == fresh || place.starts_with(fresh + "/");
+  });
+}
+
+// What is left of the runs that a load brings: an output of the task hides an input at its path.
+std::vector<task::ResolvedLoad::Tree> trees_of(const model::UsedRun& used, const model::Load& load,
+                                               const model::Task& task) {
+  std::vector<task::ResolvedLoad::Tree> trees;
+  for (const model::ArtifactRecord& artifact : used.artifacts) {
+    std::string prefix = place_of(artifact);
+    if (is_hidden(task, std::filesystem::path(load.path.source()) / prefix)) continue;
+    trees.push_back({std::move(prefix), artifact});
+  }
+  return trees;
+}
+
+std::string_view last_name(std::string_view name) {
+  return name.substr(name.rfind('.') + 1);
+}
+
+}  // namespace
+
+Result<model::Task> bind(const model::Task& task, const expression::Scope& scope) {
+  model::Task bound = task;
+  KIST_TRY(fill(bound.containers, scope));
+  KIST_TRY(fill(bound.actions, scope));
+  KIST_TRY(fill(bound.fresh_directories, scope));
+  return bound;
+}
+
+const model::UsedRun* find_used_run(const std::vector<model::UsedRun>& used, const model::RunArtifacts& wanted) {
+  auto found = std::ranges::find_if(
+      used, [&](const model::UsedRun& one) { return one.by == wanted.by && one.name == wanted.name; });
+  return found == used.end() ? nullptr : &*found;
+}
+
+Result<ArtifactValue> resolve(const model::ArtifactSource& source, const Caller& caller) {
+  using Found = Result<ArtifactValue>;
+  return std::visit(Overloaded{
+                        [&](const model::ArtifactReference& reference) -> Found {
+                          KIST_TRY_ASSIGN(std::string name, expression::evaluate(reference.name, caller.scope));
+                          return caller.artifact(name);
+                        },
+                        [&](const model::RawArtifact& raw) -> Found {
+                          KIST_TRY_ASSIGN(std::string text, expression::evaluate(raw.data, caller.scope));
+                          return RawText{std::move(text)};
+                        },
+                        [&](const model::RunArtifacts& wanted) -> Found {
+                          if (const auto* used = find_used_run(caller.used_runs, wanted)) return used;
+                          return fail(ErrorKind::invalid,
+                                      fmt::format("nothing is known of the run that '{}' is to give", wanted.name));
+                        },
+                        [](const model::ProjectFiles& files) -> Found { return files; },
+                    },
+                    source);
+}
+
+Status bind_inputs(Node& node, const model::Arguments& arguments, const Caller& caller, const RunScope& run,
+                   const std::vector<model::UsedRun>& used_runs) {
+  NodeScope scope(run, node);
+  Caller own{scope, [&](std::string_view name) { return find_input_artifact(node, name); }, used_runs};
+  node.record.input_parameters.clear();
+  node.record.input_artifacts.clear();
+  for (const model::InputParameter& input : node.definition->parameters) {
+    KIST_TRY_ASSIGN(std::string value,
+                    bind_parameter(input, argument(arguments.parameters, input.name), caller, scope));
+    if (!input.allowed.empty() && std::ranges::find(input.allowed, value) == input.allowed.end())
+      return fail(ErrorKind::invalid, fmt::format("inputs.parameters.{}: '{}' is not one of: {}", input.name, value,
+                                                  fmt::join(input.allowed, ", ")));
+    node.record.input_parameters.push_back({input.name, std::move(value)});
+  }
+  for (const model::InputArtifact& input : node.definition->artifacts) {
+    KIST_TRY_ASSIGN(ArtifactValue value, bind_artifact(input, argument(arguments.artifacts, input.name), caller, own));
+    add_input(node.record, value);
+    node.inputs.insert_or_assign(input.name, std::move(value));
+  }
+  return {};
+}
+
+Result<std::map<std::size_t, task::ResolvedLoad>> resolve_loads(Node& node, const model::Task& bound,
+                                                                const Caller& own) {
+  std::map<std::size_t, task::ResolvedLoad> loads;
+  for (std::size_t i = 0; i < bound.actions.size(); ++i) {
+    const auto* load = std::get_if<model::Load>(&bound.actions[i].what);
+    if (load == nullptr) continue;
+    KIST_TRY_ASSIGN(ArtifactValue value, resolve(load->source, own));
+    task::ResolvedLoad& resolved = loads[i];
+    if (std::holds_alternative<model::RunArtifacts>(load->source)) add_input(node.record, value);
+    const auto* reference = std::get_if<model::ArtifactReference>(&load->source);
+    if (std::holds_alternative<Absent>(value) && !load->optional)
+      return not_supplied(reference != nullptr ? last_name(reference->name.source()) : bound.actions[i].title);
+    std::visit(Overloaded{
+                   [&](Absent) { resolved.absent = true; },
+                   [&](model::ArtifactRecord& artifact) { resolved.trees.push_back({"", std::move(artifact)}); },
+                   [&](RawText& raw) { resolved.raw = std::move(raw.text); },
+                   [&](const model::UsedRun* used) { resolved.trees = trees_of(*used, *load, bound); },
+                   [&](const model::ProjectFiles&) { resolved.project = true; },
+               },
+               value);
+  }
+  return loads;
+}
+
+}  // namespace kist::engine

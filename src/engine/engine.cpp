@@ -1,0 +1,245 @@
+#include "engine/engine.hpp"
+
+#include <chrono>
+#include <set>
+#include <thread>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <pwd.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/file.hpp"
+#include "engine/bind.hpp"
+#include "engine/committer.hpp"
+#include "engine/finish.hpp"
+#include "engine/scheduler.hpp"
+
+namespace kist::engine {
+namespace {
+
+using namespace std::chrono_literals;
+using model::RunRecord;
+using model::State;
+
+namespace fs = std::filesystem;
+
+// Whoever looks whether a run is owned holds its lock for a moment.
+constexpr int kLockAttempts = 50;
+constexpr auto kLockAgain = 5ms;
+
+fs::path owner_file(const catalog::Home& home, std::string_view run) {
+  return home.run(run) / "owner";
+}
+
+std::string user_name() {
+  if (const passwd* user = ::getpwuid(::geteuid()); user != nullptr) return user->pw_name;
+  return fmt::format("{}", ::geteuid());
+}
+
+// RFC 4122, version 4.
+std::string make_uuid(const std::function<std::uint32_t(std::uint32_t)>& random) {
+  auto word = [&] { return random(0x10000); };
+  return fmt::format("{:04x}{:04x}-{:04x}-4{:03x}-{:04x}-{:04x}{:04x}{:04x}", word(), word(), word(), word() & 0xfff,
+                     0x8000 | (word() & 0x3fff), word(), word(), word());
+}
+
+// Every source of artifacts in a workflow.
+template <typename Each>
+void for_each_source(const model::Workflow& workflow, Each each) {
+  auto of_arguments = [&](const model::Arguments& arguments) {
+    for (const auto& [name, source] : arguments.artifacts) each(source);
+  };
+  of_arguments(workflow.entry.arguments);
+  for (const auto& [name, definition] : workflow.definitions) {
+    for (const model::InputArtifact& input : definition.artifacts)
+      if (input.fallback) each(*input.fallback);
+    if (const auto* task = std::get_if<model::Task>(&definition.body)) {
+      for (const model::Action& action : task->actions)
+        if (const auto* load = std::get_if<model::Load>(&action.what)) each(load->source);
+      continue;
+    }
+    const auto& group = std::get<model::Group>(definition.body);
+    for (const model::Step& step : group.steps) of_arguments(step.call.arguments);
+    for (const auto& stage : group.stages)
+      for (const model::Step& step : stage) of_arguments(step.call.arguments);
+  }
+}
+
+// The record of a tagged run: from the catalog, or, where the run was removed, from the store.
+Result<RunRecord> record_of_tag(const Parts& parts, std::string_view name) {
+  KIST_TRY_ASSIGN(catalog::Tag tag, parts.catalog.tag(name));
+  if (!tag.record) return parts.catalog.run(tag.run);
+  KIST_TRY_ASSIGN(std::string text, parts.store.object(*tag.record));
+  KIST_TRY_ASSIGN(Json value, parse_json(text));
+  return model::run_from_json(value);
+}
+
+Result<model::UsedRun> pin(const Parts& parts, const std::string& project, const model::RunArtifacts& wanted) {
+  RunRecord run;
+  if (wanted.by == model::RunArtifacts::By::tag) {
+    KIST_TRY_ASSIGN(run, record_of_tag(parts, wanted.name));
+  } else {
+    KIST_TRY_ASSIGN(std::string name, parts.catalog.newest_succeeded(project, wanted.name));
+    KIST_TRY_ASSIGN(run, parts.catalog.run(name));
+  }
+  model::UsedRun used{.by = wanted.by, .name = wanted.name, .run = run.name, .artifacts = {}};
+  for (const model::NodeRecord& node : run.nodes)
+    if (node.kind == model::NodeKind::task)
+      std::ranges::copy(node.output_artifacts, std::back_inserter(used.artifacts));
+  return used;
+}
+
+Result<std::vector<model::UsedRun>> pin_runs(const Parts& parts, const std::string& project,
+                                             const model::Workflow& workflow) {
+  std::vector<model::UsedRun> used;
+  Status status;
+  for_each_source(workflow, [&](const model::ArtifactSource& source) {
+    const auto* wanted = std::get_if<model::RunArtifacts>(&source);
+    if (wanted == nullptr || !status || find_used_run(used, *wanted) != nullptr) return;
+    auto pinned = pin(parts, project, *wanted);
+    if (pinned)
+      used.push_back(std::move(*pinned));
+    else
+      status = std::unexpected(pinned.error());
+  });
+  if (!status) return std::unexpected(status.error());
+  return used;
+}
+
+model::Notice notice_of(const model::UsedRun& used) {
+  model::Notice notice;
+  notice.level = model::Notice::Level::information;
+  notice.text =
+      used.by == model::RunArtifacts::By::tag
+          ? fmt::format("using the artifacts of {} (tag {})", used.run, used.name)
+          : fmt::format("using the artifacts of {} (the newest run of {} that succeeded)", used.run, used.name);
+  return notice;
+}
+
+Result<std::optional<FileLock>> try_to_own(const catalog::Home& home, std::string_view run) {
+  for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
+    KIST_TRY_ASSIGN(auto lock, FileLock::try_lock(owner_file(home, run), FileLock::Kind::exclusive));
+    if (lock) return lock;
+    std::this_thread::sleep_for(kLockAgain);
+  }
+  return std::nullopt;
+}
+
+Status make_directories(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return fail_errno(fmt::format("cannot create {}", path.string()), error.value());
+  return {};
+}
+
+}  // namespace
+
+Result<const model::Dialect*> find_dialect(const Dialects& dialects, std::string_view name) {
+  auto found = std::ranges::find(dialects, name, &model::Dialect::name);
+  if (found != dialects.end()) return *found;
+  return fail(ErrorKind::not_found, fmt::format("this kist does not speak '{}'", name));
+}
+
+Result<std::string> Engine::submit(const model::RunRequest& request,
+                                   const std::function<void(const model::Notice&)>& notice) {
+  KIST_TRY_ASSIGN(const model::Dialect* dialect, find_dialect(parts_.dialects, request.dialect));
+  KIST_TRY_ASSIGN(model::Lowered lowered, dialect->lower(request));
+  for (const model::Notice& warning : lowered.notices) notice(warning);
+  KIST_TRY_ASSIGN(auto used_runs, pin_runs(parts_, request.project, lowered.workflow));
+  for (const model::UsedRun& used : used_runs) notice(notice_of(used));
+
+  RunRecord run;
+  run.id = make_uuid(parts_.random);
+  run.workflow = lowered.workflow.name;
+  run.dialect = request.dialect;
+  run.project = request.project;
+  run.user = user_name();
+  run.created = parts_.clock();
+  run.request = request;
+  run.used_runs = std::move(used_runs);
+  model::RunNaming naming = lowered.workflow.naming;
+  if (request.name) naming = {.kind = model::RunNaming::Kind::given, .stem = *request.name};
+  KIST_TRY_ASSIGN(std::string name, parts_.catalog.create_run(run, naming, parts_.random));
+
+  // What a removed run of this name may have left is not this one's.
+  KIST_TRY(remove_tree(parts_.home.run(name)));
+  KIST_TRY(make_directories(parts_.home.run(name)));
+  std::lock_guard lock(mutex_);
+  lowered_.insert_or_assign(name, std::move(lowered.workflow));
+  return name;
+}
+
+Result<State> Engine::own(std::string_view name, environment::Place& place, Observer& observer) {
+  KIST_TRY_ASSIGN(RunRecord run, parts_.catalog.run(name));  // before anything is made for a run that is not there
+  KIST_TRY(make_directories(parts_.home.run(name) / "logs"));
+  KIST_TRY_ASSIGN(auto owner, try_to_own(parts_.home, name));
+  if (!owner) return fail(ErrorKind::conflict, fmt::format("run '{}' is going on in another process", name));
+  KIST_TRY_ASSIGN(run, parts_.catalog.run(name));  // another owner may have gone on until a moment ago
+  if (model::is_final(run.state)) return run.state;
+  // What was asked of an owner that is gone is not for this one.
+  if (run.state != State::pending) KIST_TRY(parts_.catalog.take_requests(name));
+
+  KIST_TRY_ASSIGN(const model::Dialect* dialect, find_dialect(parts_.dialects, run.dialect));
+  model::Workflow workflow;
+  {
+    std::lock_guard lock(mutex_);
+    if (auto known = lowered_.extract(run.name)) workflow = std::move(known.mapped());
+  }
+  if (workflow.definitions.empty()) {
+    KIST_TRY_ASSIGN(model::Lowered lowered, dialect->lower(run.request));
+    workflow = std::move(lowered.workflow);
+  }
+
+  Audience audience(observer);
+  auto inbox = std::make_shared<Inbox>();
+  Committer committer(parts_.catalog, run.name, audience,
+                      [inbox](Error error) { inbox->post(Broken{std::move(error)}); });
+  Scheduler scheduler(parts_, place, audience, committer, inbox, std::move(run), workflow, dialect->wording());
+  KIST_TRY_ASSIGN(RunRecord ended, scheduler.run());
+  KIST_TRY(committer.flush());
+  KIST_TRY(finish_run(parts_, ended, committer));
+  return ended.state;
+}
+
+bool is_owned(const catalog::Home& home, std::string_view run) {
+  auto file = open_file(owner_file(home, run), O_RDONLY);
+  return file && ::flock(file->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+Result<RunRecord> current_record(const Parts& parts, std::string_view name) {
+  KIST_TRY_ASSIGN(RunRecord run, parts.catalog.run(name));
+  if (model::is_final(run.state) || is_owned(parts.home, name)) return run;
+  // It may have ended between the two looks.
+  KIST_TRY_ASSIGN(run, parts.catalog.run(name));
+  if (model::is_final(run.state)) return run;
+  run.state = State::interrupted;
+  for (model::NodeRecord& node : run.nodes)
+    if (!model::is_final(node.state)) node.state = State::interrupted;
+  return run;
+}
+
+Status remove_run(const Parts& parts, std::string_view name) {
+  KIST_TRY_ASSIGN(catalog::RunSummary summary, parts.catalog.summary(name));
+  std::optional<FileLock> owner;
+  std::error_code error;
+  if (fs::exists(parts.home.run(name), error)) {
+    KIST_TRY_ASSIGN(owner, try_to_own(parts.home, name));
+    if (!owner) return fail(ErrorKind::conflict, fmt::format("run '{}' is going on: stop it first", name));
+  }
+  // A run that was interrupted has no record yet, and its tags are to keep what it has made.
+  if (!summary.record && !summary.tags.empty()) {
+    KIST_TRY_ASSIGN(RunRecord run, current_record(parts, name));
+    run.state = State::interrupted;
+    KIST_TRY(keep_record(parts, run));
+  }
+  KIST_TRY(parts.catalog.remove_run(name));
+  if (auto removed = parts.store.remove_reference(fmt::format("runs/{}", name));
+      !removed && removed.error().kind != ErrorKind::not_found)
+    return removed;
+  return remove_tree(parts.home.run(name));
+}
+
+}  // namespace kist::engine

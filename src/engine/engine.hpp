@@ -1,0 +1,82 @@
+// Decides what runs when, and is the only writer of a run's state. A run is owned by the process that holds the lock of
+// its `owner` file; other processes write requests, which the owner acts on. State is committed in groups, and shown
+// only after it is durable. A run is finished only when its artifacts, its logs and its run record are durable.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "catalog/catalog.hpp"
+#include "environment/place.hpp"
+#include "model/dialect.hpp"
+#include "model/record.hpp"
+#include "store/store.hpp"
+
+namespace kist::engine {
+
+// The dialects kist speaks, by name.
+using Dialects = std::vector<const model::Dialect*>;
+// Errors: not_found.
+Result<const model::Dialect*> find_dialect(const Dialects& dialects, std::string_view name);
+
+// Hears of a run as it goes on. Called from one thread at a time, after the state is durable; output() as it comes.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void notice(const model::Notice& notice) = 0;
+  virtual void run_changed(const model::RunRecord& run) = 0;  // nodes left out
+  virtual void node_changed(const model::NodeRecord& node) = 0;
+  // How far a task is, in its own words; shown, not kept.
+  virtual void progress(const model::NodeNames& /*node*/, std::string_view /*progress*/) {}
+  // One whole line (without its newline) that a task wrote.
+  virtual void output(const model::NodeNames& node, task::Stream stream, std::string_view line) = 0;
+};
+
+struct Parts {
+  const catalog::Home& home;
+  catalog::Catalog& catalog;
+  store::Store& store;
+  const Dialects& dialects;
+  std::function<Time()> clock;
+  std::function<std::uint32_t(std::uint32_t)> random;  // uniform below its argument
+};
+
+// Thread-safe: one engine may own many runs, each in a thread of its own.
+class Engine {
+ public:
+  explicit Engine(Parts parts) : parts_(std::move(parts)) {}
+
+  // Lowers the request, finds the runs it depends on, gives it a name and writes it down, state pending. Warnings go to
+  // `notice`. Errors: invalid (the file), not_found (a dependency), conflict (the name).
+  Result<std::string> submit(const model::RunRequest& request, const std::function<void(const model::Notice&)>& notice);
+
+  // Owns the run to its end: starts it, or goes on where an owner was lost (finished nodes are not repeated; one that
+  // was under way is repeated from its first action as its next attempt). Blocks. Errors: conflict (somebody owns it),
+  // and what keeps kist itself from going on (no_space, corrupt); the run is then `interrupted`.
+  Result<model::State> own(std::string_view run, environment::Place& place, Observer& observer);
+
+ private:
+  Parts parts_;
+  std::mutex mutex_;
+  std::map<std::string, model::Workflow> lowered_;  // of submitted runs: own() need not read the texts again
+};
+
+// Whether somebody owns the run now. A run that is not final and has no owner is interrupted. Needs neither store nor
+// catalog, so that listings work without them.
+bool is_owned(const catalog::Home& home, std::string_view run);
+
+// The record of a run as it is now: from the catalog, `interrupted` where its owner was lost.
+Result<model::RunRecord> current_record(const Parts& parts, std::string_view run);
+
+// Removes a finished or interrupted run: rows, logs, its reference in the store. Its tags keep its artifacts. Errors:
+// not_found, conflict (it is running).
+Status remove_run(const Parts& parts, std::string_view run);
+
+}  // namespace kist::engine

@@ -1,0 +1,17 @@
+// What makes a run that has ended last: its logs and its record in the store, a reference to it, its row.
+#pragma once
+
+#include "base/result.hpp"
+#include "engine/committer.hpp"
+#include "engine/engine.hpp"
+#include "model/record.hpp"
+
+namespace kist::engine {
+
+// Saves the logs (into `run.logs`) and the record, and gives the run its final state. All is durable on return.
+Status finish_run(const Parts& parts, model::RunRecord& run, Committer& committer);
+
+// Saves the record of a run that has not ended, for its tags.
+Status keep_record(const Parts& parts, const model::RunRecord& run);
+
+}  // namespace kist::engine

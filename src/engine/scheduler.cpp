@@ -1,0 +1,195 @@
+// The loop takes what has happened, and then follows it to where nothing moves any more: ended nodes are told to their
+// groups, which want further steps, which start. Both wait in queues instead of calling each other, since a definition
+// may call itself thousands of times without a task in between.
+//
+// A task's outcome is acted on at once, before its state is durable: if the owner dies in between, that task is
+// repeated, and what came of its first attempt with it.
+#include "engine/scheduler.hpp"
+
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "engine/services.hpp"
+
+namespace kist::engine {
+namespace {
+
+using namespace std::chrono_literals;
+using model::State;
+using std::chrono::steady_clock;
+
+constexpr auto kLookForRequests = 100ms;
+
+// The last of a name stays.
+void add_artifact(std::vector<model::ArtifactRecord>& artifacts, model::ArtifactRecord artifact) {
+  auto same = std::ranges::find(artifacts, artifact.name, &model::ArtifactRecord::name);
+  if (same == artifacts.end())
+    artifacts.push_back(std::move(artifact));
+  else
+    *same = std::move(artifact);
+}
+
+std::string join(const std::vector<std::string>& texts) {
+  return fmt::format("{}", fmt::join(texts, "; "));
+}
+
+}  // namespace
+
+Scheduler::Scheduler(const Parts& parts, environment::Place& place, Audience& audience, Committer& committer,
+                     std::shared_ptr<Inbox> inbox, model::RunRecord run, const model::Workflow& workflow,
+                     const model::Wording& wording)
+    : parts_(parts),
+      place_(place),
+      audience_(audience),
+      committer_(committer),
+      inbox_(std::move(inbox)),
+      workflow_(workflow),
+      wording_(wording),
+      run_(std::move(run)) {
+  for (model::NodeRecord& node : std::exchange(run_.nodes, {})) {
+    model::NodeRecord& record = records_.emplace_back(std::move(node));
+    records_by_name_.emplace(record.names.name, &record);
+    earlier_.insert(&record);
+  }
+}
+
+Scheduler::~Scheduler() = default;
+
+Result<model::RunRecord> Scheduler::run() {
+  KIST_TRY_ASSIGN(scope_, RunScope::make(run_, workflow_));
+  if (run_.started == Time{}) run_.started = parts_.clock();
+  run_.state = State::running;
+  run_changed();
+  take_requests();
+  entry_ = &make_node(nullptr, nullptr, 0, workflow_.entry.definition);
+  if (is_stopping())
+    end(*entry_, stopped_state(), stopped_message());
+  else
+    start(*entry_, workflow_.entry);
+  work();
+
+  auto next_look = steady_clock::now() + kLookForRequests;
+  while (broken_ ? !with_place_.empty() : !model::is_final(entry_->record.state)) {
+    for (Event& event : inbox_->take(next_look)) handle(std::move(event));
+    work();
+    if (steady_clock::now() < next_look) continue;
+    take_requests();
+    next_look = steady_clock::now() + kLookForRequests;
+  }
+  if (broken_) return std::unexpected(*broken_);
+
+  run_.state = model::is_success(entry_->record.state) ? State::succeeded : entry_->record.state;
+  run_.message = run_.state == State::succeeded ? "" : entry_->record.message;
+  run_.finished = entry_->record.finished;
+  run_.nodes.assign(records_.begin(), records_.end());
+  return run_;
+}
+
+void Scheduler::work() {
+  while (!broken_) {
+    if (!ended_.empty()) {
+      Node* node = ended_.front();
+      ended_.pop_front();
+      if (node->parent != nullptr) child_ended(*node->parent, *node);
+      continue;
+    }
+    if (wanted_.empty()) return;
+    auto [parent, step] = wanted_.front();
+    wanted_.pop_front();
+    if (parent->group->broken || is_stopping()) {
+      --parent->group->under_way;
+      go_on_or_end(*parent);
+      continue;
+    }
+    const model::Step* what = parent->group->plan->steps[step];
+    start(make_node(parent, what, step, what->call.definition), what->call);
+  }
+}
+
+void Scheduler::handle(Event event) {
+  if (auto* broken = std::get_if<Broken>(&event)) return give_up(std::move(broken->error));
+  if (auto* started = std::get_if<TaskStarted>(&event)) {
+    model::NodeRecord& record = started->node->record;
+    if (record.state != State::pending) return;
+    record.state = is_stopping() ? State::stopping : State::running;
+    record.started = parts_.clock();
+    changed(*started->node);
+  }
+  if (auto* published = std::get_if<TaskPublished>(&event)) {
+    if (model::is_final(published->node->record.state)) return;
+    add_artifact(published->node->record.output_artifacts, std::move(published->artifact));
+    changed(*published->node);
+  }
+  if (auto* ended = std::get_if<TaskEnded>(&event)) task_ended(*ended->node, std::move(ended->outcome));
+}
+
+void Scheduler::task_ended(Node& node, task::Outcome outcome) {
+  with_place_.erase(&node);
+  auto logged = node.services->finish();
+  node.services.reset();
+  if (broken_) return;  // the task was stopped because of it: it is to be repeated
+  if (outcome.failure) return give_up(std::move(*outcome.failure));
+  if (!logged) return give_up(logged.error());
+
+  model::NodeRecord& record = node.record;
+  if (record.started == Time{}) record.started = node.submitted;
+  record.exit_code = outcome.exit_code;
+  record.result = std::move(outcome.result);
+  record.output_parameters = std::move(outcome.parameters);
+  for (model::ArtifactRecord& artifact : outcome.artifacts) add_artifact(record.output_artifacts, std::move(artifact));
+
+  std::vector<std::string> message;
+  bool stopped = outcome.state == State::stopped || outcome.state == State::aborted;
+  if (stopped) message.push_back(wording_.stopped(outcome.state == State::aborted));
+  if (outcome.process && !stopped && outcome.state != State::succeeded)
+    message.push_back(wording_.process_failed(*outcome.process));
+  std::ranges::move(outcome.problems, std::back_inserter(message));
+  end(node, outcome.state, join(message));
+}
+
+void Scheduler::take_requests() {
+  if (broken_) return;
+  auto requests = parts_.catalog.take_requests(run_.name);
+  if (!requests) {
+    // A catalog that is busy for long is asked again; what it is broken for, the next commit tells.
+    return;
+  }
+  for (const catalog::Request& request : *requests)
+    stop(request.kind == catalog::Request::Kind::abort ? task::Stop::abort : task::Stop::graceful);
+}
+
+// Nothing new starts; what runs is asked to end, and may be asked again more sharply.
+void Scheduler::stop(task::Stop how) {
+  if (stopping_ == task::Stop::abort || stopping_ == how) return;
+  stopping_ = how;
+  run_.state = State::stopping;
+  run_changed();
+  for (Node* node : with_place_) {
+    if (node->record.state == State::running) {
+      node->record.state = State::stopping;
+      changed(*node);
+    }
+    place_.stop(run_.name, node->record.names.name, how);
+  }
+}
+
+void Scheduler::give_up(Error error) {
+  if (broken_) return;
+  broken_ = std::move(error);
+  for (Node* node : with_place_) place_.stop(run_.name, node->record.names.name, task::Stop::abort);
+}
+
+void Scheduler::run_changed() {
+  catalog::Changes changes;
+  changes.run = run_.name;
+  changes.state = run_.state;
+  changes.started = run_.started;
+  committer_.run(std::move(changes), run_);
+}
+
+State Scheduler::stopped_state() const {
+  return stopping_ == task::Stop::abort ? State::aborted : State::stopped;
+}
+
+}  // namespace kist::engine

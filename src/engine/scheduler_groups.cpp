@@ -1,0 +1,172 @@
+// How a group goes on when one of its steps has ended.
+//
+// Of a graph, a step's failure counts as its own or, where it was omitted or skipped, as that of what it waited for: so
+// a failure travels down to the targets unless a step on the way has handled it by running. The graph has failed when
+// it has reached a target; from then on, with fail_fast, nothing new starts. (Argo decides both in the same way: a
+// failed step whose failure another step waits for does not end anything.)
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "engine/scheduler.hpp"
+
+namespace kist::engine {
+namespace {
+
+using model::State;
+
+bool is_tolerated(const model::Step& step, State state) {
+  return (state == State::failed && step.tolerate_failed) || (state == State::error && step.tolerate_error);
+}
+
+bool has_failed(State state) {
+  return state == State::failed || state == State::error;
+}
+
+bool was_stopped(const Node* node) {
+  return node != nullptr && (node->record.state == State::stopped || node->record.state == State::aborted);
+}
+
+}  // namespace
+
+void Scheduler::want(Node& group, StepIndex step) {
+  ++group.group->under_way;
+  wanted_.push_back({&group, step});
+}
+
+// All that a step of a graph waits for has ended. Of a run that is being stopped nothing can be said of what follows.
+void Scheduler::consider(Node& group, StepIndex index) {
+  if (is_stopping()) return;
+  const GroupProgress& progress = *group.group;
+  const model::Step* step = progress.plan->steps[index];
+  auto state = [&](std::string_view name) { return progress.children[progress.plan->index.at(name)]->record.state; };
+  if (holds(step->depends, state)) {
+    if (!progress.broken) want(group, index);
+    return;
+  }
+  Node& node = make_node(&group, step, index, step->call.definition);
+  ++group.group->under_way;
+  if (model::is_final(node.record.state))
+    ended_.push_back(&node);
+  else
+    end(node, State::omitted, wording_.omitted());
+}
+
+void Scheduler::begin_stage(Node& group) {
+  const GroupProgress& progress = *group.group;
+  const auto& begins = progress.plan->stage_begins;
+  auto stage = static_cast<std::size_t>(progress.stage);
+  if (stage + 1 >= begins.size()) return;  // a sequence without stages
+  for (StepIndex step = begins[stage]; step < begins[stage + 1]; ++step) want(group, step);
+}
+
+void Scheduler::child_ended(Node& group, const Node& child) {
+  --group.group->under_way;
+  if (group.group->plan->group->kind == model::Group::Kind::graph) graph_child_ended(group, child);
+  go_on_or_end(group);
+}
+
+void Scheduler::graph_child_ended(Node& group, const Node& child) {
+  GroupProgress& progress = *group.group;
+  const GroupPlan& plan = *progress.plan;
+  State state = child.record.state;
+  const Node*& failure = progress.failure[child.step_index];
+  if (has_failed(state) && !is_tolerated(*child.step, state)) failure = &child;
+  if (state == State::omitted || state == State::skipped)
+    for (StepIndex other : plan.depends_on[child.step_index])
+      if (failure == nullptr) failure = progress.failure[other];
+  if (failure != nullptr && plan.is_target[child.step_index] && plan.group->fail_fast) progress.broken = true;
+
+  for (StepIndex dependent : plan.dependents[child.step_index])
+    if (--progress.waiting[dependent] == 0 && plan.needed[dependent]) consider(group, dependent);
+}
+
+void Scheduler::go_on_or_end(Node& group) {
+  if (group.group->under_way > 0) return;
+  if (group.group->plan->group->kind == model::Group::Kind::graph)
+    end_graph(group);
+  else
+    end_stage(group);
+}
+
+void Scheduler::end_stage(Node& group) {
+  GroupProgress& progress = *group.group;
+  const auto& begins = progress.plan->stage_begins;
+  auto stage = static_cast<std::size_t>(progress.stage);
+  bool is_last = stage + 2 >= begins.size();
+  const Node* failed = nullptr;
+  bool incomplete = false;
+  for (StepIndex step = begins[stage]; stage + 1 < begins.size() && step < begins[stage + 1]; ++step) {
+    const Node* child = progress.children[step];
+    if (child == nullptr) incomplete = true;
+    if (failed == nullptr && child != nullptr && has_failed(child->record.state) &&
+        !is_tolerated(*child->step, child->record.state))
+      failed = child;
+  }
+  if (end_stopped(group, failed == nullptr && (incomplete || !is_last))) return;
+  if (failed != nullptr) return end_failed(group, State::failed, *failed);
+  ++progress.stage;  // what comes, the group's outputs too, sees this one's steps
+  if (is_last) return end_succeeded(group);
+  begin_stage(group);
+  go_on_or_end(group);
+}
+
+void Scheduler::end_graph(Node& group) {
+  const GroupProgress& progress = *group.group;
+  const GroupPlan& plan = *progress.plan;
+  const Node* failed = nullptr;
+  for (StepIndex target : plan.targets)
+    if (failed == nullptr) failed = progress.failure[target];
+  bool incomplete = false;
+  for (StepIndex step = 0; step < plan.steps.size(); ++step)
+    incomplete = incomplete || (plan.needed[step] && progress.children[step] == nullptr);
+  if (end_stopped(group, failed == nullptr && incomplete)) return;
+  if (failed != nullptr) return end_failed(group, failed->record.state, *failed);
+  end_succeeded(group);
+}
+
+bool Scheduler::end_stopped(Node& group, bool incomplete) {
+  bool stopped = std::ranges::any_of(group.group->children, was_stopped);
+  if (!stopped && !(is_stopping() && incomplete)) return false;
+  bool aborted = stopping_ == task::Stop::abort;
+  end(group, aborted ? State::aborted : State::stopped, wording_.stopped(aborted));
+  return true;
+}
+
+void Scheduler::end_failed(Node& group, State state, const Node& child) {
+  end(group, state, wording_.child_failed(child.record.names));
+}
+
+void Scheduler::end_succeeded(Node& group) {
+  if (auto collected = collect_outputs(group); !collected)
+    end(group, State::error, collected.error().text);
+  else
+    end(group, State::succeeded, "");
+}
+
+Status Scheduler::collect_outputs(Node& group) {
+  const model::Group& what = *group.group->plan->group;
+  GroupScope scope = group_scope(group);
+  group.record.output_parameters.clear();
+  group.record.output_artifacts.clear();
+  for (const model::OutputParameter& output : what.parameters) {
+    auto value = expression::evaluate(output.value, scope);
+    if (!value && value.error().kind == ErrorKind::not_found && output.fallback)
+      value = expression::evaluate(*output.fallback, scope);
+    if (!value) return std::unexpected(value.error());
+    group.record.output_parameters.push_back({output.name, std::move(*value)});
+  }
+  for (const model::OutputArtifact& output : what.artifacts) {
+    KIST_TRY_ASSIGN(std::string name, expression::evaluate(output.from.name, scope));
+    KIST_TRY_ASSIGN(ArtifactValue value, scope.find_artifact(name));
+    if (auto* artifact = std::get_if<model::ArtifactRecord>(&value)) {
+      artifact->name = output.name;
+      group.record.output_artifacts.push_back(std::move(*artifact));
+    } else if (!output.optional) {
+      return fail(ErrorKind::invalid, fmt::format("unable to resolve outputs from scope: {} was not produced", name));
+    }
+  }
+  return {};
+}
+
+}  // namespace kist::engine

@@ -1,0 +1,76 @@
+// What names mean: in the texts of a node, and in the arguments that a group gives its steps.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/json.hpp"
+#include "base/result.hpp"
+#include "engine/node.hpp"
+#include "expression/text.hpp"
+#include "model/dialect.hpp"
+#include "model/record.hpp"
+#include "model/workflow.hpp"
+
+namespace kist::engine {
+
+// What is the same everywhere in a run: workflow.name, .uid, .namespace ("default" unless the workflow's variables say
+// otherwise), .creationTimestamp, .mainEntrypoint, .parameters (JSON) and .parameters.NAME, and the workflow's
+// variables.
+class RunScope : public expression::Scope {
+ public:
+  // Errors: a parameter's text that cannot be evaluated.
+  static Result<RunScope> make(const model::RunRecord& run, const model::Workflow& workflow);
+  Result<std::optional<std::string>> find(std::string_view name) const override;
+
+ private:
+  std::map<std::string, std::string, std::less<>> values_;
+};
+
+// In the texts of a node itself, beyond the run's names: node.id, node.name, pod.name, steps.name, tasks.name,
+// inputs.parameters (JSON: a list of {name, value}), inputs.parameters.X, inputs.artifacts.X.path,
+// outputs.artifacts.X.path, outputs.parameters.X.path.
+class NodeScope : public expression::Scope {
+ public:
+  NodeScope(const RunScope& run, const Node& node) : run_(run), node_(node) {}
+  Result<std::optional<std::string>> find(std::string_view name) const override;
+
+ protected:
+  const RunScope& run_;
+  const Node& node_;
+
+ private:
+  Result<std::optional<std::string>> find_input(std::string_view name) const;
+  Result<std::optional<std::string>> find_output(std::string_view name) const;
+};
+
+// In what a group says about its steps (arguments, conditions) and its outputs: also steps.X.… and tasks.X.… of the
+// steps that have ended. These must be known: an error of kind not_found where a skipped step has no such output,
+// invalid where there is no such name.
+class GroupScope : public NodeScope {
+ public:
+  GroupScope(const RunScope& run, const model::Workflow& workflow, const model::Wording& wording, const Node& group)
+      : NodeScope(run, group), workflow_(workflow), wording_(wording) {}
+  Result<std::optional<std::string>> find(std::string_view name) const override;
+
+  // The artifact of this name: "inputs.artifacts.X", "steps.S.outputs.artifacts.A", "tasks.…". Errors: invalid.
+  Result<ArtifactValue> find_artifact(std::string_view name) const;
+
+ private:
+  Result<const Node*> find_step(std::string_view name, std::string_view step) const;
+  Result<std::string> find_in_step(std::string_view name, const Node& child, std::string_view field) const;
+  Result<std::optional<std::string>> output_fallback(const Node& child, std::string_view parameter) const;
+
+  const model::Workflow& workflow_;
+  const model::Wording& wording_;
+};
+
+// The input artifact of a node: for texts and loads of tasks.
+Result<ArtifactValue> find_input_artifact(const Node& node, std::string_view name);
+
+// "[{"name": …, "value": …}, …]"
+std::string parameters_as_json(const std::vector<model::ParameterRecord>& parameters);
+
+}  // namespace kist::engine

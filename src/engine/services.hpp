@@ -1,0 +1,51 @@
+// What a task of this process hears from its engine: its log, and a way to the engine's thread.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "engine/committer.hpp"
+#include "engine/inbox.hpp"
+#include "engine/log.hpp"
+#include "model/record.hpp"
+#include "task/task.hpp"
+
+namespace kist::engine {
+
+// Thread-safe.
+class NodeServices : public task::TaskServices {
+ public:
+  NodeServices(Node& node, std::filesystem::path log, std::function<Time()> clock, Audience& audience,
+               std::shared_ptr<Inbox> inbox)
+      : node_(node),
+        names_(node.record.names),
+        audience_(audience),
+        inbox_(std::move(inbox)),
+        log_(std::move(log), std::move(clock), [this](task::Stream stream, std::string_view line) {
+          audience_.tell([&](Observer& observer) { observer.output(names_, stream, line); });
+        }) {}
+
+  void started() override { inbox_->post(TaskStarted{&node_}); }
+  void log(task::Stream stream, std::string_view bytes) override {
+    if (auto written = log_.write(stream, bytes); !written) inbox_->post(Broken{written.error()});
+  }
+  Status publish(const model::ArtifactRecord& artifact) override {
+    inbox_->post(TaskPublished{&node_, artifact});
+    return {};
+  }
+  void report(std::string_view progress) override {
+    audience_.tell([&](Observer& observer) { observer.progress(names_, progress); });
+  }
+
+  // The task has ended.
+  Status finish() { return log_.finish(); }
+
+ private:
+  Node& node_;
+  const model::NodeNames names_;
+  Audience& audience_;
+  const std::shared_ptr<Inbox> inbox_;
+  LogWriter log_;
+};
+
+}  // namespace kist::engine

@@ -1,0 +1,5 @@
+#include "cli/main.hpp"
+
+int main(int argument_count, char** arguments) {
+  return kist::cli::main(argument_count, arguments);
+}

@@ -1,0 +1,109 @@
+// What upper floors fill in: a dialect turns text into the model and tells how its system names and words things.
+// Dialects are closed rooms: none knows another, and nobody below asks which one it is.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "model/record.hpp"
+#include "model/workflow.hpp"
+
+namespace kist::model {
+
+// Something a file asks for that kist does not do (yet), or a mistake: "not supported yet: KEY". An error keeps the
+// workflow from running because the result would be wrong; a warning is said once and the run goes on. Information is
+// what kist chose by itself ("run x is used").
+struct Notice {
+  enum class Level { information, warning, error };
+  Level level = Level::warning;
+  Origin origin;
+  std::string text;
+};
+
+// "FILE:LINE:COLUMN: warning: TEXT"; information is the text alone.
+std::string to_string(const Notice& notice);
+
+struct Lowered {
+  Workflow workflow;
+  std::vector<Notice> notices;  // warnings only: where there is an error, lower() fails with the texts of all errors
+};
+
+// One workflow of a file, for listings and completions.
+struct WorkflowSummary {
+  std::string name;
+  std::string help;
+  Origin origin;
+};
+
+// Where a node stands, for its names.
+struct NodePlace {
+  std::string run;                         // the run's name
+  const NodeNames* parent = nullptr;       // nullptr: the entry
+  Group::Kind group = Group::Kind::graph;  // of the parent
+  int stage = 0;
+  std::string step;  // empty: the entry
+  std::string definition;
+};
+
+// How the failing process of a task ended.
+struct ProcessEnd {
+  std::string container;
+  std::string action;  // its title
+  int exit_code = 0;
+  int signal = 0;
+};
+
+// How a system words things.
+class Wording {
+ public:
+  virtual ~Wording() = default;
+  virtual NodeNames names(const NodePlace& place) const = 0;
+  virtual std::string process_failed(const ProcessEnd& end) const = 0;  // "main: Error (exit code 1)"
+  virtual std::string child_failed(const NodeNames& child) const = 0;   // "child 'wf-123' failed"
+  virtual std::string condition_false(std::string_view condition) const = 0;
+  virtual std::string omitted() const = 0;
+  virtual std::string stopped(bool abort) const = 0;
+  virtual std::string state(State state) const = 0;                 // "Done", "Succeeded"
+  virtual std::string log_prefix(const NodeNames& node) const = 0;  // "<pod>: ", or ""
+};
+
+class Dialect {
+ public:
+  virtual ~Dialect() = default;
+  virtual std::string_view name() const = 0;
+
+  // The workflow files of a project directory, in the order they are read; empty where the project has none of this
+  // dialect.
+  virtual std::vector<std::filesystem::path> project_files(const std::filesystem::path& project) const = 0;
+
+  // Whether a file given by name is of this dialect, by its name and the shape of its text. Malformed text: decided as
+  // well as the name and the first lines allow.
+  virtual bool recognises(const std::filesystem::path& name, std::string_view text) const = 0;
+
+  // What can be run. Errors: invalid.
+  virtual Result<std::vector<WorkflowSummary>> workflows(const std::vector<SourceText>& files) const = 0;
+
+  // The model of what is asked for. Reads no file and starts nothing. Errors: invalid, "FILE:LINE:COLUMN: …", several
+  // lines where several things are wrong; not_found (no such workflow; the text names those there are); unsupported.
+  virtual Result<Lowered> lower(const RunRequest& request) const = 0;
+
+  virtual const Wording& wording() const = 0;
+
+  // Which command-line flags of `run` (beyond kist's own) this dialect understands, e.g. dstack's "--artifact"; their
+  // values arrive in RunRequest::options. Long names without dashes; `repeat` may be given several times.
+  struct Flag {
+    std::string name;
+    std::string short_name;
+    std::string help;
+    bool takes_value = true;
+  };
+  virtual std::vector<Flag> run_flags() const { return {}; }
+};
+
+}  // namespace kist::model

@@ -1,0 +1,144 @@
+// What is remembered of a run: rows of the catalog, the run record in the store, and what the dialects' views are made
+// from. Plain data; docs/run-record.md describes its JSON.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "base/json.hpp"
+#include "base/time.hpp"
+#include "model/workflow.hpp"
+
+namespace kist::model {
+
+enum class State {
+  pending,
+  running,
+  stopping,
+  succeeded,
+  failed,       // a process said no
+  error,        // kist could not: an artifact missing, a wrong expression
+  skipped,      // its condition was false
+  omitted,      // its dependencies did not come true
+  stopped,      // on request, artifacts kept
+  aborted,      // on request, artifacts not kept
+  interrupted,  // the owner died; resume goes on
+};
+
+// Lower-case words: "succeeded".
+std::string_view to_string(State state);
+Result<State> parse_state(std::string_view word);
+bool is_final(State state);    // nothing more happens unless somebody asks (interrupted is not final)
+bool is_success(State state);  // succeeded, skipped, omitted: whoever depends on it goes on
+
+// An artifact of a node, in the store.
+struct ArtifactRecord {
+  std::string name;
+  std::string path;  // where the task had it
+  Digest tree;
+  Digest times;
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+  Archive archive;
+  bool live = false;  // saved while it was written
+};
+
+struct ParameterRecord {
+  std::string name;
+  std::string value;
+};
+
+// The names a dialect gives a node.
+struct NodeNames {
+  std::string name;     // unique in its run, structured: "wf[0].writer"
+  std::string display;  // short: "writer"
+  std::string id;       // as the system's API calls it
+  std::string host;     // pod name, job number: what its log lines begin with; may be empty
+};
+
+enum class NodeKind { task, graph, sequence };
+std::string_view to_string(NodeKind kind);
+
+struct NodeRecord {
+  NodeNames names;
+  std::string parent;  // names.name of the group's node; empty for the entry
+  std::string step;    // the step's name; empty for the entry
+  std::string definition;
+  NodeKind kind = NodeKind::task;
+  int stage = 0;  // of a sequence
+  int attempt = 1;
+  State state = State::pending;
+  std::string message;
+  Time started;
+  Time finished;
+  std::optional<int> exit_code;
+  std::vector<ParameterRecord> input_parameters;
+  std::vector<ArtifactRecord> input_artifacts;
+  std::vector<ParameterRecord> output_parameters;
+  std::vector<ArtifactRecord> output_artifacts;
+  std::optional<std::string> result;
+};
+
+// One input file of a run, as it was.
+struct SourceText {
+  std::string name;  // as the user gave it
+  std::string text;
+};
+
+// What was asked for: enough to lower the same texts again.
+struct RunRequest {
+  std::string dialect;
+  std::string project;  // absolute path of the project directory
+  std::vector<SourceText> files;
+  std::string workflow;  // which one of the files' workflows; empty: the only one
+  std::vector<std::pair<std::string, std::string>> parameters;   // -p k=v
+  std::vector<std::pair<std::string, std::string>> environment;  // -e K=V
+  std::vector<std::string> arguments;                            // the words after the workflow's name
+  std::vector<std::pair<std::string, std::string>> options;      // the dialect's own flags, by name
+  std::optional<std::string> name;                               // --name
+  std::optional<std::string> tag;                                // -t
+};
+
+// An earlier run whose artifacts this one uses (RunArtifacts), pinned when this one was submitted.
+struct UsedRun {
+  RunArtifacts::By by = RunArtifacts::By::workflow;
+  std::string name;                       // as asked for: the workflow or the tag
+  std::string run;                        // which run it was
+  std::vector<ArtifactRecord> artifacts;  // all artifacts of its tasks, in the order of its nodes
+};
+
+struct RunRecord {
+  std::string name;
+  std::string id;  // a UUID
+  std::string workflow;
+  std::string dialect;
+  std::string project;
+  std::string user;
+  State state = State::pending;
+  std::string message;
+  Time created;
+  Time started;
+  Time finished;
+  RunRequest request;
+  std::vector<UsedRun> used_runs;
+  std::vector<NodeRecord> nodes;       // in the order they came to be
+  std::optional<ArtifactRecord> logs;  // at the end: one file a node
+};
+
+Json to_json(const RunRecord& run);
+Result<RunRecord> run_from_json(const Json& value);
+Json to_json(const NodeRecord& node);
+Result<NodeRecord> node_from_json(const Json& value);
+Json to_json(const RunRequest& request);
+Result<RunRequest> request_from_json(const Json& value);
+Json to_json(const UsedRun& used);
+Result<UsedRun> used_run_from_json(const Json& value);
+Json to_json(const ArtifactRecord& artifact);
+Result<ArtifactRecord> artifact_from_json(const Json& value);
+
+}  // namespace kist::model

@@ -1,0 +1,266 @@
+#include "store/chunks.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/system.hpp"
+#include "store/chunker.hpp"
+#include "store/frame.hpp"
+
+namespace kist::store {
+namespace {
+
+constexpr std::size_t kOpenContainers = 64;
+constexpr std::size_t kRecordsAtOnce = 1 << 19;  // of one index file that recover() writes: bounds its memory
+constexpr std::string_view kTableSuffix = ".table";
+
+bool same(const timespec& a, const timespec& b) {
+  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Chunks>> Chunks::open(const StoreDirectory& directory, Lease& lease) {
+  std::unique_ptr<Chunks> chunks(new Chunks(directory, lease));
+  KIST_TRY(chunks->reload());
+  bool damaged = chunks->damaged_;
+  if (!damaged && chunks->index()->empty()) {
+    KIST_TRY_ASSIGN(auto names, directory.names("containers"));
+    damaged = !names.empty();
+  }
+  if (damaged) KIST_TRY(chunks->recover());
+  return chunks;
+}
+
+std::shared_ptr<const IndexSet> Chunks::index() {
+  std::lock_guard lock(mutex_);
+  return index_;
+}
+
+bool Chunks::contains(const IndexSet& set, const Digest& id) const {
+  for (const auto& file : set)
+    if (auto record = file->find(id); record && file->container_stands(directory_, record->container)) return true;
+  return false;
+}
+
+Status Chunks::refresh() {
+  KIST_TRY_ASSIGN(auto status, directory_.status("index"));
+  {
+    std::lock_guard lock(mutex_);
+    if (same(status.st_mtim, loaded_)) return {};
+  }
+  return reload();
+}
+
+Status Chunks::reload() {
+  std::lock_guard loading(loading_);
+  return load(false);
+}
+
+// Files may come and go while this runs: one that is merged away between listing and opening means that its successor
+// is there now, so the listing is taken again.
+Status Chunks::load(bool checked) {
+  auto before = index();
+  while (true) {
+    KIST_TRY_ASSIGN(auto status, directory_.status("index"));
+    KIST_TRY_ASSIGN(auto names, directory_.names("index"));
+    auto set = std::make_shared<IndexSet>();
+    bool vanished = false;
+    for (const std::string& name : names) {
+      auto known = std::ranges::find(*before, name, [](const auto& file) { return file->name(); });
+      if (known != before->end() && (!checked || (*known)->check())) {
+        set->push_back(*known);
+        continue;
+      }
+      auto file = IndexFile::open(directory_, name);
+      if (file && checked)
+        if (auto intact = (*file)->check(); !intact) file = std::unexpected(intact.error());
+      if (file) {
+        set->push_back(*file);
+      } else if (file.error().kind == ErrorKind::not_found) {
+        vanished = true;
+      } else if (file.error().kind == ErrorKind::corrupt) {
+        damaged_ = true;
+      } else {
+        return std::unexpected(file.error());
+      }
+    }
+    if (vanished) continue;
+    // Large ones first: they answer most questions.
+    std::ranges::sort(*set, [](const auto& a, const auto& b) { return a->records() > b->records(); });
+    std::lock_guard lock(mutex_);
+    index_ = std::move(set);
+    loaded_ = status.st_mtim;
+    open_.clear();
+    return {};
+  }
+}
+
+Status Chunks::recover() {
+  std::lock_guard loading(loading_);
+  KIST_TRY_ASSIGN(auto status, directory_.status("containers"));
+  KIST_TRY(load(true));
+  if (!damaged_ && same(status.st_mtim, recovered_)) return {};  // there is nothing to find that was not found
+
+  auto valid = index();
+  KIST_TRY_ASSIGN(auto names, directory_.names("containers"));
+  std::vector<Container> containers;
+  std::vector<IndexRecord> records;
+  auto write = [&]() -> Status {
+    if (records.empty()) return {};
+    KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
+    IndexSource source = source_of(std::exchange(containers, {}), std::exchange(records, {}));
+    KIST_TRY_ASSIGN(auto name, write_index(file, std::span(&source, 1)));
+    return file.move_to("index/" + name);
+  };
+  for (const std::string& name : names) {
+    if (name.ends_with(kTableSuffix)) continue;
+    auto frames = table(name);
+    if (!frames) continue;  // a damaged container: what it held is missing, and who reads it is told
+    auto number = static_cast<std::uint32_t>(containers.size());
+    containers.push_back(frames->container);
+    for (IndexRecord& record : frames->frames) {
+      if (contains(*valid, record.id)) continue;
+      record.container = number;
+      records.push_back(record);
+    }
+    if (records.size() >= kRecordsAtOnce) KIST_TRY(write());
+  }
+  KIST_TRY(write());
+  KIST_TRY(directory_.sync("index"));
+
+  // Only now, when all they knew is known again, the damaged ones go.
+  if (damaged_) {
+    KIST_TRY_ASSIGN(auto files, directory_.names("index"));
+    for (const std::string& name : files) {
+      auto file = IndexFile::open(directory_, name);
+      bool corrupt = file ? !(*file)->check() : file.error().kind == ErrorKind::corrupt;
+      if (corrupt) KIST_TRY(directory_.remove("index/" + name));
+    }
+    damaged_ = false;
+  }
+  recovered_ = status.st_mtim;
+  return load(false);
+}
+
+Result<Chunks::Table> Chunks::table(const std::string& name) const {
+  auto context = [&](const Error& error) { return with_context(directory_.show("containers/" + name), error); };
+  Table table;
+  Container& container = table.container;
+  const bool pack = name.starts_with("pack-");
+  if (!pack && !name.starts_with("file-")) return context({ErrorKind::corrupt, "not a name kist gives"});
+  auto digest = Digest::parse(std::string_view(name).substr(5));
+  if (!digest) return context({ErrorKind::corrupt, "not a name kist gives"});
+  container.kind = pack ? Container::Kind::pack : Container::Kind::adopted;
+  container.name = *digest;
+
+  KIST_TRY_ASSIGN(auto file, directory_.open_file(container.path(), O_RDONLY));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0)
+    return fail_errno(fmt::format("cannot read {}", directory_.show(container.path())));
+  container.size = static_cast<std::uint64_t>(status.st_size);
+  std::uint64_t offset = 0;
+  if (pack) {
+    if (container.size < kContainerHeaderSize + kContainerTrailerSize)
+      return context({ErrorKind::corrupt, "cut off before its trailer"});
+    Bytes header(kContainerHeaderSize);
+    Bytes footer(kContainerTrailerSize);
+    std::string path = directory_.show(container.path());
+    KIST_TRY(read_fully(file.get(), header.data(), header.size(), 0, path));
+    KIST_TRY(read_fully(file.get(), footer.data(), footer.size(), container.size - footer.size(), path));
+    auto footer_size = pack_footer_size(footer, container.size);
+    if (!footer_size) return context(footer_size.error());
+    footer.resize(*footer_size);
+    KIST_TRY(read_fully(file.get(), footer.data(), footer.size(), container.size - footer.size(), path));
+    auto records = parse_pack(header, footer, container.size);
+    if (!records) return context(records.error());
+    if (pack_name(*records) != container.name)
+      return context({ErrorKind::corrupt, "its table is not the one it is named after"});
+    offset = kContainerHeaderSize;
+    for (const PackRecord& record : *records) {
+      table.frames.push_back({record.id, 0, offset, record.stored, record.length});
+      offset += record.stored;
+    }
+  } else {
+    // A record for every 16 KiB at the least that a chunk has, but for the last.
+    std::uint64_t limit =
+        (container.size / kChunkMin + 2) * kChunkRecordSize + kContainerHeaderSize + kContainerTrailerSize;
+    KIST_TRY_ASSIGN(auto bytes, directory_.read_file(container.table_path(), limit));
+    auto records = parse_adopted_table(bytes, container.name, container.size);
+    if (!records) return with_context(directory_.show(container.table_path()), records.error());
+    ByteReader reader(*records);
+    while (reader.left() > 0) {
+      ChunkRecord record = read_chunk_record(reader);
+      table.frames.push_back({record.id, 0, offset, record.length, record.length});
+      offset += record.length;
+    }
+  }
+  return table;
+}
+
+Status Chunks::read(const Digest& id, Bytes& out) {
+  auto found = read_anywhere(id, out);
+  if (found) return found;
+  // Perhaps another process has just written it, or the index lost it.
+  KIST_TRY(refresh());
+  found = read_anywhere(id, out);
+  if (found) return found;
+  if (auto recovered = recover(); !recovered) return found;
+  return read_anywhere(id, out);
+}
+
+Status Chunks::read_anywhere(const Digest& id, Bytes& out) {
+  auto set = index();
+  std::optional<Error> first;
+  for (const auto& file : *set) {
+    auto record = file->find(id);
+    if (!record || record->container >= file->containers()) continue;
+    Container container = file->container(record->container);
+    Status read = [&]() -> Status {
+      KIST_TRY_ASSIGN(auto opened, open_container(container));
+      return read_frame(opened->get(), directory_.show(container.path()), *record, out);
+    }();
+    if (read) return read;
+    if (!first) first = read.error();
+  }
+  if (first) {
+    // A container that is not there is damage to the store; "not found" is kept for what never was.
+    if (first->kind == ErrorKind::not_found) first->kind = ErrorKind::corrupt;
+    return std::unexpected(*first);
+  }
+  return fail(ErrorKind::not_found,
+              fmt::format("{} is not in the store {}", id.to_string(), directory_.root().string()));
+}
+
+Status Chunks::read_frame(int container, const std::string& path, const IndexRecord& record, Bytes& out) const {
+  auto corrupt = [&](std::string_view what) {
+    return fail(ErrorKind::corrupt, fmt::format("{}, byte {}: {}", path, record.offset, what));
+  };
+  if (record.stored > record.length || record.length > kLargestObject)
+    return corrupt("impossible lengths in the index");
+  thread_local Bytes frame;
+  Bytes& raw = record.stored == record.length ? out : frame;
+  raw.resize(record.stored);
+  KIST_TRY(read_fully(container, raw.data(), raw.size(), record.offset, path));
+  if (&raw == &frame)
+    if (auto decoded = decode_frame(frame, record.length, out); !decoded) return corrupt(decoded.error().text);
+  if (sha256(out) != record.id)
+    return corrupt(fmt::format("the {} bytes there are not chunk {} any more", record.length, record.id.hex()));
+  return {};
+}
+
+Result<std::shared_ptr<const FileDescriptor>> Chunks::open_container(const Container& container) {
+  {
+    std::lock_guard lock(mutex_);
+    if (auto found = open_.find(container.name); found != open_.end()) return found->second;
+  }
+  KIST_TRY_ASSIGN(auto file, directory_.open_file(container.path(), O_RDONLY));
+  auto shared = std::make_shared<const FileDescriptor>(std::move(file));
+  std::lock_guard lock(mutex_);
+  if (open_.size() >= kOpenContainers) open_.clear();  // simple, and rare: a container is 64 MiB of reading
+  open_.insert_or_assign(container.name, shared);
+  return shared;
+}
+
+}  // namespace kist::store

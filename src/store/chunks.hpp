@@ -1,0 +1,81 @@
+// All chunks that are in the store: which there are, and their bytes. It stands on the index files and the containers
+// they name, and notices by itself when other processes add some.
+//
+// Nothing in an index is believed unseen: a chunk counts as present only when its container stands with the right size,
+// and bytes are given out only when they have the digest they were asked by. Where that fails, another place of the
+// same chunk is tried; then the containers' own tables are read again (the index may be the damaged part); only then is
+// it an error.
+//
+// Thread-safe.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "store/index.hpp"
+#include "store/lease.hpp"
+
+namespace kist::store {
+
+// Where chunks can be read from.
+class ChunkSource {
+ public:
+  virtual ~ChunkSource() = default;
+  // The chunk's bytes into `out`, checked. Errors: not_found, corrupt, io.
+  virtual Status read(const Digest& id, Bytes& out) = 0;
+};
+
+using IndexSet = std::vector<std::shared_ptr<const IndexFile>>;
+
+class Chunks final : public ChunkSource {
+ public:
+  // Loads the index; a damaged one is made anew. Both must outlive it.
+  static Result<std::unique_ptr<Chunks>> open(const StoreDirectory& directory, Lease& lease);
+
+  Status read(const Digest& id, Bytes& out) override;
+
+  // The index files as they are now. What they say is fixed; asking them needs no lock.
+  std::shared_ptr<const IndexSet> index();
+  // Whether a chunk is there, by such a set.
+  bool contains(const IndexSet& set, const Digest& id) const;
+
+  // Looks whether other processes changed the index, and loads what is new. Cheap where they did not.
+  Status refresh();
+  // Loads what is new in any case.
+  Status reload();
+  // Reads every container's table again, and indexes what no undamaged index file has.
+  Status recover();
+
+  // The frames of a container, by its own table: what verify() reads and recover() indexes. Errors: corrupt, with the
+  // path.
+  struct Table {
+    Container container;
+    std::vector<IndexRecord> frames;
+  };
+  Result<Table> table(const std::string& container_file) const;
+  // Checks that an open container holds the chunk that a record says. `path` names it in errors.
+  Status read_frame(int container, const std::string& path, const IndexRecord& record, Bytes& out) const;
+
+ private:
+  Chunks(const StoreDirectory& directory, Lease& lease) : directory_(directory), lease_(lease) {}
+  Status load(bool checked);
+  Status read_anywhere(const Digest& id, Bytes& out);
+  Result<std::shared_ptr<const FileDescriptor>> open_container(const Container& container);
+
+  const StoreDirectory& directory_;
+  Lease& lease_;
+
+  std::mutex loading_;  // one load at a time; never taken inside mutex_
+  bool damaged_ = false;
+  timespec recovered_{};
+
+  std::mutex mutex_;  // what follows
+  std::shared_ptr<const IndexSet> index_ = std::make_shared<IndexSet>();
+  timespec loaded_{};
+  std::unordered_map<Digest, std::shared_ptr<const FileDescriptor>> open_;
+};
+
+}  // namespace kist::store

@@ -1,0 +1,207 @@
+#include "store/container.hpp"
+
+#include <memory>
+
+#include <fmt/format.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "store/chunker.hpp"
+
+namespace kist::store {
+namespace {
+
+constexpr std::string_view kPackMagic = "kistpack";
+constexpr std::string_view kTableMagic = "kisttabl";
+
+void write_header(Bytes& out, std::string_view magic) {
+  ByteWriter writer(out);
+  writer.text(magic);
+  writer.u8(kFormatVersion);
+  writer.u8(static_cast<std::uint8_t>(Digest::Algorithm::sha256));
+  writer.zeros(6);
+}
+
+Status check_header(ByteSpan header, std::string_view magic) {
+  ByteReader reader(header);
+  if (reader.text(kMagicSize) != magic) return fail(ErrorKind::corrupt, fmt::format("does not begin with '{}'", magic));
+  std::uint8_t version = reader.u8();
+  if (version != kFormatVersion)
+    return fail(ErrorKind::corrupt, fmt::format("format version {}, this kist reads {}", version, kFormatVersion));
+  if (reader.u8() != static_cast<std::uint8_t>(Digest::Algorithm::sha256) || !reader.zeros(6))
+    return fail(ErrorKind::corrupt, "unknown digest algorithm or flags");
+  return {};
+}
+
+void write_trailer(Bytes& out, std::uint32_t count, ByteSpan checksum, std::string_view magic) {
+  ByteWriter writer(out);
+  writer.u32(count);
+  writer.zeros(4);
+  writer.raw(checksum);
+  writer.text(magic);
+}
+
+struct Trailer {
+  std::uint32_t count = 0;
+  ByteSpan checksum;
+};
+
+Result<Trailer> read_trailer(ByteSpan bytes, std::string_view magic) {
+  ByteReader reader(bytes);
+  Trailer trailer;
+  trailer.count = reader.u32();
+  bool zero = reader.zeros(4);
+  trailer.checksum = reader.raw(kChecksumSize);
+  if (reader.text(kMagicSize) != magic || !zero || !reader.good())
+    return fail(ErrorKind::corrupt, fmt::format("does not end with a trailer of '{}': cut off or overwritten", magic));
+  return trailer;
+}
+
+void write_pack_record(Bytes& out, const PackRecord& record) {
+  ByteWriter writer(out);
+  writer.id(record.id);
+  writer.u32(record.stored);
+  writer.u32(record.length);
+}
+
+}  // namespace
+
+struct Checksum::State {
+  XXH3_state_t xxh;
+};
+Checksum::Checksum() : state_(std::make_unique<State>()) {
+  XXH3_128bits_reset(&state_->xxh);
+}
+Checksum::~Checksum() = default;
+void Checksum::update(ByteSpan bytes) {
+  XXH3_128bits_update(&state_->xxh, bytes.data(), bytes.size());
+}
+std::array<std::byte, kChecksumSize> Checksum::finish() const {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(&state_->xxh));
+  std::array<std::byte, kChecksumSize> out;
+  static_assert(sizeof canonical == kChecksumSize);
+  std::memcpy(out.data(), &canonical, sizeof canonical);
+  return out;
+}
+
+std::string Container::path() const {
+  return fmt::format("containers/{}{}", kind == Kind::pack ? "pack-" : "file-", name.hex());
+}
+
+void write_chunk_record(Bytes& out, const ChunkRecord& record) {
+  ByteWriter writer(out);
+  writer.digest(record.id);
+  writer.u32(record.length);
+}
+
+ChunkRecord read_chunk_record(ByteReader& in) {
+  ChunkRecord record;
+  record.id = in.digest();
+  record.length = in.u32();
+  return record;
+}
+
+Bytes pack_header() {
+  Bytes out;
+  write_header(out, kPackMagic);
+  return out;
+}
+
+Bytes pack_footer(const std::vector<PackRecord>& records) {
+  Bytes out;
+  out.reserve(records.size() * kPackRecordSize + kContainerTrailerSize);
+  for (const PackRecord& record : records) write_pack_record(out, record);
+  Checksum checksum;
+  checksum.update(pack_header());
+  checksum.update(out);
+  write_trailer(out, static_cast<std::uint32_t>(records.size()), checksum.finish(), kPackMagic);
+  return out;
+}
+
+Digest pack_name(const std::vector<PackRecord>& records) {
+  Bytes table;
+  table.reserve(kContainerHeaderSize + records.size() * kPackRecordSize);
+  write_header(table, kPackMagic);
+  for (const PackRecord& record : records) write_pack_record(table, record);
+  return sha256(table);
+}
+
+Result<std::uint64_t> pack_footer_size(ByteSpan trailer, std::uint64_t file_size) {
+  KIST_TRY_ASSIGN(auto parsed, read_trailer(trailer, kPackMagic));
+  std::uint64_t size = std::uint64_t{parsed.count} * kPackRecordSize + kContainerTrailerSize;
+  if (file_size < kContainerHeaderSize || size > file_size - kContainerHeaderSize)
+    return fail(ErrorKind::corrupt,
+                fmt::format("says it holds {} frames, more than fit into its {} bytes", parsed.count, file_size));
+  return size;
+}
+
+Result<std::vector<PackRecord>> parse_pack(ByteSpan header, ByteSpan footer, std::uint64_t file_size) {
+  KIST_TRY(check_header(header, kPackMagic));
+  if (footer.size() < kContainerTrailerSize) return fail(ErrorKind::corrupt, "cut off before its trailer");
+  KIST_TRY_ASSIGN(auto size, pack_footer_size(footer.last(kContainerTrailerSize), file_size));
+  if (size != footer.size()) return fail(ErrorKind::corrupt, "its trailer changed while it was read");
+  KIST_TRY_ASSIGN(auto trailer, read_trailer(footer.last(kContainerTrailerSize), kPackMagic));
+  ByteSpan table = footer.first(footer.size() - kContainerTrailerSize);
+  Checksum checksum;
+  checksum.update(header);
+  checksum.update(table);
+  if (std::memcmp(checksum.finish().data(), trailer.checksum.data(), kChecksumSize) != 0)
+    return fail(ErrorKind::corrupt, "the checksum of its table is wrong");
+
+  std::vector<PackRecord> records(trailer.count);
+  ByteReader reader(table);
+  std::uint64_t end = kContainerHeaderSize;
+  for (PackRecord& record : records) {
+    record.id = reader.id();
+    record.stored = reader.u32();
+    record.length = reader.u32();
+    if (record.stored > record.length || record.length > kLargestObject)
+      return fail(ErrorKind::corrupt, fmt::format("impossible frame of {} bytes for {}", record.stored, record.length));
+    end += record.stored;
+  }
+  if (end != file_size - footer.size())
+    return fail(ErrorKind::corrupt,
+                fmt::format("its frames end at {}, its table begins at {}", end, file_size - footer.size()));
+  return records;
+}
+
+Bytes adopted_table_header() {
+  Bytes out;
+  write_header(out, kTableMagic);
+  return out;
+}
+
+Bytes adopted_table_trailer(std::uint32_t records, ByteSpan checksum) {
+  Bytes out;
+  write_trailer(out, records, checksum, kTableMagic);
+  return out;
+}
+
+Result<ByteSpan> parse_adopted_table(ByteSpan table, const Digest& name, std::uint64_t file_size) {
+  if (table.size() < kContainerHeaderSize + kContainerTrailerSize)
+    return fail(ErrorKind::corrupt, "too short for a table");
+  KIST_TRY(check_header(table.first(kContainerHeaderSize), kTableMagic));
+  KIST_TRY_ASSIGN(auto trailer, read_trailer(table.last(kContainerTrailerSize), kTableMagic));
+  ByteSpan records = table.subspan(kContainerHeaderSize, table.size() - kContainerHeaderSize - kContainerTrailerSize);
+  if (records.size() != std::uint64_t{trailer.count} * kChunkRecordSize)
+    return fail(ErrorKind::corrupt, fmt::format("{} records do not fill its {} bytes", trailer.count, table.size()));
+  Checksum checksum;
+  checksum.update(table.first(table.size() - kContainerTrailerSize));
+  if (std::memcmp(checksum.finish().data(), trailer.checksum.data(), kChecksumSize) != 0)
+    return fail(ErrorKind::corrupt, "the checksum of the table is wrong");
+  if (sha256(records) != name)
+    return fail(ErrorKind::corrupt, "the table is not the one of the file it is named after");
+  std::uint64_t size = 0;
+  ByteReader reader(records);
+  for (std::uint32_t i = 0; i < trailer.count; ++i) {
+    std::uint32_t length = read_chunk_record(reader).length;
+    if (length == 0 || length > kChunkMax) return fail(ErrorKind::corrupt, fmt::format("a chunk of {} bytes", length));
+    size += length;
+  }
+  if (!reader.good() || size != file_size)
+    return fail(ErrorKind::corrupt, fmt::format("the table describes {} bytes, the file has {}", size, file_size));
+  return records;
+}
+
+}  // namespace kist::store

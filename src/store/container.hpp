@@ -1,0 +1,93 @@
+// Containers: the files whose bytes hold chunks, and how each says what it holds (docs/format.md, "Packs", "Adopted
+// files").
+//
+// A pack is written by kist: header, frames one after the other, then a table of them and a trailer with the table's
+// checksum, so that it needs no other file to be understood. An adopted file is a large file taken over as it is; its
+// table lies beside it. The names are digests of what they hold: two processes that store the same produce the same
+// file.
+//
+// Invariant: a table that parses accounts for every byte of its container; nothing in it points outside.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "base/result.hpp"
+#include "store/bytes.hpp"
+
+namespace kist::store {
+
+inline constexpr std::uint8_t kFormatVersion = 1;
+inline constexpr std::uint64_t kPackTarget = 64 << 20;
+inline constexpr std::uint32_t kLargestObject = 256 << 20;  // of one frame's bytes before compression
+inline constexpr std::size_t kContainerHeaderSize = 16;     // of a pack and of an adopted file's table
+inline constexpr std::size_t kContainerTrailerSize = 32;
+inline constexpr std::size_t kPackRecordSize = kIdSize + 4 + 4;
+inline constexpr std::size_t kChunkRecordSize = kDigestSize + 4;
+
+struct Container {
+  enum class Kind : std::uint8_t { pack = 1, adopted = 2 };
+  Kind kind = Kind::pack;
+  Digest name;
+  std::uint64_t size = 0;  // of the file
+
+  // Below the store's directory.
+  std::string path() const;
+  // An adopted file's table.
+  std::string table_path() const { return path() + ".table"; }
+  bool operator==(const Container&) const = default;
+};
+
+// One frame of a pack, in the order in which they lie.
+struct PackRecord {
+  Digest id;
+  std::uint32_t stored = 0;
+  std::uint32_t length = 0;
+};
+
+// One chunk of a file. In a file's chunk list, and in an adopted file's table.
+struct ChunkRecord {
+  Digest id;
+  std::uint32_t length = 0;
+  bool operator==(const ChunkRecord&) const = default;
+};
+
+void write_chunk_record(Bytes& out, const ChunkRecord& record);
+ChunkRecord read_chunk_record(ByteReader& in);
+
+// What stands before the frames.
+Bytes pack_header();
+// What stands after them: table and trailer.
+Bytes pack_footer(const std::vector<PackRecord>& records);
+Digest pack_name(const std::vector<PackRecord>& records);
+
+// How many bytes the table and trailer take, by the file's last kContainerTrailerSize bytes. Errors: corrupt.
+Result<std::uint64_t> pack_footer_size(ByteSpan trailer, std::uint64_t file_size);
+// Errors: corrupt.
+Result<std::vector<PackRecord>> parse_pack(ByteSpan header, ByteSpan footer, std::uint64_t file_size);
+
+Bytes adopted_table_header();
+// `checksum_of` is header and records; see TableChecksum.
+Bytes adopted_table_trailer(std::uint32_t records, ByteSpan checksum);
+// The records of a whole table file, in the file's order. `name` is the adopted file's. Errors: corrupt.
+Result<ByteSpan> parse_adopted_table(ByteSpan table, const Digest& name, std::uint64_t file_size);
+
+// The checksum of everything that is no chunk: XXH3-128 in its canonical (big-endian) form. No identity.
+inline constexpr std::size_t kChecksumSize = 16;
+class Checksum {
+ public:
+  Checksum();
+  ~Checksum();
+  Checksum(const Checksum&) = delete;
+  Checksum& operator=(const Checksum&) = delete;
+  void update(ByteSpan bytes);
+  std::array<std::byte, kChecksumSize> finish() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kist::store

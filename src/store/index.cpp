@@ -1,0 +1,307 @@
+#include "store/index.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <map>
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+namespace kist::store {
+namespace {
+
+constexpr std::string_view kMagic = "kistindx";
+constexpr std::size_t kHeaderSize = 32;
+constexpr std::size_t kTrailerSize = kChecksumSize + kMagicSize;
+constexpr std::size_t kContainerSize = 48;
+constexpr std::size_t kRecordSize = kIdSize + 4 + 8 + 4 + 4;
+constexpr unsigned kMostFanBits = 16;
+constexpr std::size_t kReadWhole = 1 << 20;  // a smaller file is read and checked, a larger one mapped
+
+// So many leading bits of an id choose a bucket of about 8 rows.
+unsigned fan_bits_for(std::uint64_t records) {
+  return std::min<unsigned>(kMostFanBits, static_cast<unsigned>(std::bit_width(records / 8)));
+}
+
+std::uint32_t bucket_of(const std::byte* id, unsigned bits) {
+  std::uint32_t first = std::to_integer<std::uint32_t>(id[0]) << 8 | std::to_integer<std::uint32_t>(id[1]);
+  return bits == 0 ? 0 : first >> (16 - bits);
+}
+
+template <typename T>
+T number_at(const std::byte* at) {
+  T value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+// Walks all sources at once in the order of ids.
+class Merge {
+ public:
+  explicit Merge(std::span<const IndexSource> sources)
+      : sources_(sources), next_(sources.size()), heads_(sources.size()) {
+    for (std::size_t i = 0; i < sources_.size(); ++i) load(i);
+  }
+  // The next row and the source it is from; of several with one id the first source's.
+  std::optional<std::pair<std::size_t, IndexRecord>> next() {
+    std::optional<std::size_t> best;
+    for (std::size_t i = 0; i < heads_.size(); ++i)
+      if (heads_[i] && (!best || heads_[i]->id < heads_[*best]->id)) best = i;
+    if (!best) return std::nullopt;
+    std::pair<std::size_t, IndexRecord> result(*best, *heads_[*best]);
+    for (std::size_t i = 0; i < heads_.size(); ++i)
+      while (heads_[i] && heads_[i]->id == result.second.id) load(i);
+    return result;
+  }
+
+ private:
+  void load(std::size_t i) {
+    heads_[i].reset();
+    if (next_[i] < sources_[i].count) heads_[i] = sources_[i].record(next_[i]++);
+  }
+  std::span<const IndexSource> sources_;
+  std::vector<std::uint32_t> next_;
+  std::vector<std::optional<IndexRecord>> heads_;
+};
+
+// A file that is written through a buffer and a checksum.
+class Output {
+ public:
+  explicit Output(TemporaryFile& file) : file_(file) {}
+  ByteWriter writer() { return ByteWriter(buffer_); }
+  Status spill(bool all) {
+    if (!all && buffer_.size() < kBuffer) return {};
+    checksum_.update(buffer_);
+    KIST_TRY(file_.write(buffer_));
+    buffer_.clear();
+    return {};
+  }
+  std::array<std::byte, kChecksumSize> checksum() const { return checksum_.finish(); }
+
+ private:
+  static constexpr std::size_t kBuffer = 256 << 10;
+  TemporaryFile& file_;
+  Bytes buffer_;
+  Checksum checksum_;
+};
+
+std::string hex(ByteSpan bytes) {
+  std::string text;
+  for (std::byte byte : bytes) text += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
+  return text;
+}
+
+}  // namespace
+
+IndexFile::~IndexFile() {
+  if (mapped_ != nullptr) ::munmap(mapped_, bytes_.size());
+}
+
+Result<std::shared_ptr<IndexFile>> IndexFile::open(const StoreDirectory& directory, const std::string& name) {
+  std::string path = "index/" + name;
+  auto corrupt = [&](const Error& error) { return with_context(directory.show(path), error); };
+  KIST_TRY_ASSIGN(auto file, directory.open_file(path, O_RDONLY));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return fail_errno(fmt::format("cannot read {}", directory.show(path)));
+  auto size = static_cast<std::size_t>(status.st_size);
+  if (size < kReadWhole) {
+    Bytes bytes(size);
+    KIST_TRY(read_fully(file.get(), bytes.data(), size, 0, directory.show(path)));
+    auto index = parse(std::move(bytes), name);
+    if (!index) return corrupt(index.error());
+    if (auto checked = (*index)->check(); !checked) return corrupt(checked.error());
+    return index;
+  }
+  std::shared_ptr<IndexFile> index(new IndexFile);
+  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
+  if (mapped == MAP_FAILED) return fail_errno(fmt::format("cannot map {}", directory.show(path)));
+  index->name_ = name;
+  index->mapped_ = mapped;
+  index->bytes_ = ByteSpan(static_cast<const std::byte*>(mapped), size);
+  if (auto laid_out = index->lay_out(); !laid_out) return corrupt(laid_out.error());
+  return index;
+}
+
+Result<std::shared_ptr<IndexFile>> IndexFile::parse(Bytes bytes, std::string name) {
+  std::shared_ptr<IndexFile> index(new IndexFile);
+  index->name_ = std::move(name);
+  index->owned_ = std::move(bytes);
+  index->bytes_ = index->owned_;
+  KIST_TRY(index->lay_out());
+  return index;
+}
+
+Status IndexFile::lay_out() {
+  if (bytes_.size() < kHeaderSize + kTrailerSize) return fail(ErrorKind::corrupt, "too short for an index");
+  ByteReader header(bytes_.first(kHeaderSize));
+  if (header.text(kMagicSize) != kMagic || text_of(bytes_.last(kMagicSize)) != kMagic)
+    return fail(ErrorKind::corrupt, "not an index, or cut off");
+  std::uint8_t version = header.u8();
+  if (version != kFormatVersion)
+    return fail(ErrorKind::corrupt, fmt::format("format version {}, this kist reads {}", version, kFormatVersion));
+  if (header.u8() != static_cast<std::uint8_t>(Digest::Algorithm::sha256))
+    return fail(ErrorKind::corrupt, "unknown digest algorithm");
+  fan_bits_ = header.u8();
+  bool zero = header.zeros(5);
+  container_count_ = header.u32();
+  record_count_ = header.u32();
+  if (!zero || !header.zeros(8) || fan_bits_ > kMostFanBits) return fail(ErrorKind::corrupt, "impossible header");
+  containers_at_ = kHeaderSize;
+  fan_at_ = containers_at_ + std::size_t{container_count_} * kContainerSize;
+  records_at_ = fan_at_ + (std::size_t{1} << fan_bits_) * sizeof(std::uint32_t);
+  if (records_at_ + std::size_t{record_count_} * kRecordSize + kTrailerSize != bytes_.size())
+    return fail(ErrorKind::corrupt, "its size is not the one its header says");
+  seen_ = std::make_unique<std::atomic<Seen>[]>(container_count_);
+  return {};
+}
+
+Container IndexFile::container(std::uint32_t number) const {
+  ByteReader reader(bytes_.subspan(containers_at_ + std::size_t{number} * kContainerSize, kContainerSize));
+  Container container;
+  container.kind = reader.u8() == static_cast<std::uint8_t>(Container::Kind::adopted) ? Container::Kind::adopted
+                                                                                      : Container::Kind::pack;
+  reader.raw(7);
+  container.name = reader.id();
+  container.size = reader.u64();
+  return container;
+}
+
+const std::byte* IndexFile::record_at(std::uint32_t number) const {
+  return bytes_.data() + records_at_ + std::size_t{number} * kRecordSize;
+}
+
+IndexRecord IndexFile::record(std::uint32_t number) const {
+  ByteReader reader(ByteSpan(record_at(number), kRecordSize));
+  IndexRecord record;
+  record.id = reader.id();
+  record.container = reader.u32();
+  record.offset = reader.u64();
+  record.stored = reader.u32();
+  record.length = reader.u32();
+  return record;
+}
+
+std::optional<IndexRecord> IndexFile::find(const Digest& id) const {
+  std::uint32_t bucket = bucket_of(id.value.data(), fan_bits_);
+  const std::byte* fan = bytes_.data() + fan_at_;
+  std::uint32_t high = std::min(record_count_, number_at<std::uint32_t>(fan + bucket * sizeof(std::uint32_t)));
+  std::uint32_t low = bucket == 0 ? 0 : number_at<std::uint32_t>(fan + (bucket - 1) * sizeof(std::uint32_t));
+  while (low < high) {
+    std::uint32_t middle = low + (high - low) / 2;
+    int order = std::memcmp(record_at(middle), id.value.data(), kIdSize);
+    if (order == 0) return record(middle);
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return std::nullopt;
+}
+
+Status IndexFile::check() const {
+  Checksum checksum;
+  checksum.update(bytes_.first(bytes_.size() - kTrailerSize));
+  if (std::memcmp(checksum.finish().data(), bytes_.last(kTrailerSize).data(), kChecksumSize) != 0)
+    return fail(ErrorKind::corrupt, "the checksum of the index is wrong");
+  return {};
+}
+
+bool IndexFile::container_stands(const StoreDirectory& directory, std::uint32_t number) const {
+  if (number >= container_count_) return false;
+  Seen seen = seen_[number].load(std::memory_order_relaxed);
+  if (seen == Seen::unknown) {
+    Container which = container(number);
+    auto status = directory.status(which.path());
+    seen = status && S_ISREG(status->st_mode) && static_cast<std::uint64_t>(status->st_size) == which.size
+               ? Seen::stands
+               : Seen::missing;
+    seen_[number].store(seen, std::memory_order_relaxed);
+  }
+  return seen == Seen::stands;
+}
+
+IndexSource source_of(std::shared_ptr<const IndexFile> file) {
+  IndexSource source;
+  for (std::uint32_t i = 0; i < file->containers(); ++i) source.containers.push_back(file->container(i));
+  source.count = file->records();
+  source.record = [file = std::move(file)](std::uint32_t number) { return file->record(number); };
+  return source;
+}
+
+IndexSource source_of(std::vector<Container> containers, std::vector<IndexRecord> records) {
+  std::ranges::stable_sort(records, {}, &IndexRecord::id);
+  auto repeated = std::ranges::unique(records, {}, &IndexRecord::id);
+  records.erase(repeated.begin(), repeated.end());
+  IndexSource source;
+  source.containers = std::move(containers);
+  source.count = static_cast<std::uint32_t>(records.size());
+  auto kept = std::make_shared<std::vector<IndexRecord>>(std::move(records));
+  source.record = [kept](std::uint32_t number) { return (*kept)[number]; };
+  return source;
+}
+
+Result<std::string> write_index(TemporaryFile& file, std::span<const IndexSource> sources) {
+  // The containers of all sources, each once, and the number each source's containers have in the new file.
+  std::vector<Container> containers;
+  std::map<std::pair<Container::Kind, Digest>, std::uint32_t> numbers;
+  std::vector<std::vector<std::uint32_t>> renumbered;
+  for (const IndexSource& source : sources) {
+    auto& mapping = renumbered.emplace_back();
+    for (const Container& container : source.containers) {
+      auto [at, added] =
+          numbers.try_emplace({container.kind, container.name}, static_cast<std::uint32_t>(containers.size()));
+      if (added) containers.push_back(container);
+      mapping.push_back(at->second);
+    }
+  }
+
+  // The fan-out stands before the rows, so they are walked twice: counted first, then written.
+  std::uint64_t most = 0;
+  for (const IndexSource& source : sources) most += source.count;
+  const unsigned bits = fan_bits_for(most);
+  std::vector<std::uint32_t> fan(std::size_t{1} << bits, 0);
+  std::uint32_t count = 0;
+  for (Merge merge(sources); auto row = merge.next();) {
+    if (row->second.container >= renumbered[row->first].size())
+      return fail(ErrorKind::corrupt, "an index names a container it does not have");
+    ++fan[bucket_of(row->second.id.value.data(), bits)];
+    ++count;
+  }
+  for (std::size_t i = 1; i < fan.size(); ++i) fan[i] += fan[i - 1];
+
+  Output output(file);
+  ByteWriter writer = output.writer();
+  writer.text(kMagic);
+  writer.u8(kFormatVersion);
+  writer.u8(static_cast<std::uint8_t>(Digest::Algorithm::sha256));
+  writer.u8(static_cast<std::uint8_t>(bits));
+  writer.zeros(5);
+  writer.u32(static_cast<std::uint32_t>(containers.size()));
+  writer.u32(count);
+  writer.zeros(8);
+  for (const Container& container : containers) {
+    writer.u8(static_cast<std::uint8_t>(container.kind));
+    writer.zeros(7);
+    writer.id(container.name);
+    writer.u64(container.size);
+    KIST_TRY(output.spill(false));
+  }
+  for (std::uint32_t end : fan) writer.u32(end);
+  for (Merge merge(sources); auto row = merge.next();) {
+    writer.id(row->second.id);
+    writer.u32(renumbered[row->first][row->second.container]);
+    writer.u64(row->second.offset);
+    writer.u32(row->second.stored);
+    writer.u32(row->second.length);
+    KIST_TRY(output.spill(false));
+  }
+  KIST_TRY(output.spill(true));
+  auto checksum = output.checksum();
+  writer.raw(checksum);
+  writer.text(kMagic);
+  KIST_TRY(output.spill(true));
+  KIST_TRY(file.sync());
+  return hex(checksum);
+}
+
+}  // namespace kist::store

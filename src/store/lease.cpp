@@ -1,0 +1,104 @@
+#include "store/lease.hpp"
+
+#include <cerrno>
+#include <random>
+
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/system.hpp"
+
+namespace kist::store {
+namespace {
+
+enum class Owner { alive, dead };
+
+// Asks by trying the lock; a lock that was got is given back by closing.
+Owner owner_of(const StoreDirectory& directory, const std::string& lease) {
+  FileDescriptor file(os::openat(directory.descriptor(), ("leases/" + lease).c_str(), O_RDONLY));
+  if (!file) return errno == ENOENT ? Owner::dead : Owner::alive;
+  return ::flock(file.get(), LOCK_SH | LOCK_NB) == 0 ? Owner::dead : Owner::alive;
+}
+
+}  // namespace
+
+Status Lease::take() {
+  if (file_) return {};
+  std::random_device random;
+  while (true) {
+    name_ = fmt::format("{}-{:08x}{:08x}", ::getpid(), random(), random());
+    std::string path = "leases/" + name_;
+    KIST_TRY_ASSIGN(auto file, directory_.open_file(path, O_RDWR | O_CREAT | O_EXCL));
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK || errno == EINTR) continue;  // a sweeper asked in this very moment
+      return fail_errno(fmt::format("cannot lock {}", directory_.show(path)));
+    }
+    // A sweeper may have taken the file for a dead one before it was locked.
+    struct stat status{};
+    if (::fstat(file.get(), &status) != 0 || status.st_nlink == 0) continue;
+    file_ = std::move(file);
+    if (auto recorded = record(); !recorded) {
+      file_.reset();
+      return recorded;
+    }
+    sweep();
+    return {};
+  }
+}
+
+Lease::~Lease() {
+  if (file_) (void)directory_.remove("leases/" + name_);
+}
+
+Result<std::string> Lease::temporary_name() {
+  std::lock_guard lock(mutex_);
+  KIST_TRY(take());
+  return fmt::format("tmp/{}.{}", name_, counter_++);
+}
+
+// Nothing here may fail a save: what cannot be swept now is swept by the next.
+void Lease::sweep() {
+  if (auto names = directory_.names("leases"))
+    for (const std::string& name : *names)
+      if (name != name_ && owner_of(directory_, name) == Owner::dead) (void)directory_.remove("leases/" + name);
+  if (auto names = directory_.names("tmp"))
+    for (const std::string& name : *names) {
+      std::string owner = name.substr(0, name.find('.'));
+      if (owner != name_ && owner.find('-') != std::string::npos && owner_of(directory_, owner) == Owner::dead)
+        (void)directory_.remove_tree("tmp/" + name);
+    }
+}
+
+Status Lease::record() {
+  std::int64_t oldest = holds_.empty() ? 0 : holds_.begin()->time_since_epoch().count();
+  if (os::pwrite(file_.get(), &oldest, sizeof oldest, 0) != sizeof oldest)
+    return fail_errno(fmt::format("cannot write {}", directory_.show("leases/" + name_)));
+  return {};
+}
+
+Result<Lease::Hold> Lease::hold() {
+  std::lock_guard lock(mutex_);
+  KIST_TRY(take());
+  Time since = now();
+  bool oldest = holds_.empty() || since < *holds_.begin();
+  auto added = holds_.insert(since);
+  if (oldest) {
+    // What is not written down does not hold.
+    if (auto written = record(); !written) {
+      holds_.erase(added);
+      return std::unexpected(written.error());
+    }
+  }
+  return Hold(*this, since);
+}
+
+Lease::Hold::~Hold() {
+  if (lease_ == nullptr) return;
+  std::lock_guard lock(lease_->mutex_);
+  bool oldest = *lease_->holds_.begin() == since_;
+  lease_->holds_.erase(lease_->holds_.find(since_));
+  if (oldest) (void)lease_->record();  // an old time left standing only makes a collector wait
+}
+
+}  // namespace kist::store

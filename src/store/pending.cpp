@@ -1,0 +1,136 @@
+#include "store/pending.hpp"
+
+#include <fmt/format.h>
+
+#include "base/system.hpp"
+#include "store/adoption.hpp"
+#include "store/frame.hpp"
+
+namespace kist::store {
+namespace {
+constexpr std::size_t kBuffer = 1 << 20;
+}
+
+bool Pending::contains(const Digest& id) const {
+  if (chunks_.contains(*set_, id)) return true;
+  std::lock_guard lock(mutex_);
+  return places_.contains(id);
+}
+
+std::size_t Pending::chunks() const {
+  std::lock_guard lock(mutex_);
+  return places_.size();
+}
+
+Status Pending::add(const Digest& id, ByteSpan frame, std::size_t length) {
+  if (contains(id)) return {};
+  if (!open_) {
+    open_ = static_cast<std::uint32_t>(files_.size());
+    files_.emplace_back();
+    end_ = kContainerHeaderSize;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    places_.emplace(id,
+                    Place{*open_, end_, static_cast<std::uint32_t>(frame.size()), static_cast<std::uint32_t>(length)});
+  }
+  records_.push_back({id, static_cast<std::uint32_t>(frame.size()), static_cast<std::uint32_t>(length)});
+  buffer_.insert(buffer_.end(), frame.begin(), frame.end());
+  end_ += frame.size();
+  if (buffer_.size() >= kBuffer) KIST_TRY(spill());
+  if (end_ >= kPackTarget) KIST_TRY(seal());
+  return {};
+}
+
+Result<Digest> Pending::put(ByteSpan bytes) {
+  Digest id = sha256(bytes);
+  if (contains(id)) return id;
+  Bytes frame;
+  bool compressed = compress_frame(bytes, frame) > 0;
+  KIST_TRY(add(id, compressed ? ByteSpan(frame) : bytes, bytes.size()));
+  return id;
+}
+
+Status Pending::add(StagedFile file) {
+  auto number = static_cast<std::uint32_t>(files_.size());
+  files_.push_back(file.file.name());
+  KIST_TRY(each_adopted_chunk(directory_, file.table, [&](const ChunkRecord& chunk, std::uint64_t at) -> Status {
+    if (chunks_.contains(*set_, chunk.id)) return {};
+    std::lock_guard lock(mutex_);
+    places_.try_emplace(chunk.id, Place{number, at, chunk.length, chunk.length});
+    return {};
+  }));
+  done_.files.push_back(std::move(file));
+  return {};
+}
+
+Status Pending::spill() {
+  if (!file_) {
+    KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
+    file_ = std::move(file);
+    files_[*open_] = file_->name();
+    KIST_TRY(file_->write(pack_header()));
+    written_ = kContainerHeaderSize;
+  }
+  KIST_TRY(file_->write(buffer_));
+  written_ += buffer_.size();
+  buffer_.clear();
+  return {};
+}
+
+Status Pending::seal() {
+  KIST_TRY(spill());
+  Bytes footer = pack_footer(records_);
+  KIST_TRY(file_->write(footer));
+  // The disk works on this pack while the next one fills.
+  KIST_TRY(wait_for_sync());
+  syncing_ = std::async(std::launch::async,
+                        [file = FileDescriptor(file_->release_descriptor()), path = file_->path()]() -> Status {
+                          if (os::fdatasync(file.get()) != 0) return fail_errno(fmt::format("cannot sync {}", path));
+                          return {};
+                        });
+  Container container{Container::Kind::pack, pack_name(records_), written_ + footer.size()};
+  done_.packs.push_back({container, std::move(*file_), std::exchange(records_, {})});
+  file_.reset();
+  open_.reset();
+  return {};
+}
+
+Status Pending::wait_for_sync() {
+  return syncing_.valid() ? syncing_.get() : Status();
+}
+
+Status Pending::read(const Digest& id, Bytes& out) {
+  std::optional<Place> place;
+  {
+    std::lock_guard lock(mutex_);
+    if (auto found = places_.find(id); found != places_.end()) place = found->second;
+  }
+  if (!place) return chunks_.read(id, out);
+  if (open_ == place->file && place->offset >= end_ - buffer_.size()) {
+    ByteSpan frame = ByteSpan(buffer_).subspan(place->offset - (end_ - buffer_.size()), place->stored);
+    return decode_frame(frame, place->length, out);
+  }
+  const std::string& name = files_[place->file];
+  KIST_TRY_ASSIGN(auto file, directory_.open_file(name, O_RDONLY));
+  return chunks_.read_frame(file.get(), directory_.show(name), {id, 0, place->offset, place->stored, place->length},
+                            out);
+}
+
+Result<Publication> Pending::take() {
+  if (file_) KIST_TRY(seal());
+  KIST_TRY(wait_for_sync());
+  done_.frames = std::exchange(buffer_, {});
+  done_.records = std::exchange(records_, {});
+  open_.reset();
+  return std::exchange(done_, {});
+}
+
+void Pending::published() {
+  std::lock_guard lock(mutex_);
+  places_.clear();
+  files_.clear();
+  set_ = chunks_.index();
+}
+
+}  // namespace kist::store

@@ -1,0 +1,70 @@
+// What a transaction has stored and not yet published: frames in memory and in packs in tmp/, adopted files, and a
+// table of the chunks they hold, so that nothing is stored twice and what was just saved can be read back (to combine
+// it).
+//
+// Memory: a buffer of 1 MiB, and 100 bytes a chunk; the transaction publishes from time to time to bound the latter.
+#pragma once
+
+#include <future>
+#include <mutex>
+#include <unordered_map>
+
+#include "store/publisher.hpp"
+
+namespace kist::store {
+
+// contains() may be called from any thread, the rest from one.
+class Pending final : public ChunkSource {
+ public:
+  // All must outlive it.
+  Pending(const StoreDirectory& directory, Lease& lease, Chunks& chunks)
+      : directory_(directory), lease_(lease), chunks_(chunks), set_(chunks.index()) {}
+
+  // Whether a chunk is here, or was in the store when this was made or last taken.
+  bool contains(const Digest& id) const;
+  std::size_t chunks() const;
+
+  // Adds a chunk of `length` bytes by its frame, unless it is contained already.
+  Status add(const Digest& id, ByteSpan frame, std::size_t length);
+  // Compresses and adds bytes, and returns their id.
+  Result<Digest> put(ByteSpan bytes);
+  Status add(StagedFile file);
+
+  // Reads from here, or else from the store.
+  Status read(const Digest& id, Bytes& out) override;
+
+  // Hands over all of it for publication; it is found in the store afterwards.
+  Result<Publication> take();
+  void published();
+
+ private:
+  struct Place {
+    std::uint32_t file = 0;  // counts packs and adopted files in the order they were begun
+    std::uint64_t offset = 0;
+    std::uint32_t stored = 0;
+    std::uint32_t length = 0;
+  };
+  Status spill();
+  Status seal();
+  Status wait_for_sync();
+
+  const StoreDirectory& directory_;
+  Lease& lease_;
+  Chunks& chunks_;
+  std::shared_ptr<const IndexSet> set_;
+
+  mutable std::mutex mutex_;  // of places_ alone
+  std::unordered_map<Digest, Place> places_;
+
+  std::vector<std::string> files_;     // the name in tmp/, empty while it has none
+  std::optional<std::uint32_t> open_;  // the pack that frames go to
+  std::optional<TemporaryFile> file_;  // once it has grown beyond the buffer
+  Bytes buffer_;
+  std::uint64_t written_ = 0;  // of file_
+  std::uint64_t end_ = 0;      // of the pack, with the buffer
+  std::vector<PackRecord> records_;
+  Publication done_;
+  std::future<Status> syncing_;  // of the last sealed pack
+};
+
+}  // namespace kist::store

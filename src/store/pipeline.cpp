@@ -1,0 +1,102 @@
+#include "store/pipeline.hpp"
+
+#include <algorithm>
+
+#include "store/chunker.hpp"
+#include "store/frame.hpp"
+
+namespace kist::store {
+namespace {
+constexpr std::size_t kMostHelpers = 3;
+}
+
+Pipeline::Pipeline(std::function<bool(const Digest&)> known)
+    : known_(std::move(known)),
+      helpers_(std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostHelpers + 1) - 1) {}
+
+Pipeline::~Pipeline() {
+  for (std::jthread& thread : threads_) thread.request_stop();
+  changed_.notify_all();
+  threads_.clear();
+}
+
+std::unique_ptr<Batch> Pipeline::fresh() {
+  if (free_.empty()) return std::make_unique<Batch>();
+  std::unique_ptr<Batch> batch = std::move(free_.back());
+  free_.pop_back();
+  return batch;
+}
+
+void Pipeline::recycle(std::unique_ptr<Batch> batch) {
+  batch->used = 0;
+  batch->pieces.clear();
+  batch->frames.clear();
+  batch->only_hash = false;
+  free_.push_back(std::move(batch));
+}
+
+void Pipeline::give(std::unique_ptr<Batch> batch) {
+  auto job = std::make_unique<Job>();
+  job->batch = std::move(batch);
+  {
+    std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(job));
+  }
+  // One batch is quicker done than a thread is started.
+  if (queue_.size() > 1 && threads_.size() < helpers_)
+    threads_.emplace_back([this](const std::stop_token& stop) { help(stop); });
+  changed_.notify_all();
+}
+
+std::unique_ptr<Batch> Pipeline::take() {
+  if (queue_.empty()) return nullptr;
+  std::unique_lock lock(mutex_);
+  while (queue_.front()->state != State::done) {
+    if (Job* job = next_job()) {
+      lock.unlock();
+      work(*job->batch);
+      lock.lock();
+      job->state = State::done;
+    } else {
+      changed_.wait(lock);
+    }
+  }
+  std::unique_ptr<Batch> batch = std::move(queue_.front()->batch);
+  queue_.pop_front();
+  return batch;
+}
+
+Pipeline::Job* Pipeline::next_job() {
+  for (const auto& job : queue_) {
+    if (job->state != State::waiting) continue;
+    job->state = State::working;
+    return job.get();
+  }
+  return nullptr;
+}
+
+void Pipeline::help(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    Job* job = nullptr;
+    changed_.wait(lock, stop, [&] { return (job = next_job()) != nullptr; });
+    if (job == nullptr) return;
+    lock.unlock();
+    work(*job->batch);
+    lock.lock();
+    job->state = State::done;
+    changed_.notify_all();
+  }
+}
+
+void Pipeline::work(Batch& batch) const {
+  for (Piece& piece : batch.pieces) {
+    piece.id = piece.hole ? zero_chunk() : sha256(batch.chunk(piece));
+    piece.known = known_(piece.id);
+    if (piece.known || piece.hole || batch.only_hash) continue;
+    piece.frame_offset = static_cast<std::uint32_t>(batch.frames.size());
+    piece.frame_length = static_cast<std::uint32_t>(compress_frame(batch.chunk(piece), batch.frames));
+  }
+}
+
+}  // namespace kist::store

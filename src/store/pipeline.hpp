@@ -1,0 +1,89 @@
+// The work between reading and writing: hashing chunks, asking whether they are known, compressing those that are not.
+// The reader fills batches; batches are worked on by the caller or, when a save is large enough to have several under
+// way, by other threads; they come back in the order in which they were given. Memory: a fixed number of batches
+// of 1.25 MiB, and their compressed forms.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "store/bytes.hpp"
+
+namespace kist::store {
+
+struct PendingEntry;  // the saver's
+
+// One chunk in a batch.
+struct Piece {
+  std::uint32_t offset = 0;  // in the batch's bytes
+  std::uint32_t length = 0;
+  PendingEntry* owner = nullptr;
+  bool hole = false;  // kChunkMax zeros that were never read: no bytes
+  // Set by the work:
+  Digest id;
+  bool known = false;
+  std::uint32_t frame_offset = 0;  // in the batch's frames
+  std::uint32_t frame_length = 0;  // 0: the frame is the chunk itself
+};
+
+struct Batch {
+  static constexpr std::size_t kCapacity = (1 << 20) + (256 << 10);
+  static constexpr std::size_t kFull = 1 << 20;
+  static constexpr std::size_t kMostPieces = 4096;
+
+  std::unique_ptr<std::byte[]> bytes = std::make_unique_for_overwrite<std::byte[]>(kCapacity);
+  std::size_t used = 0;
+  std::vector<Piece> pieces;
+  Bytes frames;
+  bool only_hash = false;  // the bytes are not needed: their file is to be adopted
+
+  std::byte* end() { return bytes.get() + used; }
+  std::size_t room() const { return kCapacity - used; }
+  ByteSpan chunk(const Piece& piece) const { return {bytes.get() + piece.offset, piece.length}; }
+  ByteSpan frame(const Piece& piece) const {
+    return piece.frame_length == 0 ? chunk(piece) : ByteSpan(frames).subspan(piece.frame_offset, piece.frame_length);
+  }
+};
+
+// Used by one thread.
+class Pipeline {
+ public:
+  // `known` is called from every thread.
+  explicit Pipeline(std::function<bool(const Digest&)> known);
+  ~Pipeline();
+
+  std::unique_ptr<Batch> fresh();
+  void give(std::unique_ptr<Batch> batch);
+  // How many batches are under way, and how many may be.
+  std::size_t under_way() const { return queue_.size(); }
+  std::size_t limit() const { return helpers_ + 2; }
+  // The oldest batch under way, when its work is done; works itself while it waits. nullptr where there is none.
+  std::unique_ptr<Batch> take();
+  void recycle(std::unique_ptr<Batch> batch);
+
+ private:
+  enum class State { waiting, working, done };
+  struct Job {
+    std::unique_ptr<Batch> batch;
+    State state = State::waiting;
+  };
+  void work(Batch& batch) const;
+  void help(const std::stop_token& stop);
+  Job* next_job();
+
+  std::function<bool(const Digest&)> known_;
+  std::size_t helpers_;
+  std::vector<std::unique_ptr<Batch>> free_;
+  std::deque<std::unique_ptr<Job>> queue_;  // changed by the owner alone, under mutex_
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace kist::store

@@ -1,0 +1,237 @@
+// How kist uses fsync
+// -------------------
+// An fsync for each file is what makes stores of small files slow (0.2 to 0.7 ms each); none at all loses work at a
+// power cut. kist syncs a handful of times for a commit, whatever it holds:
+//
+//   1. each container is written under a name in tmp/ and fdatasync'ed there: packs as they fill up, small
+//   transactions'
+//      frames together in one pack for all that commit at this moment, adopted files as they are;
+//   2. the index file that tells of them is written in tmp/ and fdatasync'ed;
+//   3. then all are renamed into place;
+//   4. then containers/ and index/ are fsync'ed, which makes the names last.
+//
+// A name in containers/ or index/ thus always stands for durable bytes, and after step 4 all names that this process
+// could see are durable, also those that another process has renamed but not yet synced: a transaction may rely on
+// whatever it found. The names of step 3 may reach the disk in any order: an index is believed only as far as the
+// containers it names stand with their sizes (IndexFile::container_stands), so an index without its pack is as if it
+// were not there, and a pack without its index only lies idle until it is indexed again. A crash at any point leaves
+// files in tmp/, which the next process sweeps, or unreferenced ones in containers/, which collection finds.
+//
+// The reference that makes it all reachable is written by the caller afterwards, in the same way (references.cpp).
+//
+// Files in tmp/ have real names and are renamed, rather than O_TMPFILE and linked: it costs 15 µs more, but on file
+// systems without a journal an inode that was synced while it had no name may be lost although its name was synced
+// later.
+//
+// Views, inode records and leases are caches or live no longer than their process: they are never synced.
+#include "store/publisher.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "base/system.hpp"
+#include "store/adoption.hpp"
+
+namespace kist::store {
+namespace {
+
+constexpr std::size_t kRecordsAtOnce = 1 << 19;  // rows of a new index file: bounds memory (30 MB)
+// Index files below this many rows are many and short-lived: they are merged when there are this many of them. A larger
+// one is merged when what comes together is at least half its size, so that each row is rewritten only log2 times.
+constexpr std::uint32_t kSmallIndex = 4096;
+constexpr std::size_t kSmallIndexes = 16;
+
+// The rows of one publication on their way into index files.
+class NewIndex {
+ public:
+  NewIndex(const StoreDirectory& directory, Lease& lease) : directory_(directory), lease_(lease) {}
+
+  std::uint32_t container(const Container& container) {
+    containers_.push_back(container);
+    return static_cast<std::uint32_t>(containers_.size() - 1);
+  }
+  Status add(const Container& which, std::uint32_t& number, IndexRecord record) {
+    if (records_.size() >= kRecordsAtOnce) {
+      KIST_TRY(write({}));
+      number = container(which);
+    }
+    record.container = number;
+    records_.push_back(record);
+    return {};
+  }
+  std::size_t rows() const { return records_.size(); }
+
+  // Writes the rows gathered so far, and all rows of `absorbed`, as one file.
+  Status write(const std::vector<std::shared_ptr<const IndexFile>>& absorbed) {
+    if (records_.empty() && absorbed.empty()) return {};
+    std::vector<IndexSource> sources;
+    sources.push_back(source_of(std::exchange(containers_, {}), std::exchange(records_, {})));
+    for (const auto& file : absorbed) sources.push_back(source_of(file));
+    KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
+    KIST_TRY_ASSIGN(auto name, write_index(file, sources));
+    file.close();
+    files_.emplace_back(std::move(file), std::move(name));
+    return {};
+  }
+  Status move_in() {
+    for (auto& [file, name] : files_) KIST_TRY(file.move_to("index/" + name));
+    return {};
+  }
+  bool has(const std::string& name) const {
+    return std::ranges::any_of(files_, [&](const auto& file) { return file.second == name; });
+  }
+
+ private:
+  const StoreDirectory& directory_;
+  Lease& lease_;
+  std::vector<Container> containers_;
+  std::vector<IndexRecord> records_;
+  std::vector<std::pair<TemporaryFile, std::string>> files_;
+};
+
+}  // namespace
+
+Status Publisher::publish(Publication& publication) {
+  for (const StagedFile& file : publication.files) KIST_TRY(sync_staged(file));
+
+  // Whoever comes first publishes for all that wait by then; those who come meanwhile are the next group.
+  Waiting own{&publication, {}};
+  std::unique_lock lock(mutex_);
+  waiting_.push_back(&own);
+  while (!own.done) {
+    if (leading_) {
+      changed_.wait(lock);
+      continue;
+    }
+    leading_ = true;
+    Group group = std::exchange(waiting_, {});
+    lock.unlock();
+    Status result = publish_group(group);
+    lock.lock();
+    leading_ = false;
+    for (Waiting* member : group) {
+      member->result = result;
+      member->done = true;
+    }
+    changed_.notify_all();
+  }
+  return own.result;
+}
+
+Status Publisher::publish_group(const Group& group) {
+  KIST_TRY_ASSIGN(auto loose, pack_of_loose_frames(group));
+
+  NewIndex index(directory_, lease_);
+  auto set = chunks_.index();
+  auto add_pack = [&](const SealedPack& pack) -> Status {
+    std::uint32_t number = index.container(pack.container);
+    std::uint64_t offset = kContainerHeaderSize;
+    for (const PackRecord& record : pack.records) {
+      KIST_TRY(index.add(pack.container, number, {record.id, 0, offset, record.stored, record.length}));
+      offset += record.stored;
+    }
+    return {};
+  };
+  if (loose) KIST_TRY(add_pack(*loose));
+  for (const Waiting* member : group) {
+    for (const SealedPack& pack : member->publication->packs) KIST_TRY(add_pack(pack));
+    for (const StagedFile& file : member->publication->files) {
+      std::uint32_t number = index.container(file.container);
+      KIST_TRY(each_adopted_chunk(directory_, file.table, [&](const ChunkRecord& chunk, std::uint64_t at) -> Status {
+        if (chunks_.contains(*set, chunk.id)) return {};
+        return index.add(file.container, number, {chunk.id, 0, at, chunk.length, chunk.length});
+      }));
+    }
+  }
+
+  // Merging index files is for one process at a time; the others go on without.
+  std::optional<FileLock> merging;
+  std::vector<std::shared_ptr<const IndexFile>> absorbed;
+  if (!to_absorb(index.rows()).empty()) {
+    KIST_TRY_ASSIGN(merging, FileLock::try_lock(directory_.root() / "index.lock", FileLock::Kind::exclusive));
+    if (merging) {
+      KIST_TRY(chunks_.refresh());
+      absorbed = to_absorb(index.rows());
+    }
+  }
+  KIST_TRY(index.write(absorbed));
+
+  for (const Waiting* member : group) {
+    for (StagedFile& file : member->publication->files) KIST_TRY(move_in(file));
+    for (SealedPack& pack : member->publication->packs) KIST_TRY(pack.file.move_to(pack.container.path()));
+  }
+  if (loose) KIST_TRY(loose->file.move_to(loose->container.path()));
+  KIST_TRY(index.move_in());
+  KIST_TRY(directory_.sync("containers"));
+  KIST_TRY(directory_.sync("index"));
+
+  for (const auto& file : absorbed)
+    if (!index.has(file->name())) (void)directory_.remove("index/" + file->name());  // it may also go next time
+  return chunks_.reload();
+}
+
+// One pack for all frames that their transactions kept in memory; of a chunk that several bring, one.
+Result<std::optional<SealedPack>> Publisher::pack_of_loose_frames(const Group& group) {
+  std::vector<PackRecord> records;
+  Bytes bytes = pack_header();
+  std::unordered_set<Digest> seen;
+  for (const Waiting* member : group) {
+    const Publication& publication = *member->publication;
+    ByteSpan frames = publication.frames;
+    for (const PackRecord& record : publication.records) {
+      ByteSpan frame = frames.first(record.stored);
+      frames = frames.subspan(record.stored);
+      if (group.size() > 1 && !seen.insert(record.id).second) continue;
+      bytes.insert(bytes.end(), frame.begin(), frame.end());
+      records.push_back(record);
+    }
+  }
+  if (records.empty()) return std::nullopt;
+  Bytes footer = pack_footer(records);
+  bytes.insert(bytes.end(), footer.begin(), footer.end());
+  KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
+  KIST_TRY(file.write(bytes));
+  KIST_TRY(file.sync());
+  file.close();
+  return SealedPack{{Container::Kind::pack, pack_name(records), bytes.size()}, std::move(file), std::move(records)};
+}
+
+Status Publisher::sync_staged(const StagedFile& staged) const {
+  KIST_TRY_ASSIGN(auto file, directory_.open_file(staged.file.name(), O_RDONLY));
+  if (os::fdatasync(file.get()) != 0) return fail_errno(fmt::format("cannot sync {}", staged.file.path()));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return fail_errno(fmt::format("cannot read {}", staged.file.path()));
+  if (status.st_size != staged.status.st_size || status.st_mtim.tv_sec != staged.status.st_mtim.tv_sec ||
+      status.st_mtim.tv_nsec != staged.status.st_mtim.tv_nsec || status.st_mode != staged.status.st_mode)
+    return fail(
+        ErrorKind::unavailable,
+        fmt::format("a file was changed after it was saved and before it was committed ({})", staged.file.path()));
+  return {};
+}
+
+Status Publisher::move_in(StagedFile& staged) {
+  auto there = directory_.status(staged.container.path());
+  // Where the same content was adopted before, that file stays, and only its table is made sure of.
+  bool known = there && static_cast<std::uint64_t>(there->st_size) == staged.container.size;
+  if (!known) KIST_TRY(staged.file.move_to(staged.container.path()));
+  KIST_TRY(staged.table.move_to(staged.container.table_path()));
+  return known ? Status() : inodes_.adopted(staged.container);
+}
+
+std::vector<std::shared_ptr<const IndexFile>> Publisher::to_absorb(std::uint64_t added) {
+  auto set = chunks_.index();  // the largest first
+  std::vector<std::shared_ptr<const IndexFile>> absorbed;
+  auto small = std::ranges::count_if(*set, [](const auto& file) { return file->records() < kSmallIndex; });
+  if (static_cast<std::size_t>(small) + 1 < kSmallIndexes && added < kSmallIndex) return absorbed;
+  std::uint64_t total = added;
+  for (auto file = set->rbegin(); file != set->rend(); ++file) {
+    if ((*file)->records() >= kSmallIndex && (*file)->records() > 2 * total) break;
+    total += (*file)->records();
+    absorbed.push_back(*file);
+  }
+  return absorbed;
+}
+
+}  // namespace kist::store

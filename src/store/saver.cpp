@@ -1,0 +1,459 @@
+// One walk in path order: entries become pending in the order of the tree; files are read into batches, whose chunks
+// come back from the pipeline a little later, in order; an entry leaves for the tree when all before it are complete.
+// So a small file costs open, fstat, read, fstat, close, and nothing waits for a chunk but its own entry.
+//
+// A file is kept as it was at one moment: size, mtime and ctime must be the same after reading as before, else it is
+// read again. Files are opened without following links, below descriptors of their directories (walk.hpp), so that what
+// the tree's owner does meanwhile cannot lead out of the tree.
+//
+// A file to be adopted is only hashed; whether it is worth it shows in its first batch (does it compress, is it known?)
+// and at its end (did most of it prove to be known?). A wrong guess costs reading it again.
+#include "store/saver.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <deque>
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/system.hpp"
+#include "store/adoption.hpp"
+#include "store/chunker.hpp"
+#include "store/file_time.hpp"
+#include "store/pipeline.hpp"
+#include "store/tree.hpp"
+#include "store/walk.hpp"
+
+namespace kist::store {
+
+struct PendingEntry {
+  TreeEntry entry;
+  ChunkListWriter list;
+  std::size_t outstanding = 0;  // pieces in the pipeline
+  bool read = false;            // nothing more will be added
+
+  struct Adoption {
+    AdoptionTable table;
+    enum class State { undecided, accepted, refused } state = State::undecided;
+    std::uint64_t known = 0;  // bytes of chunks that the store has
+  };
+  std::optional<Adoption> adoption;
+};
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kAttempts = 3;
+constexpr std::size_t kMostPending = 16384;          // entries waiting for their chunks
+constexpr std::size_t kMostUnpublished = 128 << 10;  // chunks: 8 GiB of data, 13 MB of table
+
+bool unchanged(const struct stat& a, const struct stat& b) {
+  auto same = [](const timespec& x, const timespec& y) { return x.tv_sec == y.tv_sec && x.tv_nsec == y.tv_nsec; };
+  return a.st_size == b.st_size && same(a.st_mtim, b.st_mtim) && same(a.st_ctim, b.st_ctim) && a.st_ino == b.st_ino;
+}
+
+std::string_view kind_of(mode_t mode) {
+  if (S_ISSOCK(mode)) return "a socket";
+  if (S_ISFIFO(mode)) return "a named pipe";
+  if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
+  return "neither file, directory nor link";
+}
+
+class Saver {
+ public:
+  Saver(const SaveContext& context, const SaveOptions& options, std::string source)
+      : context_(context),
+        options_(options),
+        source_(std::move(source)),
+        pipeline_([this](const Digest& id) { return context_.pending.contains(id); }),
+        batch_(pipeline_.fresh()),
+        tree_(put()) {}
+
+  Result<Saved> save() {
+    FileDescriptor top(os::openat(AT_FDCWD, source_.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    if (!top) return fail_errno(fmt::format("cannot save {}", source_));
+    struct stat status{};
+    if (::fstat(top.get(), &status) != 0) return fail_errno(fmt::format("cannot save {}", source_));
+    chain_.emplace(top.get(), source_);
+    if (S_ISREG(status.st_mode)) {
+      KIST_TRY(save_file(top.get(), "", status));
+    } else if (S_ISDIR(status.st_mode)) {
+      add_entry(EntryType::directory, "", status);
+      KIST_TRY(walk());
+    } else {
+      return fail(ErrorKind::invalid, fmt::format("cannot save {}: it is {}", source_, kind_of(status.st_mode)));
+    }
+    KIST_TRY(retire_all());
+    KIST_TRY(emit());
+    KIST_TRY_ASSIGN(auto saved, tree_.finish());
+    saved.notices = std::move(notices_);
+    return saved;
+  }
+
+ private:
+  // --- The walk -----------------------------------------------------------------------------------------------------
+
+  struct Level {
+    std::string path;
+    DirectoryNames names;
+    std::size_t next = 0;
+  };
+
+  Status walk() {
+    std::vector<Level> levels;
+    KIST_TRY(enter("", levels));
+    while (!levels.empty()) {
+      Level& level = levels.back();
+      if (level.next == level.names.items().size()) {
+        levels.pop_back();
+        continue;
+      }
+      const DirectoryNames::Item& item = level.names.items()[level.next++];
+      std::string name(level.names.name(item));
+      std::string path = level.path.empty() ? name : fmt::format("{}/{}", level.path, name);
+      if (item.below) {
+        KIST_TRY(enter(path, levels));
+        continue;
+      }
+      KIST_TRY_ASSIGN(int directory, chain_->open(level.path));
+      KIST_TRY(save_entry(directory, name, path, item.type));
+      KIST_TRY(emit());
+    }
+    return {};
+  }
+
+  Status enter(const std::string& path, std::vector<Level>& levels) {
+    auto directory = chain_->open(path);
+    if (!directory) return leave_out(path, directory.error());
+    auto names = DirectoryNames::read(*directory);
+    if (!names) return leave_out(path, names.error());
+    levels.push_back({path, std::move(*names)});
+    return {};
+  }
+
+  Status save_entry(int directory, const std::string& name, const std::string& path, std::uint8_t type) {
+    if (type == DT_REG) {
+      FileDescriptor file(os::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+      struct stat status{};
+      if (!file || ::fstat(file.get(), &status) != 0) return leave_out(path, fail_errno("cannot open it").error());
+      if (!S_ISREG(status.st_mode)) return changed(path);
+      return save_file(file.get(), path, status);
+    }
+    struct stat status{};
+    if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+      return leave_out(path, fail_errno("cannot read it").error());
+    if (S_ISDIR(status.st_mode) && type == DT_DIR) {
+      add_entry(EntryType::directory, path, status);
+      return {};
+    }
+    if (S_ISLNK(status.st_mode)) return save_link(directory, name, path, status);
+    if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) return changed(path);
+    return leave_out(path, Error{ErrorKind::unsupported, fmt::format("it is {}", kind_of(status.st_mode))});
+  }
+
+  Status save_link(int directory, const std::string& name, const std::string& path, const struct stat& status) {
+    std::string target(static_cast<std::size_t>(status.st_size) + 1, '\0');
+    while (true) {
+      ssize_t length = ::readlinkat(directory, name.c_str(), target.data(), target.size());
+      if (length < 0) return leave_out(path, fail_errno("cannot read the link").error());
+      if (static_cast<std::size_t>(length) < target.size()) {
+        target.resize(static_cast<std::size_t>(length));
+        break;
+      }
+      target.resize(target.size() * 2);  // some file systems give a link no size
+    }
+    PendingEntry& pending = add_entry(EntryType::link, path, status);
+    pending.entry.link_target = std::move(target);
+    return {};
+  }
+
+  PendingEntry& add_entry(EntryType type, const std::string& path, const struct stat& status) {
+    PendingEntry& pending = pending_.emplace_back();
+    pending.entry.path = path;
+    pending.entry.type = type;
+    pending.entry.mode = status.st_mode & 07777;
+    pending.entry.modified = from_timespec(status.st_mtim);
+    pending.read = type != EntryType::file;
+    return pending;
+  }
+
+  std::string show(std::string_view path) const { return chain_->show(path); }
+
+  std::unexpected<Error> changed(std::string_view path) const {
+    return fail(
+        ErrorKind::unavailable,
+        fmt::format("cannot save {}: it changed while it was read; save it when nothing writes to it", show(path)));
+  }
+
+  // What cannot be kept is said, or is an error where the caller wants all or nothing. Damage and a full disk always
+  // are.
+  Status leave_out(const std::string& path, const Error& why) {
+    std::string text = fmt::format("{} was left out: {}", show(path), why.text);
+    bool harmless =
+        why.kind == ErrorKind::denied || why.kind == ErrorKind::not_found || why.kind == ErrorKind::unsupported;
+    if (options_.strict || !harmless)
+      return std::unexpected(Error{why.kind, fmt::format("cannot save {}: {}", show(path), why.text)});
+    notices_.push_back(std::move(text));
+    return {};
+  }
+
+  // --- One file -----------------------------------------------------------------------------------------------------
+
+  enum class Outcome { kept, changed, not_adopted };
+
+  Status save_file(int file, const std::string& path, struct stat status) {
+    PendingEntry& pending = add_entry(EntryType::file, path, status);
+    bool adopt = may_adopt(status);
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      auto outcome = status.st_size <= static_cast<off_t>(kSmallFile) ? read_small(pending, file, status)
+                                                                      : read_large(pending, file, status, adopt);
+      if (!outcome) return with_context(fmt::format("cannot save {}", show(path)), outcome.error());
+      if (*outcome == Outcome::kept) {
+        pending.read = true;
+        return {};
+      }
+      KIST_TRY(retire_all());
+      pending.list.clear();
+      pending.adoption.reset();
+      if (*outcome == Outcome::not_adopted) {
+        adopt = false;
+        --attempt;
+        continue;
+      }
+      if (::fstat(file, &status) != 0) return fail_errno(fmt::format("cannot save {}", show(path)));
+      pending.entry.mode = status.st_mode & 07777;
+      pending.entry.modified = from_timespec(status.st_mtim);
+    }
+    return changed(path);
+  }
+
+  Result<Outcome> read_small(PendingEntry& pending, int file, const struct stat& status) {
+    const auto size = static_cast<std::size_t>(status.st_size);
+    // The byte more shows whether it has grown.
+    if (batch_->room() < size + 1 || batch_->used >= Batch::kFull) KIST_TRY(submit());
+    std::size_t got = 0;
+    while (got <= size) {
+      ssize_t count = os::pread(file, batch_->end() + got, size + 1 - got, static_cast<off_t>(got));
+      if (count < 0) return fail_errno("cannot read it");
+      got += static_cast<std::size_t>(count);
+      if (count == 0 || got == size) break;  // a short read of a regular file is its end
+    }
+    struct stat after{};
+    if (::fstat(file, &after) != 0) return fail_errno("cannot read it");
+    if (got != size || !unchanged(status, after)) return Outcome::changed;
+    if (size > 0) add_piece(pending, batch_->used, size);
+    batch_->used += size;
+    if (batch_->pieces.size() >= Batch::kMostPieces) KIST_TRY(submit());
+    return Outcome::kept;
+  }
+
+  Result<Outcome> read_large(PendingEntry& pending, int file, const struct stat& status, bool adopt) {
+    if (adopt) {
+      KIST_TRY(retire_all());  // its batches are to hold nothing else
+      KIST_TRY_ASSIGN(auto table, AdoptionTable::create(context_.directory, context_.lease));
+      pending.adoption.emplace(PendingEntry::Adoption{std::move(table)});
+    }
+    Holes holes(file, status);
+    std::uint64_t position = 0;        // in the file, of the next read
+    std::size_t start = batch_->used;  // in the batch, of what is not cut yet
+    bool ended = false;
+    while (!ended) {
+      // What was read ahead of a hole's first chunk is given up: the chunk is known without reading.
+      while (holes.chunk_at(position - (batch_->used - start))) {
+        position += kChunkMax - (batch_->used - start);
+        batch_->used = start;
+        add_piece(pending, start, kChunkMax).hole = true;
+        if (batch_->pieces.size() >= Batch::kMostPieces) KIST_TRY(next_batch(pending, start));
+      }
+      ssize_t count = os::pread(file, batch_->end(), batch_->room(), static_cast<off_t>(position));
+      if (count < 0) return fail_errno("cannot read it");
+      ended = count == 0;
+      batch_->used += static_cast<std::size_t>(count);
+      position += static_cast<std::uint64_t>(count);
+      if (position > static_cast<std::uint64_t>(status.st_size)) return Outcome::changed;
+      while (batch_->used - start >= kChunkMax || (ended && batch_->used > start)) {
+        std::size_t length = first_chunk({batch_->bytes.get() + start, batch_->used - start});
+        add_piece(pending, start, length);
+        start += length;
+      }
+      if (batch_->used >= Batch::kFull || batch_->pieces.size() >= Batch::kMostPieces)
+        KIST_TRY(next_batch(pending, start));
+    }
+    struct stat after{};
+    if (::fstat(file, &after) != 0) return fail_errno("cannot read it");
+    if (position != static_cast<std::uint64_t>(status.st_size) || !unchanged(status, after)) return Outcome::changed;
+    return pending.adoption ? finish_adoption(pending, file, status) : Outcome::kept;
+  }
+
+  // Gives away what is cut of a large file.
+  Status next_batch(PendingEntry& pending, std::size_t& start) {
+    KIST_TRY(submit_before(start));
+    start = 0;
+    if (!pending.adoption) return {};
+    using State = PendingEntry::Adoption::State;
+    if (pending.adoption->state == State::undecided) KIST_TRY(retire_under_way());
+    if (pending.adoption->state == State::refused) pending.adoption.reset();
+    batch_->only_hash = pending.adoption.has_value();
+    return {};
+  }
+
+  // Where a sparse file has whole chunks of nothing.
+  class Holes {
+   public:
+    Holes(int file, const struct stat& status)
+        : file_(file), size_(status.st_size), sparse_(status.st_blocks * 512 < status.st_size) {}
+
+    bool chunk_at(std::uint64_t position) {
+      auto at = static_cast<off_t>(position);
+      if (!sparse_ || at >= size_) return false;
+      if (at >= known_until_) {
+        off_t data = ::lseek(file_, at, SEEK_DATA);
+        if (data < 0) data = errno == ENXIO ? size_ : at;
+        hole_end_ = data;
+        known_until_ = data > at ? data : ::lseek(file_, at, SEEK_HOLE);
+        if (known_until_ <= at) sparse_ = false;  // the file system does not say
+      }
+      return hole_end_ - at >= static_cast<off_t>(kChunkMax);
+    }
+
+   private:
+    int file_;
+    off_t size_;
+    bool sparse_;
+    off_t known_until_ = 0;
+    off_t hole_end_ = 0;  // of the hole that the last question fell into
+  };
+
+  // --- Adoption -----------------------------------------------------------------------------------------------------
+
+  bool may_adopt(const struct stat& status) const {
+    return options_.adopt && static_cast<std::uint64_t>(status.st_size) >= kAdoptFrom && status.st_nlink == 1 &&
+           status.st_uid == ::geteuid() && (status.st_mode & S_IRUSR) != 0 &&
+           status.st_dev == context_.directory.device() && status.st_blocks * 512 >= status.st_size / 8 * 7;
+  }
+
+  // By the first batch: worth it if three quarters of it are neither known nor shrink.
+  static void decide(PendingEntry& pending, const Batch& batch) {
+    std::uint64_t bytes = 0;
+    std::uint64_t plain = 0;
+    for (const Piece& piece : batch.pieces) {
+      if (piece.owner != &pending) continue;
+      bytes += piece.length;
+      if (!piece.known && !piece.hole && piece.frame_length == 0) plain += piece.length;
+    }
+    using State = PendingEntry::Adoption::State;
+    pending.adoption->state = plain >= bytes / 4 * 3 ? State::accepted : State::refused;
+  }
+
+  Result<Outcome> finish_adoption(PendingEntry& pending, int file, const struct stat& status) {
+    KIST_TRY(submit());
+    KIST_TRY(retire_under_way());
+    if (pending.adoption->state != PendingEntry::Adoption::State::accepted) return Outcome::not_adopted;
+    if (pending.adoption->known > static_cast<std::uint64_t>(status.st_size) / 2) return Outcome::not_adopted;
+    KIST_TRY_ASSIGN(auto staged, pending.adoption->table.stage(context_.directory, context_.lease, file, status));
+    if (!staged) return Outcome::not_adopted;
+    KIST_TRY(context_.pending.add(std::move(*staged)));
+    pending.adoption.reset();
+    return Outcome::kept;
+  }
+
+  // --- Batches ------------------------------------------------------------------------------------------------------
+
+  Piece& add_piece(PendingEntry& pending, std::size_t offset, std::size_t length) {
+    ++pending.outstanding;
+    Piece& piece = batch_->pieces.emplace_back();
+    piece.offset = static_cast<std::uint32_t>(offset);
+    piece.length = static_cast<std::uint32_t>(length);
+    piece.owner = &pending;
+    return piece;
+  }
+
+  Status submit() { return submit_before(batch_->used); }
+
+  // Gives the batch away up to `end`; what comes after begins the next one.
+  Status submit_before(std::size_t end) {
+    std::unique_ptr<Batch> next = pipeline_.fresh();
+    next->used = batch_->used - end;
+    std::memcpy(next->bytes.get(), batch_->bytes.get() + end, next->used);
+    if (batch_->pieces.empty()) {
+      pipeline_.recycle(std::move(batch_));
+    } else {
+      pipeline_.give(std::move(batch_));
+    }
+    batch_ = std::move(next);
+    while (pipeline_.under_way() >= pipeline_.limit()) KIST_TRY(retire(pipeline_.take()));
+    return {};
+  }
+
+  // Brings all chunks that were read into the transaction.
+  Status retire_all() {
+    KIST_TRY(submit());
+    return retire_under_way();
+  }
+
+  Status retire_under_way() {
+    while (pipeline_.under_way() > 0) KIST_TRY(retire(pipeline_.take()));
+    return {};
+  }
+
+  Status retire(std::unique_ptr<Batch> batch) {
+    for (const Piece& piece : batch->pieces) {
+      PendingEntry& pending = *piece.owner;
+      ChunkRecord record{piece.id, piece.length};
+      if (pending.adoption && pending.adoption->state == PendingEntry::Adoption::State::undecided)
+        decide(pending, *batch);
+      if (pending.adoption && pending.adoption->state == PendingEntry::Adoption::State::accepted) {
+        KIST_TRY(pending.adoption->table.add(record));
+        if (piece.known) pending.adoption->known += piece.length;
+      } else if (piece.hole) {
+        KIST_TRY(context_.pending.put(zero_bytes()));
+      } else if (!piece.known) {
+        KIST_TRY(context_.pending.add(piece.id, batch->frame(piece), piece.length));
+      }
+      KIST_TRY(pending.list.add(record, put()));
+      --pending.outstanding;
+    }
+    pipeline_.recycle(std::move(batch));
+    if (context_.pending.chunks() >= kMostUnpublished) KIST_TRY(context_.publish());
+    return {};
+  }
+
+  // Passes on the entries at the front that are complete.
+  Status emit() {
+    if (pending_.size() >= kMostPending) KIST_TRY(retire_all());
+    while (!pending_.empty() && pending_.front().read && pending_.front().outstanding == 0) {
+      PendingEntry& front = pending_.front();
+      if (front.entry.type == EntryType::file) {
+        KIST_TRY_ASSIGN(front.entry.content, front.list.finish(put()));
+      }
+      KIST_TRY(tree_.add(front.entry));
+      pending_.pop_front();
+    }
+    return {};
+  }
+
+  Put put() {
+    return [this](ByteSpan bytes) { return context_.pending.put(bytes); };
+  }
+
+  const SaveContext& context_;
+  const SaveOptions& options_;
+  std::string source_;
+  std::optional<DirectoryChain> chain_;
+  std::deque<PendingEntry> pending_;  // before the pipeline, whose work is over when they go
+  Pipeline pipeline_;
+  std::unique_ptr<Batch> batch_;
+  TreeWriter tree_;
+  std::vector<std::string> notices_;
+};
+
+}  // namespace
+
+Result<Saved> save_tree(const SaveContext& context, const fs::path& source, const SaveOptions& options) {
+  return Saver(context, options, source.string()).save();
+}
+
+}  // namespace kist::store

@@ -1,0 +1,161 @@
+// The content-addressed home of all artifact bytes: chunks in containers, trees, times, run records and named
+// references. Formats: docs/format.md. An artifact is a tree (types, modes, links, content) together with its times.
+//
+// Promise: what commit() reported is there after kill -9 and power loss; what is read is checked against its digest.
+// Any number of threads and processes may use one store at once.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+namespace kist::store {
+
+// Names an artifact: what it holds, and when its entries were modified.
+struct ArtifactId {
+  Digest tree;
+  Digest times;
+  auto operator<=>(const ArtifactId&) const = default;
+};
+
+enum class EntryType : std::uint8_t { file, directory, link };
+
+// One entry of an artifact. Paths are relative, '/'-separated, any bytes but NUL; the top has the empty path.
+struct Entry {
+  std::string path;
+  EntryType type = EntryType::file;
+  std::uint32_t mode = 0;      // permission bits, 07777
+  std::uint64_t size = 0;      // of a file
+  std::string link_target;     // of a link, as written
+  std::optional<Digest> file;  // of a file: SHA-256 over its (chunk id, length) list
+  Time modified;
+};
+
+struct Saved {
+  ArtifactId id;
+  std::uint64_t bytes = 0;  // of all files
+  std::uint64_t files = 0;
+  std::vector<std::string>
+      notices;  // what could not be kept and was left out, by path: sockets, devices, unreadable files
+};
+
+struct SaveOptions {
+  // The files below the source are kist's own and nobody writes to them any more: a large one may become a container by
+  // link (adopted) instead of being copied. The source must be a path on the store's filesystem.
+  bool adopt = false;
+  // Unreadable files, sockets, devices: an error instead of a notice.
+  bool strict = false;
+};
+
+// Where entries lie in a listing.
+struct ListOptions {
+  std::string prefix;     // only entries whose path is this or lies below it (component-wise); empty: all
+  bool recursive = true;  // else only this entry and those directly in it
+};
+
+// One transaction of saves. Not thread-safe; use one per thread. Holds a lease, so that nothing it found in the store
+// is collected before commit(). Destruction without commit() leaves only garbage. Must not outlive its store. What it
+// saved can be combined at once, and is found by the store after commit().
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+
+  // Reads a tree (a file, a directory; a link at the top is followed) and stores what is missing. A file that changes
+  // while it is read is read again, then an error. Errors: not_found, denied, no_space, io; unavailable (changed while
+  // read).
+  virtual Result<Saved> save(const std::filesystem::path& source, const SaveOptions& options = {}) = 0;
+
+  // Stores one file artifact with this content.
+  virtual Result<Saved> save_text(std::string_view content, std::uint32_t mode, Time modified) = 0;
+
+  // One artifact that holds the entries of several, each below a directory prefix (or "" for at the top); of two
+  // entries with one path the later wins. Directories on the way to a prefix are made, mode 0755.
+  struct Part {
+    std::string prefix;
+    ArtifactId id;
+  };
+  virtual Result<Saved> combine(std::span<const Part> parts) = 0;
+
+  // Stores an immutable object that is no artifact (a run record) and returns its name.
+  virtual Result<Digest> put_object(std::string_view bytes) = 0;
+
+  // Makes all of it durable: containers, then index. The caller then writes its references.
+  virtual Status commit() = 0;
+};
+
+// A materialised artifact at a path on the store's filesystem, for mounting into tasks and for reading by programs.
+// Nobody may write to it. Held while the object lives; the cache may evict it afterwards.
+class View {
+ public:
+  virtual ~View() = default;
+  // A directory, or the file itself for a file artifact.
+  virtual const std::filesystem::path& path() const = 0;
+};
+
+struct RestoreOptions {
+  bool overwrite = false;  // existing files are replaced; else: conflict
+  bool merge = true;       // into an existing directory; else an existing target is a conflict
+};
+
+struct VerifyReport {
+  std::uint64_t chunks = 0;
+  std::uint64_t bytes = 0;
+  std::vector<std::string> damaged;  // container, offset, what is wrong; and the artifacts it hurts where known
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Opens the store in `directory`, creating it where there is none. Errors: denied, corrupt (unknown format version),
+  // no_space.
+  static Result<std::unique_ptr<Store>> open(const std::filesystem::path& directory);
+
+  virtual Result<std::unique_ptr<Transaction>> begin() = 0;
+
+  // Calls `each` for every entry that the options select, in path order (bytewise over the whole path: "a", "a-b",
+  // "a/c"), until it returns false. The entry at the prefix itself comes first, so with an empty prefix the top entry.
+  // Errors: not_found (artifact, prefix), corrupt.
+  virtual Status list(const ArtifactId& id, const ListOptions& options,
+                      const std::function<bool(const Entry&)>& each) = 0;
+  // One entry. Errors: not_found.
+  virtual Result<Entry> find(const ArtifactId& id, std::string_view path) = 0;
+  // Bytes [offset, offset+length) of one file, in order, checked, in pieces of at most 256 KiB. `sink` may end it by an
+  // error.
+  using Sink = std::function<Status(std::span<const std::byte>)>;
+  virtual Status read(const ArtifactId& id, std::string_view path, const Sink& sink, std::uint64_t offset = 0,
+                      std::uint64_t length = UINT64_MAX) = 0;
+  // An object stored by put_object(). Errors: not_found, corrupt.
+  virtual Result<std::string> object(const Digest& name) = 0;
+
+  // Writes the artifact (or what lies at `path` inside it) to `target`: modes, links, empty directories, times; zero
+  // runs sparse; never through a link that it did not make itself. On an error what was written stays. Errors:
+  // conflict, no_space, corrupt, …
+  virtual Status restore(const ArtifactId& id, std::string_view path, const std::filesystem::path& target,
+                         const RestoreOptions& options = {}) = 0;
+
+  // The artifact as files on disk, made if it is not there already.
+  virtual Result<std::unique_ptr<View>> view(const ArtifactId& id) = 0;
+
+  // Named references: "runs/NAME", "tags/NAME". Atomic and durable on return.
+  // Sets a reference if it is now `expected` (nullopt: does not exist). Errors: conflict.
+  virtual Status set_reference(std::string_view name, const Digest& target, const std::optional<Digest>& expected) = 0;
+  virtual Result<Digest> reference(std::string_view name) = 0;
+  virtual Result<std::vector<std::pair<std::string, Digest>>> references(std::string_view prefix) = 0;
+  virtual Status remove_reference(std::string_view name) = 0;
+
+  // Reads every container and checks every chunk.
+  virtual Result<VerifyReport> verify() = 0;
+};
+
+}  // namespace kist::store

@@ -1,0 +1,28 @@
+// Writes an artifact to disk as files: restore() to where a user wants it, view() to the cache.
+//
+// Directories are opened one component at a time and never through a link, new files are made, never opened, so that
+// neither a link in the target nor one in the artifact leads a write elsewhere. An existing file is replaced only when
+// the new one is complete. Directories get their mode and time at the end, the deepest first; one that was there before
+// keeps its own.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "store/tree.hpp"
+
+namespace kist::store {
+
+struct WriteOptions {
+  bool overwrite = false;
+  bool merge = true;
+  // Asked first for each file of an artifact: makes it in `directory` by a link, and says whether it did. May be empty.
+  std::function<Result<bool>(const TreeEntry&, int directory, const std::string& name)> link;
+};
+
+// Writes the entry at `path` and all below it to `target`. Errors: not_found (path), conflict, no_space, corrupt, io.
+Status write_tree(TreeCursor& tree, ChunkSource& source, std::string_view path, const std::filesystem::path& target,
+                  const WriteOptions& options);
+
+}  // namespace kist::store

@@ -1,0 +1,103 @@
+// Performs one task: its actions in order, in a sandbox, with a store. A document is self-contained, so the same code
+// serves a task of this process and one that travelled to another machine.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file.hpp"
+#include "base/result.hpp"
+#include "model/dialect.hpp"
+#include "model/record.hpp"
+#include "model/workflow.hpp"
+#include "sandbox/sandbox.hpp"
+#include "store/store.hpp"
+
+namespace kist::task {
+
+// What a Load brings, found by the engine before the task starts.
+struct ResolvedLoad {
+  struct Tree {
+    std::string prefix;  // where below the load's path it goes; absolute: there, whatever the load's path
+    model::ArtifactRecord artifact;
+  };
+  bool absent = false;  // optional, and there is none
+  std::vector<Tree> trees;
+  std::optional<std::string> raw;  // one file with this text
+  bool project = false;            // the project directory
+};
+
+// A task to perform. Every Text in `task` is literal.
+struct Document {
+  std::string run;
+  model::NodeNames node;
+  int attempt = 1;
+  model::Task task;
+  std::map<std::size_t, ResolvedLoad> loads;  // by the index of the Load in task.actions
+  std::filesystem::path project;              // absolute
+};
+
+enum class Stream { output, error, kist };
+
+enum class Stop { none, graceful, abort };
+
+// What a task asks of its engine while it runs. Called from the task's threads; implementations are thread-safe.
+class TaskServices {
+ public:
+  virtual ~TaskServices() = default;
+
+  // The task has its slot and its first action is about to begin. A place that never says so is believed at the end.
+  virtual void started() {}
+  // Bytes a process of the task wrote (secrets already masked), or a line of kist's own.
+  virtual void log(Stream stream, std::string_view bytes) = 0;
+  // An artifact is durable in the store before the task ends. The engine records it; later ones of the same name
+  // replace it.
+  virtual Status publish(const model::ArtifactRecord& artifact) = 0;
+  // How far the task is, in its own words ("3/10"); shown, not kept.
+  virtual void report(std::string_view progress) = 0;
+};
+
+// Asked to end: set once or twice (graceful, then abort) from any thread. `descriptor()` is readable once it was set.
+class StopSignal {
+ public:
+  StopSignal();
+  void set(Stop how);
+  Stop get() const;
+  int descriptor() const { return event_.get(); }
+
+ private:
+  FileDescriptor event_;
+  std::atomic<Stop> how_ = Stop::none;
+};
+
+// How a task ended.
+struct Outcome {
+  model::State state = model::State::succeeded;  // succeeded, failed, error, stopped, aborted
+  std::optional<model::ProcessEnd> process;      // the process whose end failed it
+  std::vector<std::string> problems;             // what kist could not do: artifacts missing, paths refused
+  std::optional<int> exit_code;                  // of the last process in the foreground
+  std::vector<model::ParameterRecord> parameters;
+  std::vector<model::ArtifactRecord> artifacts;  // in the order of the saves, durable
+  std::optional<std::string> result;
+  // What keeps kist itself from going on (no_space, corrupt): the run is given up, interrupted, instead of failed.
+  std::optional<Error> failure;
+};
+
+// What the task floor works with on this machine.
+struct Tools {
+  sandbox::Launcher& launcher;
+  store::Store& store;
+  std::filesystem::path scratch;  // directory on KIST_HOME's filesystem, for roots and staging
+  std::filesystem::path home;     // KIST_HOME, hidden in every task
+};
+
+// Performs the task to its end in this thread. Everything in the outcome is durable. Never throws, never leaves a
+// process, mount or scratch directory behind.
+Outcome perform(const Document& document, const Tools& tools, TaskServices& services, StopSignal& stop);
+
+}  // namespace kist::task

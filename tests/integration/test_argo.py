@@ -1,0 +1,260 @@
+"""Argo, Onepanel and Hera files through the built program."""
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+PASSING = """\
+    entrypoint: pass
+    templates:
+      - name: pass
+        dag:
+          tasks:
+            - name: generate
+              template: whalesay
+            - name: consume
+              dependencies: [generate]
+              template: show
+              arguments:
+                artifacts:
+                  - name: message
+                    from: "{{tasks.generate.outputs.artifacts.hello-art}}"
+      - name: whalesay
+        container:
+          image: docker/whalesay:latest
+          command: [sh, -c]
+          args: ["cowsay hello world | tee /tmp/hello_world.txt"]
+        outputs:
+          artifacts:
+            - name: hello-art
+              path: /tmp/hello_world.txt
+      - name: show
+        inputs:
+          artifacts:
+            - name: message
+              path: /tmp/message
+        container:
+          image: alpine:latest
+          command: [sh, -c]
+          args: ["cat /tmp/message"]
+    """
+
+
+def workflow(templates, entrypoint="main"):
+    return f"""\
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata:
+  generateName: test-
+spec:
+  entrypoint: {entrypoint}
+  templates:
+{templates}
+"""
+
+
+def test_a_bare_onepanel_spec_passes_an_artifact(kist):
+    kist.write("w.yaml", PASSING)
+    done = kist("run", "w.yaml", "--name", "r")
+    assert done.stdout.count("hello world") == 2
+    assert "hello world" in kist("cat", "r", "hello-art").stdout
+    nodes = {node["display"]: node for node in kist.json("show", "r")["nodes"]}
+    assert nodes["consume"]["input_artifacts"][0]["tree"] == nodes["generate"]["output_artifacts"][0]["tree"]
+
+
+TREE = """\
+  - name: main
+    steps:
+      - - {name: make, template: make}
+      - - name: check
+          template: check
+          arguments:
+            artifacts:
+              - {name: tree, from: "{{steps.make.outputs.artifacts.tree}}"}
+  - name: make
+    script:
+      image: alpine
+      command: [sh]
+      source: |
+        mkdir -p /tmp/tree/empty /tmp/tree/sub
+        echo secret > /tmp/tree/sub/file && chmod 640 /tmp/tree/sub/file
+        printf '#!/bin/sh\\necho ran\\n' > /tmp/tree/run && chmod 755 /tmp/tree/run
+        ln -s sub/file /tmp/tree/link
+        ln -s nowhere /tmp/tree/dangling
+        : > /tmp/tree/zero
+        chmod 711 /tmp/tree/sub
+    outputs:
+      artifacts:
+        - name: tree
+          path: /tmp/tree
+ARCHIVE  - name: check
+    inputs:
+      artifacts:
+        - {name: tree, path: /work/in}
+    script:
+      image: alpine
+      command: [sh]
+      source: |
+        cd /work/in
+        find . | sort | xargs stat -c '%n %A %N'
+        ./run
+"""
+
+
+@pytest.mark.parametrize("archive, suffix", [("", ".tgz"), ("tar: {}", ".tgz"), ("tar: {compressionLevel: 0}", ".tgz"),
+                                             ("none: {}", ""), ("zip: {}", ".zip")])
+def test_a_tree_comes_through_exactly_whatever_its_archive(kist, archive, suffix):
+    templates = TREE.replace("ARCHIVE", f"          archive: {{{archive}}}\n" if archive else "")
+    kist.write("w.yaml", workflow(templates))
+    out = kist("run", "w.yaml", "--name", "r").stdout
+    for expected in ("./empty drwx", "./sub drwx--x--x", "./sub/file -rw-r-----", "./run -rwxr-xr-x",
+                     "'./link' -> 'sub/file'", "'./dangling' -> 'nowhere'", "./zero -rw", ": ran"):
+        assert expected in out, out
+    kist("artifacts", "download", "--packed", "r", "-o", "packed")
+    packed = kist.project / f"packed/tree{suffix}"
+    assert packed.exists()
+    restored = kist.project / "restored"
+    restored.mkdir()
+    if suffix == ".tgz":
+        subprocess.run(["tar", "-xpzf", packed, "-C", restored], check=True)
+    elif suffix == ".zip":
+        subprocess.run(["unzip", "-q", packed, "-d", restored], check=True)
+    tree = restored / "tree" if suffix else packed
+    assert (tree / "sub/file").read_text() == "secret\n"
+    assert stat.S_IMODE((tree / "sub/file").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tree / "sub").stat().st_mode) == 0o711
+    assert os.readlink(tree / "link") == "sub/file"
+    assert (tree / "empty").is_dir()
+    assert (tree / "zero").stat().st_size == 0
+
+
+def test_optional_on_both_sides(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    steps:
+      - - {name: make, template: make}
+      - - name: use
+          template: use
+          arguments:
+            artifacts:
+              - {name: maybe, from: "{{steps.make.outputs.artifacts.maybe}}"}
+  - name: make
+    container: {image: alpine, command: ["true"]}
+    outputs:
+      artifacts:
+        - {name: maybe, path: /tmp/maybe, optional: true}
+  - name: use
+    inputs:
+      artifacts:
+        - {name: maybe, path: /tmp/maybe, optional: true}
+    container: {image: alpine, command: [sh, -c], args: ["test ! -e /tmp/maybe && echo absent"]}
+"""))
+    assert "absent" in kist("run", "w.yaml").stdout
+
+
+def test_a_missing_output_is_an_error_that_names_it(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    container: {image: alpine, command: ["true"]}
+    outputs:
+      artifacts:
+        - {name: needed, path: /tmp/needed}
+"""))
+    kist.run("w.yaml", code=1, name="r")
+    run = kist.json("show", "r")
+    assert run["status"] in ("error", "failed")
+    assert "needed" in run["nodes"][0]["message"] and "/tmp/needed" in run["nodes"][0]["message"]
+
+
+def test_raw_input_with_mode_parameters_results_and_paths(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    inputs:
+      parameters: [{name: who, value: "{{workflow.parameters.who}}"}]
+    steps:
+      - - name: tool
+          template: tool
+          arguments:
+            parameters: [{name: who, value: "{{inputs.parameters.who}}"}]
+      - - name: say
+          template: say
+          when: "'{{steps.tool.outputs.result}}' == 'hello you'"
+          arguments:
+            parameters: [{name: text, value: "{{steps.tool.outputs.parameters.length}}"}]
+        - name: never
+          template: say
+          when: "'{{steps.tool.outputs.result}}' == other"
+          arguments:
+            parameters: [{name: text, value: never}]
+  - name: tool
+    inputs:
+      parameters: [{name: who}]
+      artifacts:
+        - name: greet
+          path: /bin/greet
+          mode: 0755
+          raw:
+            data: |
+              #!/bin/sh
+              echo "hello $1"
+    script:
+      image: alpine
+      command: [sh]
+      source: |
+        test -x {{inputs.artifacts.greet.path}}
+        printf 9 > /tmp/length
+        greet {{inputs.parameters.who}}
+    outputs:
+      parameters: [{name: length, valueFrom: {path: /tmp/length}}]
+  - name: say
+    inputs: {parameters: [{name: text}]}
+    container: {image: alpine, command: [echo, "got {{inputs.parameters.text}}"]}
+""") + "  arguments:\n    parameters: [{name: who, value: me}]\n")
+    out = kist("run", "w.yaml", "-p", "who=you", "--name", "r").stdout
+    assert "got 9" in out and "never" not in out
+    nodes = {node["display"]: node for node in kist.json("show", "r")["nodes"]}
+    assert nodes["never"]["status"] == "skipped"
+    assert nodes["never"]["message"] == "when ''hello you' == other' evaluated false"
+
+
+def fnv(text):
+    value = 2166136261
+    for byte in text.encode():
+        value = (value ^ byte) * 16777619 % 2**32
+    return value
+
+
+def test_node_ids_pod_names_and_messages(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    steps:
+      - - {name: fails, template: fails}
+  - name: fails
+    container: {image: alpine, command: [sh, -c, "exit 3"]}
+"""))
+    kist.run("w.yaml", code=1, name="wf")
+    nodes = {node["name"]: node for node in kist.json("show", "wf")["nodes"]}
+    leaf = nodes["wf[0].fails"]
+    assert leaf["id"] == f"wf-{fnv('wf[0].fails')}"
+    assert leaf["host"] == f"wf-fails-{fnv('wf[0].fails')}"
+    assert leaf["message"] == "main: Error (exit code 3)"
+    assert nodes["wf"]["message"] == f"child '{leaf['id']}' failed"
+
+
+def test_real_hera_prints_yaml_that_runs(kist):
+    project = ROOT / "examples/hera"
+    for script in sorted(project.glob("*.py")):
+        printed = subprocess.run([sys.executable, script.name], cwd=project, capture_output=True, text=True)
+        if printed.returncode != 0 or "kind: Workflow" not in printed.stdout:
+            continue
+        kist.write(f"{script.stem}.yaml", "")
+        (kist.project / f"{script.stem}.yaml").write_text(printed.stdout)
+        (kist.project / script.name).write_text(script.read_text())
+        kist.environment["VIRTUAL_ENV"] = str(ROOT / ".venv")
+        done = kist("run", f"{script.stem}.yaml", "--name", script.stem.replace("_", "-"))
+        prefixes = {line.split(": ")[0] for line in done.stdout.splitlines() if ": " in line}
+        assert any(prefix.startswith(script.stem.replace("_", "-") + "-") for prefix in prefixes), done.stdout

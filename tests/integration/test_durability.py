@@ -1,0 +1,94 @@
+"""What was reported as saved survives kill -9; what was interrupted goes on where it was."""
+import os
+import signal
+import time
+
+import pytest
+
+from test_dstack import wait_until
+
+STEPS = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: t-}
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      steps:
+        - - {name: first, template: first}
+        - - name: second
+            template: second
+            arguments:
+              artifacts: [{name: in, from: "{{steps.first.outputs.artifacts.out}}"}]
+    - name: first
+      container: {image: alpine, command: [sh, -c], args: ["date +%N > /tmp/out; cat /tmp/out"]}
+      outputs: {artifacts: [{name: out, path: /tmp/out}]}
+    - name: second
+      inputs: {artifacts: [{name: in, path: /tmp/in}]}
+      container:
+        image: alpine
+        command: [sh, -c]
+        args: ["test -e GATE/go || { touch GATE/waiting; sleep 1000 & sleep 1000; }; cp /tmp/in /tmp/out"]
+      outputs: {artifacts: [{name: out, path: /tmp/out}]}
+"""
+
+
+def processes_below(marker):
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if marker in open(f"/proc/{pid}/cmdline").read():
+                found.append(int(pid))
+        except OSError:
+            pass
+    return found
+
+
+def test_kill_9_leaves_nothing_behind_and_resume_goes_on(kist):
+    gate = kist.project / "gate"
+    gate.mkdir()
+    (kist.project / "w.yaml").write_text(STEPS.replace("GATE", str(gate)))
+    mounts = open("/proc/mounts").read()
+    process = kist.start("run", "w.yaml", "--name", "r", start_new_session=True)
+    wait_until(lambda: any(node["display"] == "second" and node["status"] == "running"
+                           for node in kist.json("show", "r", code=None if process.poll() is None else 0).get("nodes", []))
+               if kist("show", "r", code=None).returncode == 0 else False)
+    time.sleep(0.5)
+    before = kist("cat", "r", "first/out").stdout
+    process.kill()
+    process.communicate(timeout=10)
+    wait_until(lambda: not processes_below("sleep\x001000"))
+    assert open("/proc/mounts").read() == mounts
+    run = kist.json("show", "r")
+    assert run["status"] == "interrupted"
+    assert kist("cat", "r", "first/out").stdout == before
+
+    (gate / "go").touch()
+    kist("resume", "r")
+    run = kist.json("show", "r")
+    assert run["status"] == "succeeded"
+    nodes = {node["display"]: node for node in run["nodes"]}
+    assert nodes["first"]["attempt"] == 1 and nodes["second"]["attempt"] == 2
+    assert kist("cat", "r", "first/out").stdout == before == kist("cat", "r", "second/out").stdout
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.05, 0.1, 0.2, 0.4])
+def test_kill_9_at_any_moment_leaves_a_store_that_works(kist, delay):
+    kist.write(".dstack/workflows.yaml", """\
+        workflows:
+          - name: many
+            provider: bash
+            commands: [for i in $(seq 300); do head -c 3000 /dev/urandom > output/$i; done]
+            artifacts: [{path: output}]
+        """)
+    process = kist.start("run", "many", "--name", "killed", start_new_session=True)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=10)
+    runs = {run["name"]: run["status"] for run in kist.json("ps", "-a")}
+    assert runs.get("killed", "interrupted") in ("interrupted", "succeeded")
+    if runs:
+        kist("resume", "killed", code=None)
+    kist("run", "many", "--name", "next")
+    assert len(kist.json("ls", "-r", "next")) == 300

@@ -1,0 +1,220 @@
+// What lint finds, in Argo's words, each with its place.
+#include <gmock/gmock.h>
+
+#include "dialect/argo/fields.hpp"
+#include "dialect/argo/lowered.hpp"
+
+namespace kist::dialect::argo {
+namespace {
+
+using testing::HasSubstr;
+
+struct Case {
+  const char* what;
+  const char* lines;     // of the template `main`, from line 8
+  const char* expected;  // a line of the error
+};
+
+constexpr const char* kLeaf = R"(
+  - name: leaf
+    inputs:
+      parameters: [{name: p}]
+      artifacts: [{name: a, path: /a}]
+    container: {image: i}
+    outputs: {parameters: [{name: o, valueFrom: {path: /o}}], artifacts: [{name: x, path: /x}]}
+  - {name: t, container: {image: i}}
+)";
+
+class ArgoCheck : public testing::TestWithParam<Case> {};
+
+TEST_P(ArgoCheck, IsSaidWithItsPlace) {
+  const Error error = refused(main_with(std::string(GetParam().lines) + kLeaf));
+  EXPECT_EQ(error.kind, ErrorKind::invalid);
+  EXPECT_THAT("\n" + error.text + "\n", HasSubstr("\nw.yaml:" + std::string(GetParam().expected) + "\n"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Lint, ArgoCheck,
+    testing::Values(
+        Case{"no_type", "    inputs: {}",
+             "7:5: templates.main: template type unspecified; it needs one of container, "
+             "script, steps and dag"},
+        Case{"two_types", "    container: {image: i}\n    script: {image: i, source: x}",
+             "7:5: templates.main: multiple template types specified"},
+        Case{"leaf_with_parallelism", "    parallelism: 2\n    container: {image: i}",
+             "8:18: templates.main.parallelism is only valid for steps and dag templates"},
+        Case{"no_image", "    container: {command: [x]}", "8:16: templates.main.container.image may not be empty"},
+        Case{"unknown_key", "    container: {image: i, comand: [x]}",
+             "8:27: templates.main.container: unknown key 'comand'; did you mean 'command'?"},
+        Case{"wrong_type", "    container: [x]", "8:16: templates.main.container must be a mapping, not a list"},
+        Case{"wrong_item", "    container: {image: i, args: [a, {b: c}]}",
+             "8:37: templates.main.container.args[1] must be a text, not a mapping"},
+        Case{"zero_byte", "    container: {image: i, args: [\"a\\0b\"]}",
+             "8:34: templates.main.container.args[0] holds a "
+             "zero byte"},
+        Case{"flat_steps", "    steps: [{name: a, template: t}]",
+             "8:13: templates.main.steps[0] must be a list of steps that run side by side (`- - name: …`), not a "
+             "mapping"},
+        Case{"undefined_template", "    steps: [[{name: a, template: nope}]]",
+             "8:34: templates.main.steps[0].a template name 'nope' undefined"},
+        Case{"no_template", "    steps: [[{name: a}]]", "8:14: templates.main.steps[0].a.template is required"},
+        Case{"step_twice", "    steps: [[{name: a, template: t}], [{name: a, template: t}]]",
+             "8:47: templates.main.steps[1].name 'a' is not unique"},
+        Case{"parameter_missing",
+             "    steps: [[{name: a, template: leaf, arguments: {artifacts: [{name: a, raw: {data: "
+             "x}}]}}]]",
+             "8:14: templates.main.steps[0].a templates.leaf inputs.parameters.p was not supplied"},
+        Case{"artifact_missing",
+             "    dag: {tasks: [{name: a, template: leaf, arguments: {parameters: [{name: p, value: v}]}}]}",
+             "8:19: templates.main.tasks.a templates.leaf inputs.artifacts.a was not supplied"},
+        Case{"entry_parameter_missing", "    inputs: {parameters: [{name: p}]}\n    container: {image: i}",
+             "7:5: templates.main inputs.parameters.p was not supplied"},
+        Case{"argument_without_value", "    steps: [[{name: a, template: t, arguments: {parameters: [{name: p}]}}]]",
+             "8:62: templates.main.steps[0].a.arguments.p.value or templates.main.steps[0].a.arguments.p.valueFrom is "
+             "required"},
+        Case{"argument_without_source", "    steps: [[{name: a, template: t, arguments: {artifacts: [{name: x}]}}]]",
+             "8:61: templates.main.steps[0].a.arguments.artifacts.x: from, artifact location, or key is required"},
+        Case{"unresolved_input", "    container: {image: i, args: [\"{{ inputs.parameters.q }}\"]}",
+             "8:34: templates.main failed to resolve {{ inputs.parameters.q }}"},
+        Case{"unresolved_workflow_parameter", "    container: {image: \"{{workflow.parameters.q}}\"}",
+             "8:24: templates.main failed to resolve {{workflow.parameters.q}}"},
+        Case{"step_of_the_same_stage",
+             "    steps: [[{name: a, template: t}, {name: b, template: t, when: \"{{steps.a.status}} == x\"}]]",
+             "8:67: templates.main.steps[0].b failed to resolve {{steps.a.status}}"},
+        Case{"output_that_is_not_there",
+             "    steps: [[{name: a, template: t}]]\n    outputs: {parameters: [{name: o, valueFrom: {parameter: "
+             "\"{{steps.a.outputs.parameters.o}}\"}}]}",
+             "9:61: templates.main.outputs.parameters.o failed to resolve {{steps.a.outputs.parameters.o}}"},
+        Case{"missing_dependency",
+             "    dag: {tasks: [{name: a, template: t}, {name: b, template: t, arguments: {parameters: [{name: p, "
+             "value: "
+             "\"{{tasks.a.outputs.result}}\"}]}}]}",
+             "8:108: templates.main.tasks.b missing dependency 'a' for parameter 'p'"},
+        Case{"undefined_dependency", "    dag: {tasks: [{name: a, template: t, dependencies: [b]}]}",
+             "8:57: templates.main.tasks.a dependency 'b' not defined"},
+        Case{"cycle",
+             "    dag: {tasks: [{name: a, template: t, dependencies: [b]}, {name: b, template: t, depends: a.Failed}]}",
+             "8:19: templates.main.tasks dependency cycle detected: a->b->a"},
+        Case{"itself", "    dag: {tasks: [{name: a, template: t, dependencies: [a]}]}",
+             "8:19: templates.main.tasks dependency cycle detected: a->a"},
+        Case{"target", "    dag: {target: z, tasks: [{name: a, template: t}]}",
+             "8:19: templates.main.targets target 'z' is not defined"},
+        Case{"both_depends",
+             "    dag: {tasks: [{name: a, template: t}, {name: b, template: t, depends: a, dependencies: "
+             "[a]}]}",
+             "8:75: templates.main.tasks.b cannot use both 'depends' and 'dependencies' in the same task"},
+        Case{"continue_on_with_depends",
+             "    dag: {tasks: [{name: a, template: t}, {name: b, template: t, depends: a, continueOn: {failed: "
+             "true}}]}",
+             "8:43: templates.main.tasks.b cannot use 'continueOn' when using 'depends'; write the results into "
+             "depends"},
+        Case{"output_without_source", "    container: {image: i}\n    outputs: {parameters: [{name: o}]}",
+             "9:28: templates.main.outputs.parameters.o does not have valueFrom or value specified"},
+        Case{"output_of_the_wrong_kind",
+             "    container: {image: i}\n    outputs: {parameters: [{name: o, valueFrom: {parameter: x}}]}",
+             "9:28: templates.main.outputs.parameters.o.path must be specified for Container templates"},
+        Case{"path_twice",
+             "    container: {image: i}\n    inputs: {artifacts: [{name: a, path: /d, raw: {data: x}}, {name: b, path: "
+             "/d/, raw: {data: x}}]}",
+             "9:79: templates.main.inputs.artifacts[1].path '/d/' already mounted in inputs.artifacts.a"},
+        Case{"path_escapes", "    container: {image: i}\n    outputs: {artifacts: [{name: x, path: ../../etc}]}",
+             "9:43: templates.main.outputs.artifacts.x.path '../../etc' leaves the task's root directory"},
+        Case{"mode",
+             "    container: {image: i}\n    inputs: {artifacts: [{name: a, path: /d, mode: 755, raw: {data: x}}]}",
+             "9:52: templates.main.inputs.artifacts.a.mode must be from 0 to 0777 (511), not 755; octal numbers begin "
+             "with 0"},
+        Case{"empty_name", "    container: {image: i}\n    inputs: {parameters: [{name: \"\", value: x}]}",
+             "9:34: templates.main.inputs.parameters[0].name is required"},
+        Case{"bad_name", "    container: {image: i}\n    outputs: {artifacts: [{name: \"a b\", path: /x}]}",
+             "9:34: templates.main.outputs.artifacts[0].name: 'a b' is invalid: letters, digits, '-', '_' and '.'"},
+        Case{"template_twice", "    container: {image: i}\n  - {name: main, container: {image: i}}",
+             "9:12: templates[1].name 'main' is not unique"}),
+    [](const auto& each) { return each.param.what; });
+
+TEST(ArgoCheckSpec, NamesWhatTheWorkflowLacks) {
+  EXPECT_EQ(refused(workflow_with("  templates: [{name: m, container: {image: a}}]\n")).text,
+            "w.yaml:5:3: spec.entrypoint is required");
+  EXPECT_EQ(refused(workflow_with("  entrypoint: x\n  templates: []\n")).text,
+            "w.yaml:5:15: spec.entrypoint: template name 'x' undefined");
+  EXPECT_EQ(refused("apiVersion: argoproj.io/v1alpha1\nkind: Workflow\n").text, "w.yaml:1:1: spec is required");
+  EXPECT_EQ(refused("apiVersion: argoproj.io/v1alpha1\nkind: CronWorkflow\nspec: {}\n").text,
+            "w.yaml:1:1: not supported yet: kind CronWorkflow");
+  EXPECT_EQ(refused("a: [\n").kind, ErrorKind::invalid);
+  EXPECT_THAT(refused("").text, HasSubstr("there is nothing"));
+  EXPECT_THAT(refused("- a\n").text, HasSubstr("w.yaml:1:1: expected a workflow"));
+  EXPECT_THAT(refused("apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: " + std::string(70, 'a') +
+                      "}\nspec: {entrypoint: m, templates: [{name: m, container: {image: a}}]}\n")
+                  .text,
+              HasSubstr("\" must not be more than 63 characters long (currently 70)"));
+}
+
+// Every key that would make running wrong is refused by its name, at its place.
+void expect_refused(const Table& table, const std::string& before, const std::string& after, int column) {
+  for (const Field& field : table.fields) {
+    if (field.use != Use::refused) continue;
+    const Error error = refused(main_with(before + std::string(field.name) + ": {x: y}" + after));
+    EXPECT_THAT(error.text, HasSubstr("w.yaml:8:" + std::to_string(column) +
+                                      ": not supported yet: " + std::string(field.name) + " ("))
+        << error.text;
+  }
+}
+
+TEST(ArgoTables, RefuseByNameAndPlace) {
+  expect_refused(kTemplate, "    ", "\n    container: {image: i}\n", 5);
+  expect_refused(kContainer, "    container: {image: i, ", "}\n", 27);
+  expect_refused(kEnvironment, "    container: {image: i, env: [{name: A, ", "}]}\n", 43);
+  expect_refused(kStep, "    steps: [[{name: a, ", "}]]\n", 24);
+  expect_refused(kTask, "    dag: {tasks: [{name: a, ", "}]}\n", 29);
+  expect_refused(kArtifact, "    inputs: {artifacts: [{name: a, path: /a, ", "}]}\n    container: {image: i}\n", 46);
+  expect_refused(kArchiveLocation, "    archiveLocation: {", "}\n    container: {image: i}\n", 23);
+  for (const Field& field : kSpec.fields) {
+    if (field.use != Use::refused) continue;
+    EXPECT_THAT(refused(workflow_with("  " + std::string(field.name) +
+                                      ": {x: y}\n  entrypoint: m\n  templates: [{name: m, container: {image: i}}]\n"))
+                    .text,
+                HasSubstr("w.yaml:5:3: not supported yet: " + std::string(field.name) + " ("));
+  }
+}
+
+TEST(ArgoTables, ClusterMattersNeverFailAFile) {
+  std::string spec = "  entrypoint: m\n";
+  std::string definition;
+  std::string container;
+  std::size_t ignored = 0;
+  auto add = [&](const Table& table, std::string& text, const std::string& indent) {
+    for (const Field& field : table.fields) {
+      if (field.use != Use::cluster && field.use != Use::postponed) continue;
+      if (field.name == "parallelism" && indent == "    ") continue;  // of groups only
+      text += indent + std::string(field.name) + ": {any: [thing]}\n";
+      ++ignored;
+    }
+  };
+  add(kSpec, spec, "  ");
+  add(kTemplate, definition, "    ");
+  add(kContainer, container, "      ");
+  const model::Lowered all = lowered(workflow_with(spec + "  templates:\n  - name: m\n" + definition +
+                                                   "    container:\n      image: i\n" + container));
+  // One word each, however often it stands in the file.
+  EXPECT_LT(all.notices.size(), ignored);
+  EXPECT_THAT(texts(all.notices), testing::Contains(HasSubstr("warning: nodeSelector is ignored on one machine")));
+  EXPECT_THAT(texts(all.notices),
+              testing::Contains(HasSubstr("not supported yet: parallelism; steps run as the machine allows")));
+}
+
+TEST(ArgoTables, WhatAsksForNothingIsNotRefused) {
+  EXPECT_TRUE(lowered(main_with("    daemon: false\n    sidecars: []\n    volumes: null\n    timeout: \"\"\n"
+                                "    container: {image: i, volumeMounts: []}\n"))
+                  .notices.empty());
+}
+
+TEST(ArgoTables, ExpressionsAreRefusedWhereTheyStand) {
+  EXPECT_EQ(refused(main_with("    container: {image: i, args: [\"x {{=1 + 1}} y\"]}\n")).text,
+            "w.yaml:8:34: not supported yet: {{=1 + 1}} (templates.main)");
+  EXPECT_EQ(refused(main_with("    container: {image: i}\n")
+                        .append("    outputs: {parameters: [{name: p, valueFrom: {expression: x}}]}\n"))
+                .kind,
+            ErrorKind::unsupported);
+}
+
+}  // namespace
+}  // namespace kist::dialect::argo

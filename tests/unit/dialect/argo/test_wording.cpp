@@ -1,0 +1,58 @@
+#include "dialect/argo/lowered.hpp"
+#include "dialect/argo/names.hpp"
+
+namespace kist::dialect::argo {
+namespace {
+
+const model::Wording& wording() {
+  return dialect().wording();
+}
+
+// Ids that a real cluster printed for Hera's example on artifacts.
+TEST(ArgoNames, AreThoseOfARealCluster) {
+  const model::NodeNames steps = wording().names(
+      {.run = "artifact-bghf5", .parent = nullptr, .group = {}, .stage = 0, .step = "", .definition = "steps"});
+  EXPECT_EQ(steps.name, "artifact-bghf5");
+  EXPECT_EQ(steps.id, "artifact-bghf5");
+  EXPECT_EQ(steps.host, "artifact-bghf5");
+  auto child = [](const model::NodeNames& parent, model::Group::Kind kind, int stage, const char* step) {
+    return wording().names(
+        {.run = parent.name, .parent = &parent, .group = kind, .stage = stage, .step = step, .definition = step});
+  };
+  const model::NodeNames writer = child(steps, model::Group::Kind::sequence, 0, "writer");
+  EXPECT_EQ(writer.name, "artifact-bghf5[0].writer");
+  EXPECT_EQ(writer.display, "writer");
+  EXPECT_EQ(writer.id, "artifact-bghf5-3091035417");
+  EXPECT_EQ(writer.host, "artifact-bghf5-writer-3091035417");
+  EXPECT_EQ(child(steps, model::Group::Kind::sequence, 1, "consumer").host, "artifact-bghf5-consumer-1167317153");
+
+  model::NodeNames dag;
+  dag.name = "artifact-bj4zh";
+  EXPECT_EQ(child(dag, model::Group::Kind::graph, 0, "writer").host, "artifact-bj4zh-writer-3078707681");
+}
+
+TEST(ArgoNames, FitIntoKubernetes) {
+  EXPECT_EQ(pod_name("wf", "wf.a", std::string(300, 't')).size(), 242 + 1 + std::to_string(fnv1a("wf.a")).size());
+  EXPECT_EQ(pod_name("wf", "wf.a", ""), node_id("wf", "wf.a"));
+  EXPECT_EQ(object_name("PyTorch Training"), "pytorch-training");
+  EXPECT_EQ(object_name("--"), "workflow");
+}
+
+TEST(ArgoWords, AreArgos) {
+  EXPECT_EQ(wording().process_failed({.container = "main", .action = "main", .exit_code = 3, .signal = 0}),
+            "main: Error (exit code 3)");
+  model::NodeNames child;
+  child.id = "wf-123";
+  child.host = "wf-t-123";
+  EXPECT_EQ(wording().child_failed(child), "child 'wf-123' failed");
+  EXPECT_EQ(wording().condition_false("a == b"), "when 'a == b' evaluated false");
+  EXPECT_EQ(wording().omitted(), "omitted: depends condition not met");
+  EXPECT_EQ(wording().stopped(false), "Stopped with strategy 'Stop'");
+  EXPECT_EQ(wording().stopped(true), "Stopped with strategy 'Terminate'");
+  EXPECT_EQ(wording().log_prefix(child), "wf-t-123: ");
+  EXPECT_EQ(wording().state(model::State::stopped), "Failed");
+  EXPECT_EQ(wording().state(model::State::omitted), "Omitted");
+}
+
+}  // namespace
+}  // namespace kist::dialect::argo

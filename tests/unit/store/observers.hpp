@@ -1,0 +1,67 @@
+// What the tests put between the store and the operating system.
+#pragma once
+
+#include <atomic>
+#include <cerrno>
+#include <functional>
+#include <map>
+#include <mutex>
+
+#include "base/system.hpp"
+#include "store/fixture.hpp"
+
+namespace kist::store {
+
+// Installed while it lives.
+class Watching : public os::Observer {
+ public:
+  Watching() { os::observe(this); }
+  ~Watching() override { os::observe(nullptr); }
+  int before(os::Operation operation) override {
+    std::lock_guard lock(mutex_);
+    ++counts_[operation];
+    return 0;
+  }
+  void synced(int) override {}
+  int count(os::Operation operation) {
+    std::lock_guard lock(mutex_);
+    return counts_[operation];
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<os::Operation, int> counts_;
+};
+
+// Lets so many calls that change something happen, and fails the next with an errno: only that one, or all from then
+// on.
+class Failing : public os::Observer {
+ public:
+  enum class How { once, from_then_on };
+  Failing(int calls, int error, How how, bool only_writes = false)
+      : left_(calls), error_(error), how_(how), only_writes_(only_writes) {
+    os::observe(this);
+  }
+  ~Failing() override { os::observe(nullptr); }
+  int before(os::Operation operation) override {
+    if (operation == os::Operation::read) return 0;
+    bool grows = operation == os::Operation::write || operation == os::Operation::make_directory ||
+                 operation == os::Operation::link || operation == os::Operation::sync;
+    if (only_writes_ && !grows) return 0;
+    int left = left_.fetch_sub(1);
+    bool fail = how_ == How::once ? left == 0 : left <= 0;
+    if (fail) failed_ = true;
+    return fail ? error_ : 0;
+  }
+  void synced(int) override {}
+  bool failed() const { return failed_; }
+
+ private:
+  std::atomic<int> left_;
+  int error_;
+  How how_;
+  bool only_writes_;
+  std::atomic<bool> failed_{false};
+};
+
+}  // namespace kist::store
