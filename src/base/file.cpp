@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace kist {
@@ -155,6 +156,8 @@ class TreeRemover {
     if (errno != EISDIR && errno != EPERM) return failed();
     KIST_TRY_ASSIGN(top_, open_directory(AT_FDCWD, path_.c_str()));
     KIST_TRY_ASSIGN(FileDescriptor listed, open_directory(AT_FDCWD, path_.c_str()));
+    struct statvfs disk{};
+    space_is_short_ = ::fstatvfs(top_.get(), &disk) == 0 && disk.f_bavail * disk.f_frsize < kShortOfSpace;
     KIST_TRY(empty(std::move(listed), 0));
     if (::rmdir(path_.c_str()) != 0 && errno != ENOENT) return failed();
     return {};
@@ -162,6 +165,7 @@ class TreeRemover {
 
  private:
   static constexpr int kDeepest = 64;
+  static constexpr std::uint64_t kShortOfSpace = 256 << 20;
 
   std::unexpected<Error> failed() const { return fail_errno(fmt::format("cannot remove {}", path_.string())); }
 
@@ -197,8 +201,17 @@ class TreeRemover {
 
   Status remove_entry(int directory, const dirent& entry, int depth) {
     if (entry.d_type == DT_DIR) return remove_directory(directory, entry.d_name, depth);
+    if (space_is_short_ && entry.d_type == DT_REG) give_back_space(directory, entry.d_name);
     if (::unlinkat(directory, entry.d_name, 0) == 0 || errno == ENOENT) return {};
     return errno == EISDIR ? remove_directory(directory, entry.d_name, depth) : failed();
+  }
+
+  // A file that was just removed holds its space as long as somebody has it open still: an overlay above it, which the
+  // kernel takes down a little later. On a full disk the next one to write would fail for that.
+  static void give_back_space(int directory, const char* name) {
+    struct stat status{};
+    if (::fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0 || status.st_nlink != 1) return;
+    FileDescriptor(::openat(directory, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   }
 
   Status remove_directory(int parent, const char* name, int depth) {
@@ -215,6 +228,7 @@ class TreeRemover {
 
   const fs::path& path_;
   FileDescriptor top_;
+  bool space_is_short_ = false;
   std::uint64_t moved_ = 0;
 };
 

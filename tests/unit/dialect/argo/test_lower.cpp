@@ -216,12 +216,12 @@ TEST(ArgoLower, FillsPathsBeforeAnythingRunsAndLeavesVariables) {
       - {name: OUT, value: "{{outputs.artifacts.out.path}}/$(ARGO_WORKFLOW_NAME)"}
 )yaml"));
   const model::Run run = actions<model::Run>(task(all, "main")).at(0);
-EXPECT_THAT(sources(run.command), ElementsAre("cp", "{{inputs.parameters.dir}}/in", "/tmp/out", "$(OUT)"));
-EXPECT_TRUE(run.expand_variables);
-const std::vector<model::EnvironmentVariable>& variables = task(all, "main").containers.at(0).environment;
-EXPECT_EQ(variables.at(1).name, "ARGO_WORKFLOW_NAME");
-EXPECT_EQ(variables.at(1).value.source(), "{{workflow.name}}");
-EXPECT_EQ(variables.back().value.source(), "/tmp/out/$(ARGO_WORKFLOW_NAME)");
+  EXPECT_THAT(sources(run.command), ElementsAre("cp", "{{inputs.parameters.dir}}/in", "/tmp/out", "$(OUT)"));
+  EXPECT_TRUE(run.expand_variables);
+  const std::vector<model::EnvironmentVariable>& variables = task(all, "main").containers.at(0).environment;
+  EXPECT_EQ(variables.at(1).name, "ARGO_WORKFLOW_NAME");
+  EXPECT_EQ(variables.at(1).value.source(), "{{workflow.name}}");
+  EXPECT_EQ(variables.back().value.source(), "/tmp/out/$(ARGO_WORKFLOW_NAME)");
 }
 
 TEST(ArgoLower, WritesASourceUntouched) {
