@@ -25,7 +25,7 @@ unit:
 integration: build
 	@scripts/install-dependencies test
 	@scripts/python-environment
-	@.venv/bin/pytest -q tests/integration
+	@.venv/bin/pytest -q -rs tests/integration
 
 test: unit build ## everything: unit tests under sanitizers, end-to-end tests, conformance, floors
 	@scripts/check-floors
