@@ -97,8 +97,9 @@ IndexFile::~IndexFile() {
   if (mapped_ != nullptr) ::munmap(mapped_, bytes_.size());
 }
 
-Result<std::shared_ptr<IndexFile>> IndexFile::open(const StoreDirectory& directory, const std::string& name) {
-  std::string path = "index/" + name;
+Result<std::shared_ptr<IndexFile>> IndexFile::open(const StoreDirectory& directory, const std::string& name,
+                                                   const std::string& folder) {
+  std::string path = folder + "/" + name;
   auto corrupt = [&](const Error& error) { return with_context(directory.show(path), error); };
   KIST_TRY_ASSIGN(auto file, directory.open_file(path, O_RDONLY));
   struct stat status{};
@@ -204,6 +205,10 @@ Status IndexFile::check() const {
   if (std::memcmp(checksum.finish().data(), bytes_.last(kTrailerSize).data(), kChecksumSize) != 0)
     return fail(ErrorKind::corrupt, "the checksum of the index is wrong");
   return {};
+}
+
+std::string IndexFile::checksum() const {
+  return hex(bytes_.last(kTrailerSize).first(kChecksumSize));
 }
 
 bool IndexFile::container_stands(const StoreDirectory& directory, std::uint32_t number) const {

@@ -28,9 +28,10 @@ struct IndexRecord {
 
 class IndexFile {
  public:
-  // Maps (a small one: reads) index/NAME. Small ones are checked against their checksum at once. Errors: corrupt,
+  // Maps (a small one: reads) FOLDER/NAME. Small ones are checked against their checksum at once. Errors: corrupt,
   // not_found.
-  static Result<std::shared_ptr<IndexFile>> open(const StoreDirectory& directory, const std::string& name);
+  static Result<std::shared_ptr<IndexFile>> open(const StoreDirectory& directory, const std::string& name,
+                                                 const std::string& folder = "index");
   // From bytes that the result keeps. Checks that every count fits, not the checksum. Errors: corrupt.
   static Result<std::shared_ptr<IndexFile>> parse(Bytes bytes, std::string name);
   ~IndexFile();
@@ -46,6 +47,8 @@ class IndexFile {
   std::optional<IndexRecord> find(const Digest& id) const;
   // Reads all of it. Errors: corrupt.
   Status check() const;
+  // The checksum it ends with, in hexadecimal digits: the name it should have.
+  std::string checksum() const;
 
   // Whether a container is there with its right size, asked once: what an index says is only believed then.
   bool container_stands(const StoreDirectory& directory, std::uint32_t number) const;

@@ -1,0 +1,299 @@
+#include "store/pull.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "store/frame.hpp"
+#include "store/parallel.hpp"
+#include "store/pending.hpp"
+#include "store/reachable.hpp"
+#include "store/tree.hpp"
+
+namespace kist::store {
+namespace {
+
+constexpr std::size_t kAtOnce = 8;                    // requests
+constexpr std::size_t kMostPlaces = 1 << 17;          // gathered before they are fetched: 12 MiB
+constexpr std::uint64_t kSmallGap = 128 << 10;        // read through rather than asked around
+constexpr std::uint64_t kLargestRange = 16ULL << 20;  // of one request
+constexpr std::uint64_t kStep = 64ULL << 20;          // committed at once
+
+// A chunk that is wanted, and where it lies on the remote.
+struct Place {
+  std::uint32_t container = 0;  // counts in Fetch::containers
+  std::uint32_t stored = 0;
+  std::uint64_t offset = 0;
+  std::uint32_t length = 0;
+  Digest id;
+};
+
+// One request: the bytes [begin, end) of a pack, for places [first, last).
+struct Range {
+  std::size_t first = 0;
+  std::size_t last = 0;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
+class Puller {
+ public:
+  Puller(const PullContext& context, Transfer& transfer)
+      : context_(context), transfer_(transfer), pending_(context.directory, context.lease, context.chunks) {}
+
+  Status pull(const Digest& record) {
+    KIST_TRY(context_.index.refresh());
+    KIST_TRY(fetch({record}));
+    KIST_TRY_ASSIGN(auto run, read_run_record(context_.chunks, record));
+    const std::vector<ArtifactId> artifacts = artifacts_of(run);
+    KIST_TRY(fetch_roots(artifacts));
+    KIST_TRY(fetch_blocks(artifacts));
+    KIST_TRY(fetch_lists(artifacts));
+    return fetch_content(artifacts);
+  }
+
+ private:
+  // --- What is wanted, level by level -------------------------------------------------------------------------------
+
+  Status fetch_roots(const std::vector<ArtifactId>& artifacts) {
+    std::vector<Digest> roots;
+    for (const ArtifactId& id : artifacts) {
+      roots.push_back(id.tree);
+      roots.push_back(id.times);
+    }
+    return fetch(std::move(roots));
+  }
+
+  Status fetch_blocks(const std::vector<ArtifactId>& artifacts) {
+    std::vector<Digest> blocks;
+    Bytes bytes;
+    for (const ArtifactId& id : artifacts) {
+      KIST_TRY(context_.chunks.read(id.tree, bytes));
+      KIST_TRY_ASSIGN(auto tree, parse_tree_root(std::exchange(bytes, {})));
+      for (const TreeRoot::Block& block : tree.blocks) blocks.push_back(block.id);
+      KIST_TRY(context_.chunks.read(id.times, bytes));
+      KIST_TRY_ASSIGN(auto times, parse_times_root(bytes));
+      blocks.insert(blocks.end(), times.blocks.begin(), times.blocks.end());
+      if (blocks.size() >= kMostPlaces) KIST_TRY(fetch(std::exchange(blocks, {})));
+    }
+    return fetch(std::move(blocks));
+  }
+
+  Status fetch_lists(const std::vector<ArtifactId>& artifacts) {
+    struct List {
+      Digest id;
+      unsigned depth;
+    };
+    std::vector<List> lists;
+    KIST_TRY(each_file(artifacts, [&](const FileContent& content) -> Status {
+      if (content.depth > 0) lists.push_back({content.root, content.depth});
+      return {};
+    }));
+    while (!lists.empty()) {
+      std::vector<Digest> ids;
+      for (const List& list : lists) ids.push_back(list.id);
+      KIST_TRY(fetch(std::move(ids)));
+      std::vector<List> below;
+      Bytes bytes;
+      for (const List& list : lists) {
+        if (list.depth == 1) continue;
+        KIST_TRY(context_.chunks.read(list.id, bytes));
+        ByteReader reader(bytes);
+        while (reader.left() > 0) {
+          below.push_back({reader.digest(), list.depth - 1});
+          reader.u64();
+        }
+        if (!reader.good())
+          return fail(ErrorKind::corrupt, fmt::format("the chunk list {} is damaged", list.id.to_string()));
+      }
+      lists = std::move(below);
+    }
+    return {};
+  }
+
+  Status fetch_content(const std::vector<ArtifactId>& artifacts) {
+    std::vector<Digest> wanted;
+    KIST_TRY(each_file(artifacts, [&](const FileContent& content) {
+      return each_chunk(content, context_.chunks, 0, UINT64_MAX,
+                        [&](const ChunkRecord& chunk, std::uint64_t) -> Status {
+                          if (context_.chunks.contains(*here_, chunk.id)) return {};
+                          wanted.push_back(chunk.id);
+                          return wanted.size() < kMostPlaces ? Status() : fetch(std::exchange(wanted, {}));
+                        });
+    }));
+    return fetch(std::move(wanted));
+  }
+
+  Status each_file(const std::vector<ArtifactId>& artifacts, const std::function<Status(const FileContent&)>& each) {
+    for (const ArtifactId& id : artifacts) {
+      KIST_TRY_ASSIGN(auto tree, TreeCursor::open(context_.chunks, id));
+      while (true) {
+        KIST_TRY_ASSIGN(const TreeEntry* entry, tree.next());
+        if (entry == nullptr) break;
+        if (entry->type == EntryType::file) KIST_TRY(each(entry->content));
+      }
+    }
+    return {};
+  }
+
+  // --- Fetching -----------------------------------------------------------------------------------------------------
+
+  // Brings those that are not here, and commits them.
+  Status fetch(std::vector<Digest> ids) {
+    std::ranges::sort(ids);
+    auto repeated = std::ranges::unique(ids);
+    ids.erase(repeated.begin(), repeated.end());
+    std::erase_if(ids, [&](const Digest& id) { return context_.chunks.contains(*here_, id); });
+    if (ids.empty()) return {};
+    KIST_TRY(locate(ids));
+    const std::vector<Range> ranges = plan();
+    for (const Range& range : ranges) transfer_.total += range.end - range.begin;
+    KIST_TRY(in_parallel(kAtOnce, ranges.size(), [&](std::size_t i) { return fetch(ranges[i]); }));
+    return commit();
+  }
+
+  Status locate(const std::vector<Digest>& ids) {
+    places_.clear();
+    containers_.clear();
+    std::map<Digest, std::uint32_t> numbers;
+    auto set = context_.index.set();
+    bool fresh = false;
+    for (const Digest& id : ids) {
+      auto found = RemoteIndex::find(*set, id);
+      if (!found && !fresh) {
+        // Somebody may have pushed or merged since the index was read.
+        KIST_TRY(context_.index.refresh());
+        set = context_.index.set();
+        fresh = true;
+        found = RemoteIndex::find(*set, id);
+      }
+      if (!found)
+        return fail(ErrorKind::corrupt,
+                    fmt::format("{} lacks {}, which is part of the run: push the run again from where it is",
+                                context_.objects.address(), id.to_string()));
+      if (found->stored > found->length || found->length > kLargestObject ||
+          found->offset + found->stored > found->container.size)
+        return fail(ErrorKind::corrupt, fmt::format("the index of {} gives an impossible place for {}",
+                                                    context_.objects.address(), id.to_string()));
+      auto [at, added] = numbers.try_emplace(found->container.name, static_cast<std::uint32_t>(containers_.size()));
+      if (added) containers_.push_back(found->container);
+      places_.push_back({at->second, found->stored, found->offset, found->length, id});
+    }
+    std::ranges::sort(places_, {}, [](const Place& place) { return std::pair(place.container, place.offset); });
+    return {};
+  }
+
+  std::vector<Range> plan() const {
+    std::vector<Range> ranges;
+    for (std::size_t begin = 0; begin < places_.size();) {
+      std::size_t end = begin;
+      std::uint64_t bytes = 0;
+      for (; end < places_.size() && places_[end].container == places_[begin].container; ++end)
+        bytes += places_[end].stored;
+      // Where most of a pack is wanted no gap is worth a request.
+      const std::uint64_t size = containers_[places_[begin].container].size;
+      const std::uint64_t gap = bytes > size / 10 * 6 ? size : kSmallGap;
+      for (std::size_t i = begin; i < end; ++i) {
+        const Place& place = places_[i];
+        const bool near = i > begin && place.offset - ranges.back().end <= gap &&
+                          place.offset + place.stored - ranges.back().begin <= kLargestRange;
+        if (!near) ranges.push_back({i, i, place.offset, place.offset});
+        ranges.back().last = i + 1;
+        ranges.back().end = place.offset + place.stored;
+      }
+      begin = end;
+    }
+    return ranges;
+  }
+
+  Status fetch(const Range& range) {
+    const Container& container = containers_[places_[range.first].container];
+    const std::string object = pack_object(container.name);
+    auto damaged = [&](std::uint64_t at, std::string_view what) {
+      return fail(ErrorKind::corrupt,
+                  fmt::format("{}/{}, byte {}: {}. Remove this object there, and push again from where the runs are",
+                              context_.objects.address(), object, at, what));
+    };
+    std::size_t next = range.first;
+    std::uint64_t at = range.begin;
+    Bytes frame;
+    Bytes chunk;
+    auto take = [&](ByteSpan bytes) -> Status {
+      transfer_.done += bytes.size();
+      while (!bytes.empty() && next < range.last) {
+        const Place& place = places_[next];
+        if (at < place.offset) {
+          const auto skipped = std::min<std::uint64_t>(place.offset - at, bytes.size());
+          bytes = bytes.subspan(static_cast<std::size_t>(skipped));
+          at += skipped;
+          continue;
+        }
+        const std::size_t taken = std::min(bytes.size(), place.stored - frame.size());
+        frame.insert(frame.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(taken));
+        bytes = bytes.subspan(taken);
+        at += taken;
+        if (frame.size() < place.stored) return {};
+        ByteSpan content = frame;
+        if (place.stored < place.length) {
+          if (auto decoded = decode_frame(frame, place.length, chunk); !decoded)
+            return damaged(place.offset, decoded.error().text);
+          content = chunk;
+        }
+        if (sha256(content) != place.id)
+          return damaged(place.offset, fmt::format("the bytes there are not chunk {}", place.id.hex()));
+        KIST_TRY(store(place, frame));
+        frame.clear();
+        ++next;
+      }
+      at += bytes.size();
+      return {};
+    };
+    auto got = context_.objects.get(object, take, range.begin, range.end - range.begin);
+    if (!got && got.error().kind == ErrorKind::not_found) return damaged(range.begin, "the object is not there");
+    if (!got) return std::unexpected(got.error());
+    if (next < range.last) return damaged(at, "it ends too early");
+    ++transfer_.objects;
+    return {};
+  }
+
+  Status store(const Place& place, ByteSpan frame) {
+    std::lock_guard lock(mutex_);
+    KIST_TRY(pending_.add(place.id, frame, place.length));
+    uncommitted_ += frame.size();
+    return uncommitted_ < kStep ? Status() : publish();
+  }
+
+  Status commit() {
+    std::lock_guard lock(mutex_);
+    KIST_TRY(publish());
+    here_ = context_.chunks.index();
+    return {};
+  }
+
+  Status publish() {
+    KIST_TRY_ASSIGN(auto publication, pending_.take());
+    KIST_TRY(context_.publisher.publish(publication));
+    pending_.published();
+    uncommitted_ = 0;
+    return {};
+  }
+
+  const PullContext& context_;
+  Transfer& transfer_;
+  std::shared_ptr<const IndexSet> here_ = context_.chunks.index();
+  std::vector<Container> containers_;
+  std::vector<Place> places_;
+
+  std::mutex mutex_;  // what follows
+  Pending pending_;
+  std::uint64_t uncommitted_ = 0;
+};
+
+}  // namespace
+
+Status pull_record(const PullContext& context, const Digest& record, Transfer& transfer) {
+  return Puller(context, transfer).pull(record);
+}
+
+}  // namespace kist::store

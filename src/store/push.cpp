@@ -1,0 +1,250 @@
+#include "store/push.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "store/frame.hpp"
+#include "store/parallel.hpp"
+#include "store/reachable.hpp"
+
+namespace kist::store {
+namespace {
+
+constexpr std::size_t kAtOnce = 8;                    // packs under way
+constexpr std::size_t kMostPlaces = 1 << 17;          // gathered before they are sent: 12 MiB
+constexpr std::uint64_t kWorthKeeping = 16ULL << 20;  // a local pack from this size on may go as it is
+
+// A chunk that is to be sent, and where it lies here.
+struct Place {
+  std::uint32_t container = 0;  // counts in Pusher::containers_
+  std::uint32_t stored = 0;
+  std::uint64_t offset = 0;
+  std::uint32_t length = 0;
+  Digest id;
+};
+
+// One pack to be sent: places [begin, end), which are a whole local pack or not.
+struct Job {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  bool whole = false;
+};
+
+class Pusher {
+ public:
+  Pusher(const PushContext& context, Transfer& transfer) : context_(context), transfer_(transfer) {}
+
+  Status push(std::span<const Digest> records) {
+    KIST_TRY(context_.index.refresh());
+    KIST_TRY(context_.index.reconcile());
+    local_ = context_.chunks.index();
+    for (const Digest& record : records) {
+      KIST_TRY_ASSIGN(auto run, read_run_record(context_.chunks, record));
+      KIST_TRY(want(record));
+      for (const ArtifactId& id : artifacts_of(run)) {
+        auto walked = each_reachable_chunk(context_.chunks, id, [this](const Digest& chunk) { return want(chunk); });
+        if (!walked) return with_context(fmt::format("cannot send all of {}", run.name), walked.error());
+      }
+    }
+    return send();
+  }
+
+ private:
+  Status want(const Digest& id) {
+    if (RemoteIndex::contains(*context_.index.set(), id)) return {};
+    auto found = locate(id);
+    if (!found) {
+      // The index here may have lost it, or have been merged: reading looks everywhere.
+      Bytes bytes;
+      KIST_TRY(context_.chunks.read(id, bytes));
+      local_ = context_.chunks.index();
+      found = locate(id);
+      if (!found) return fail(ErrorKind::corrupt, fmt::format("{} is read, but in no index", id.to_string()));
+    }
+    places_.push_back(*found);
+    if (places_.size() < kMostPlaces) return {};
+    sort_places();
+    return places_.size() < kMostPlaces * 3 / 4 ? Status() : send();
+  }
+
+  std::optional<Place> locate(const Digest& id) {
+    for (const auto& file : *local_) {
+      auto record = file->find(id);
+      if (!record || !file->container_stands(context_.directory, record->container)) continue;
+      const Container container = file->container(record->container);
+      auto [at, added] =
+          numbers_.try_emplace({container.kind, container.name}, static_cast<std::uint32_t>(containers_.size()));
+      if (added) containers_.push_back(container);
+      return Place{at->second, record->stored, record->offset, record->length, id};
+    }
+    return std::nullopt;
+  }
+
+  void sort_places() {
+    auto position = [](const Place& place) { return std::pair(place.container, place.offset); };
+    std::ranges::sort(places_, {}, position);
+    auto repeated = std::ranges::unique(places_, {}, position);
+    places_.erase(repeated.begin(), repeated.end());
+  }
+
+  // Cuts the places into packs. A local pack that is wanted whole is one; the rest is cut as it comes.
+  std::vector<Job> plan() {
+    std::vector<Job> jobs;
+    std::vector<Place> rest;
+    std::vector<Place> kept;
+    for (std::size_t begin = 0; begin < places_.size();) {
+      std::size_t end = begin;
+      std::uint64_t bytes = 0;
+      for (; end < places_.size() && places_[end].container == places_[begin].container; ++end)
+        bytes += places_[end].stored;
+      const Container& container = containers_[places_[begin].container];
+      const std::uint64_t whole =
+          kContainerHeaderSize + bytes + (end - begin) * kPackRecordSize + kContainerTrailerSize;
+      const bool as_it_is =
+          container.kind == Container::Kind::pack && container.size == whole && container.size >= kWorthKeeping;
+      if (as_it_is) jobs.push_back({kept.size(), kept.size() + (end - begin), true});
+      auto& to = as_it_is ? kept : rest;
+      to.insert(to.end(), places_.begin() + static_cast<std::ptrdiff_t>(begin),
+                places_.begin() + static_cast<std::ptrdiff_t>(end));
+      begin = end;
+    }
+    const std::size_t before = kept.size();
+    kept.insert(kept.end(), rest.begin(), rest.end());
+    places_ = std::move(kept);
+    for (std::size_t begin = before; begin < places_.size();) {
+      std::size_t end = begin;
+      for (std::uint64_t bytes = 0; end < places_.size() && bytes < kPackTarget; ++end) bytes += places_[end].stored;
+      jobs.push_back({begin, end, false});
+      begin = end;
+    }
+    return jobs;
+  }
+
+  Status send() {
+    sort_places();
+    if (places_.empty()) return {};
+    const std::vector<Job> jobs = plan();
+    for (const Job& job : jobs) {
+      std::uint64_t size = kContainerHeaderSize + kContainerTrailerSize;
+      for (std::size_t i = job.begin; i < job.end; ++i) size += places_[i].stored + kPackRecordSize;
+      transfer_.total += size;
+    }
+    std::vector<std::optional<RemotePack>> arrived(jobs.size());
+    auto sent = in_parallel(kAtOnce, jobs.size(), [&](std::size_t i) -> Status {
+      KIST_TRY_ASSIGN(arrived[i], jobs[i].whole ? send_as_it_is(jobs[i]) : send_new(jobs[i]));
+      return {};
+    });
+    std::vector<RemotePack> packs;
+    for (auto& pack : arrived)
+      if (pack) packs.push_back(std::move(*pack));
+    // Also after an error: what has arrived need not be sent again.
+    auto added = context_.index.add(packs);
+    places_.clear();
+    KIST_TRY(sent);
+    return added;
+  }
+
+  Result<RemotePack> send_as_it_is(const Job& job) {
+    const Container& container = containers_[places_[job.begin].container];
+    KIST_TRY_ASSIGN(auto file, context_.directory.open_file(container.path(), O_RDONLY));
+    RemotePack pack{container, {}};
+    Bytes chunk;
+    for (std::size_t i = job.begin; i < job.end; ++i) {
+      const Place& place = places_[i];
+      KIST_TRY(context_.chunks.read_frame(file.get(), context_.directory.show(container.path()),
+                                          {place.id, 0, place.offset, place.stored, place.length}, chunk));
+      pack.records.push_back({place.id, place.stored, place.length});
+    }
+    KIST_TRY(put(pack, {.bytes = {}, .file = file.get(), .offset = 0, .size = container.size}));
+    return pack;
+  }
+
+  Result<RemotePack> send_new(const Job& job) {
+    KIST_TRY_ASSIGN(auto file, TemporaryFile::create(context_.directory, context_.lease));
+    RemotePack pack;
+    Bytes out = pack_header();
+    std::uint64_t size = 0;
+    auto spill = [&]() -> Status {
+      size += out.size();
+      KIST_TRY(file.write(out));
+      out.clear();
+      return {};
+    };
+    FileDescriptor from;
+    std::optional<std::uint32_t> open;
+    Bytes frame;
+    Bytes chunk;
+    for (std::size_t i = job.begin; i < job.end; ++i) {
+      const Place& place = places_[i];
+      const Container& container = containers_[place.container];
+      if (open != place.container) {
+        KIST_TRY_ASSIGN(from, context_.directory.open_file(container.path(), O_RDONLY));
+        open = place.container;
+      }
+      KIST_TRY(read_checked(from.get(), container, place, frame, chunk));
+      out.insert(out.end(), frame.begin(), frame.end());
+      pack.records.push_back({place.id, static_cast<std::uint32_t>(frame.size()), place.length});
+      if (out.size() >= kSpill) KIST_TRY(spill());
+    }
+    const Bytes footer = pack_footer(pack.records);
+    out.insert(out.end(), footer.begin(), footer.end());
+    KIST_TRY(spill());
+    pack.container = {Container::Kind::pack, pack_name(pack.records), size};
+    KIST_TRY(put(pack, {.bytes = {}, .file = file.descriptor(), .offset = 0, .size = size}));
+    return pack;
+  }
+
+  // The frame of a chunk, which is what it should be. Where the frame is damaged, the chunk is read from wherever else
+  // it is.
+  Status read_checked(int file, const Container& container, const Place& place, Bytes& frame, Bytes& chunk) {
+    frame.resize(place.stored);
+    auto read = [&]() -> Status {
+      KIST_TRY(read_fully(file, frame.data(), frame.size(), place.offset, context_.directory.show(container.path())));
+      if (place.stored == place.length) return check(frame, place.id);
+      KIST_TRY(decode_frame(frame, place.length, chunk));
+      return check(chunk, place.id);
+    }();
+    if (read) return {};
+    KIST_TRY(context_.chunks.read(place.id, chunk));
+    frame.clear();
+    if (compress_frame(chunk, frame) == 0) frame = chunk;
+    return {};
+  }
+
+  static Status check(ByteSpan chunk, const Digest& id) {
+    if (sha256(chunk) == id) return {};
+    return fail(ErrorKind::corrupt, fmt::format("not chunk {} any more", id.hex()));
+  }
+
+  Status put(const RemotePack& pack, const net::Body& body) {
+    std::atomic<std::uint64_t> moved = 0;
+    auto put = context_.objects.put(pack_object(pack.container.name), body, {net::PutCondition::Kind::absent, ""},
+                                    [&](std::uint64_t bytes) {
+                                      moved += bytes;
+                                      transfer_.done += bytes;
+                                    });
+    if (!put && put.error().kind != ErrorKind::conflict) return std::unexpected(put.error());
+    transfer_.done += body.length() - moved;  // repeated requests, or none: where the pack was there already
+    ++transfer_.objects;
+    return {};
+  }
+
+  static constexpr std::size_t kSpill = 1 << 20;
+
+  const PushContext& context_;
+  Transfer& transfer_;
+  std::shared_ptr<const IndexSet> local_;
+  std::vector<Container> containers_;
+  std::map<std::pair<Container::Kind, Digest>, std::uint32_t> numbers_;
+  std::vector<Place> places_;
+};
+
+}  // namespace
+
+Status push_records(const PushContext& context, std::span<const Digest> records, Transfer& transfer) {
+  return Pusher(context, transfer).push(records);
+}
+
+}  // namespace kist::store
