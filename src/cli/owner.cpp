@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "environment/place.hpp"
+#include "task/rooms.hpp"
 
 namespace kist::cli {
 
@@ -61,7 +62,8 @@ Result<int> own_run(House& house, sandbox::Launcher& launcher, Interruptions& in
                     engine::Observer& observer, int jobs) {
   KIST_TRY_ASSIGN(const auto parts, house.parts());
   if (jobs <= 0) jobs = std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
-  const task::Tools tools{launcher, parts.store, parts.home.scratch(), parts.home.path()};
+  task::Rooms rooms(launcher, parts.home.scratch());
+  const task::Tools tools{rooms, parts.store, parts.home.path()};
   const auto place = environment::make_local_place(tools, jobs);
   KIST_TRY_ASSIGN(const auto state, engine::Engine(parts).own(run, *place, observer));
   if (state == model::State::succeeded) return 0;

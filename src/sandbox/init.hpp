@@ -21,6 +21,7 @@ enum class Demand : std::uint64_t {
   signal,     // a process id, a signal
   signal_all,  // a signal
   quiesce,     // kills all, answers when they are gone
+  renew,       // the same → 0 and 1 where they left nothing in memory, or 0
 };
 
 // What an init is born with.

@@ -120,6 +120,15 @@ Status InitClient::quiesce() {
   return demand(Packer().add(word(Demand::quiesce)));
 }
 
+Result<bool> InitClient::renew() {
+  KIST_TRY_ASSIGN(Message message, ask(Packer().add(word(Demand::renew)), {}));
+  Unpacker answer(message.bytes);
+  KIST_TRY(check_answer(answer));
+  std::scoped_lock lock(processes_mutex_);
+  processes_.clear();
+  return answer.number() == 1;
+}
+
 Status InitClient::close() {
   {
     std::scoped_lock lock(channel_mutex_);

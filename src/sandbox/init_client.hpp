@@ -38,6 +38,8 @@ class InitClient {
   Status signal(ProcessId process, int number);
   Status signal_all(int number);
   Status quiesce();
+  // Kills every process and forgets them; whether they left nothing in memory that outlives them.
+  Result<bool> renew();
   // Kills every process and lets init go. Idempotent.
   Status close();
 

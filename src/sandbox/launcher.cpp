@@ -285,6 +285,14 @@ class ForkedLauncher : public Launcher {
 
 }  // namespace
 
+bool Layout::is_like(const Layout& other) const {
+  auto what_counts = [](const Layout& layout) {
+    return std::tie(layout.fresh, layout.hidden, layout.visible, layout.mounts, layout.files, layout.cache,
+                    layout.as_root);
+  };
+  return what_counts(*this) == what_counts(other);
+}
+
 Result<std::unique_ptr<Launcher>> Launcher::start() {
   KIST_TRY_ASSIGN(auto channel, make_channel());
   pid_t parent = ::getpid();

@@ -11,6 +11,7 @@
 #include "sandbox/host.hpp"
 #include "sandbox/init_client.hpp"
 #include "sandbox/inside.hpp"
+#include "sandbox/untouched.hpp"
 
 namespace kist::sandbox {
 namespace {
@@ -34,6 +35,7 @@ class PrivateRoot : public Sandbox {
     KIST_TRY_ASSIGN(auto greeting, init_.greet());
     root_ = std::move(greeting.root);
     regions_ = std::move(greeting.regions);
+    as_opened_ = look_at_changes(regions_);
     return {};
   }
 
@@ -44,6 +46,11 @@ class PrivateRoot : public Sandbox {
   Status signal(ProcessId process, int number) override { return init_.signal(process, number); }
   Status signal_all(int number) override { return init_.signal_all(number); }
   Status quiesce() override { return init_.quiesce(); }
+
+  Result<bool> renew() override {
+    KIST_TRY_ASSIGN(bool is_clean, init_.renew());
+    return is_clean && as_opened_ && look_at_changes(regions_) == as_opened_;
+  }
 
   Result<Found> find(const fs::path& inside) override {
     std::shared_lock lock(root_mutex_);
@@ -117,6 +124,7 @@ class PrivateRoot : public Sandbox {
   mutable std::shared_mutex root_mutex_;
   FileDescriptor root_;
   std::vector<Region> regions_;
+  std::optional<Changes> as_opened_;
 };
 
 }  // namespace

@@ -30,6 +30,7 @@ struct Mount {
   std::filesystem::path source;  // a directory or a file on the host
   std::filesystem::path
       target;  // absolute, in the task; parents are made; links on the way are followed inside the root
+  bool operator==(const Mount&) const = default;
 };
 
 // A file that is there before the first process starts.
@@ -37,6 +38,7 @@ struct File {
   std::filesystem::path path;
   std::string content;
   unsigned mode = 0644;
+  bool operator==(const File&) const = default;
 };
 
 // How a private root is laid out. Later items lie over earlier ones: the host; `fresh`, `hidden` and `visible` (of
@@ -58,6 +60,9 @@ struct Layout {
   // the host's /usr, /etc, /var … writable inside; empty: only at their tops can a task make files.
   std::filesystem::path cache;
   bool as_root = false;  // uid 0 inside, for an ordinary user too
+
+  // Whether two differ in no more than where they lie (scratch, control_socket).
+  bool is_like(const Layout& other) const;
 };
 
 // Where a task finds the control socket.
@@ -114,6 +119,11 @@ class Sandbox {
 
   // Kills every process of the task and waits until they are gone. The root stays and can be read by find().
   virtual Status quiesce() = 0;
+
+  // Kills every process of the task, and looks whether the root is as open() gave it: nothing was written, no shared
+  // memory or message queue is left. Where that is so (true) the sandbox can serve another task as a new one would;
+  // where not, or where it cannot be told, only close() is left to do.
+  virtual Result<bool> renew() = 0;
 
   // What stands at an absolute path inside the root, links followed inside the root. Errors: not_found.
   virtual Result<Found> find(const std::filesystem::path& inside) = 0;

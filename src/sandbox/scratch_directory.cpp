@@ -134,6 +134,7 @@ class ScratchRoot : public Sandbox {
   Status signal(ProcessId process, int number) override { return init_.signal(process, number); }
   Status signal_all(int number) override { return init_.signal_all(number); }
   Status quiesce() override { return init_.quiesce(); }
+  Result<bool> renew() override { return false; }
   Status close() override { return init_.close(); }
 
   Result<Found> find(const fs::path& inside) override {

@@ -59,25 +59,28 @@ struct ControlServer::Connection {
   }
 };
 
-Result<std::unique_ptr<ControlServer>> ControlServer::listen(const fs::path& socket, ControlHandler& handler) {
-  std::unique_ptr<ControlServer> server(new ControlServer(handler));
+Result<FileDescriptor> listen_at(const fs::path& socket) {
   // By way of the directory's descriptor: a socket's path must be short, KIST_HOME need not be.
   KIST_TRY_ASSIGN(auto directory, open_file(socket.parent_path(), O_PATH | O_DIRECTORY));
   std::string path = fmt::format("/proc/self/fd/{}/{}", directory.get(), socket.filename().string());
   KIST_TRY_ASSIGN(sockaddr_un address, address_of(path));
-  server->listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!server->listener_ ||
-      ::bind(server->listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::chmod(path.c_str(), 0666) != 0 || ::listen(server->listener_.get(), kBacklog) != 0)
+  FileDescriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!listener || ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::chmod(path.c_str(), 0666) != 0 || ::listen(listener.get(), kBacklog) != 0)
     return fail_errno(fmt::format("cannot listen at {}", socket.string()));
-  return server;
+  return listener;
 }
 
-ControlServer::ControlServer(ControlHandler& handler) : handler_(handler) {}
+void refuse_waiting(int listener) {
+  while (FileDescriptor(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC))) {
+  }
+}
+
+ControlServer::ControlServer(int listener, ControlHandler& handler) : handler_(handler), listener_(listener) {}
 ControlServer::~ControlServer() = default;
 
 void ControlServer::add_to(std::vector<pollfd>& wanted) const {
-  if (connections_.size() < kMostConnections) wanted.push_back({.fd = listener_.get(), .events = POLLIN, .revents = 0});
+  if (connections_.size() < kMostConnections) wanted.push_back({.fd = listener_, .events = POLLIN, .revents = 0});
   if (wake_) wanted.push_back({.fd = wake_.get(), .events = POLLIN, .revents = 0});
   for (const auto& connection : connections_)
     if (!connection->busy) wanted.push_back({.fd = connection->socket.get(), .events = POLLIN, .revents = 0});
@@ -96,7 +99,7 @@ void ControlServer::serve() {
 
 void ControlServer::accept_waiting() {
   while (connections_.size() < kMostConnections) {
-    FileDescriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    FileDescriptor socket(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) return;
     if (!wake_) wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     connections_.push_back(std::make_unique<Connection>());

@@ -30,6 +30,11 @@ inline constexpr std::size_t kLongestRequest = 64 << 10;  // bytes of one line
 inline constexpr std::size_t kLongestReport = 4 << 10;
 inline constexpr std::size_t kMostConnections = 16;  // at once; further ones wait
 
+// A socket at `path`, which must not exist, for ControlServer.
+Result<FileDescriptor> listen_at(const std::filesystem::path& path);
+// Closes every connection that nobody has taken yet.
+void refuse_waiting(int listener);
+
 // What requests do.
 class ControlHandler {
  public:
@@ -43,8 +48,8 @@ class ControlHandler {
 // runs in a thread of its own while the loop goes on. Used by one thread.
 class ControlServer {
  public:
-  // Listens at `socket`, which must not exist.
-  static Result<std::unique_ptr<ControlServer>> listen(const std::filesystem::path& socket, ControlHandler& handler);
+  // Takes connections from a socket that listen_at() gave, and that outlives it.
+  ControlServer(int listener, ControlHandler& handler);
   ~ControlServer();  // waits for requests under way
 
   // Adds the descriptors to wait for.
@@ -54,14 +59,13 @@ class ControlServer {
 
  private:
   struct Connection;
-  explicit ControlServer(ControlHandler& handler);
   void accept_waiting();
   void read_requests(Connection& connection);
   void answer(Connection& connection, std::string line);
   void publish_aside(Connection& connection, std::string name, std::filesystem::path path);
 
   ControlHandler& handler_;
-  FileDescriptor listener_;
+  int listener_;
   FileDescriptor wake_;  // readable when a publish has ended; made with the first connection
   std::vector<std::unique_ptr<Connection>> connections_;
 };

@@ -38,12 +38,10 @@ const fs::path* deepest(const std::vector<fs::path>& directories, const fs::path
 // Builds one plan. Paths are taken in the order of the actions.
 class Planner {
  public:
-  Planner(const Document& document, const Containers& containers, const Tools& tools, const fs::path& directory)
-      : document_(document), containers_(containers), tools_(tools), directory_(directory) {}
+  Planner(const Document& document, const Containers& containers, const Tools& tools)
+      : document_(document), containers_(containers), tools_(tools) {}
 
   Result<Plan> plan() {
-    plan_.layout.scratch = directory_ / "root";
-    KIST_TRY(make_directory(plan_.layout.scratch));
     plan_.layout.cache = tools_.home / "sandbox";
     plan_.layout.as_root = document_.task.as_root;
     plan_.layout.hidden = {tools_.home};
@@ -52,7 +50,7 @@ class Planner {
       plan_.layout.fresh.push_back(absolute_path(fresh.source(), containers_.all().front().working_directory, home()));
     for (std::string_view program : containers_.stand_ins())
       add_file(fs::path(kStandInDirectory) / program, std::string(stand_in(program)), kScriptMode);
-    KIST_TRY(share_watched_directories());
+    share_watched_directories();
     const auto& actions = document_.task.actions;
     for (std::size_t i = 0; i < actions.size(); ++i) {
       if (const auto* run = std::get_if<model::Run>(&actions[i].what)) {
@@ -83,17 +81,14 @@ class Planner {
     }
   }
 
-  Status share_watched_directories() {
+  void share_watched_directories() {
     const auto& actions = document_.task.actions;
     for (std::size_t i = 0; i < actions.size(); ++i) {
       const auto* watch = std::get_if<model::Watch>(&actions[i].what);
       if (watch == nullptr) continue;
-      fs::path source = directory_ / fmt::format("watch-{}", i);
-      KIST_TRY(make_directory(source));
-      add_mount(sandbox::Mount::Kind::shared, source, containers_.path(actions[i], watch->path.source()));
-      plan_.watched.push_back({.action = i, .source = source});
+      plan_.watched.push_back({.action = i, .mount = plan_.layout.mounts.size(), .source = {}});
+      add_mount(sandbox::Mount::Kind::shared, {}, containers_.path(actions[i], watch->path.source()));
     }
-    return {};
   }
 
   void mount_load(std::size_t action, const model::Load& load, const fs::path& path) {
@@ -178,16 +173,23 @@ class Planner {
   const Document& document_;
   const Containers& containers_;
   const Tools& tools_;
-  const fs::path& directory_;
   Plan plan_;
   std::vector<fs::path> taken_;  // paths that exist by the plan, or will by an earlier load
 };
 
 }  // namespace
 
-Result<Plan> plan_layout(const Document& document, const Containers& containers, const Tools& tools,
-                         const fs::path& directory) {
-  return Planner(document, containers, tools, directory).plan();
+Result<Plan> plan_layout(const Document& document, const Containers& containers, const Tools& tools) {
+  return Planner(document, containers, tools).plan();
+}
+
+Status place_watched(Plan& plan, const fs::path& directory) {
+  for (WatchedDirectory& watched : plan.watched) {
+    watched.source = directory / fmt::format("watch-{}", watched.action);
+    KIST_TRY(make_directory(watched.source));
+    plan.layout.mounts[watched.mount].source = watched.source;
+  }
+  return {};
 }
 
 fs::path tree_target(const fs::path& load_path, const ResolvedLoad::Tree& tree, const fs::path& home) {

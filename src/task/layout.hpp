@@ -24,6 +24,7 @@ namespace kist::task {
 // A directory that is saved while it is written: it lies on this machine and is shared with the task.
 struct WatchedDirectory {
   std::size_t action = 0;
+  std::size_t mount = 0;  // which of the layout's mounts shows it
   std::filesystem::path source;
 };
 
@@ -36,9 +37,12 @@ struct Plan {
   std::optional<std::size_t> script;  // the Run whose script is there from the start
 };
 
-// `directory` is the task's own in scratch. Makes directories in it and materialises inputs. Errors: io, no_space.
-Result<Plan> plan_layout(const Document& document, const Containers& containers, const Tools& tools,
-                         const std::filesystem::path& directory);
+// Materialises inputs. The layout lacks its scratch and control socket, and the sources of what is watched. Errors: io,
+// no_space.
+Result<Plan> plan_layout(const Document& document, const Containers& containers, const Tools& tools);
+
+// Makes the directories to be watched in `directory`, the task's own in scratch.
+Status place_watched(Plan& plan, const std::filesystem::path& directory);
 
 // Where one tree of a load goes.
 std::filesystem::path tree_target(const std::filesystem::path& load_path, const ResolvedLoad::Tree& tree,

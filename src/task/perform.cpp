@@ -23,6 +23,7 @@
 #include "task/loads.hpp"
 #include "task/paths.hpp"
 #include "task/processes.hpp"
+#include "task/rooms.hpp"
 #include "task/saves.hpp"
 #include "task/task.hpp"
 #include "task/watch.hpp"
@@ -76,14 +77,6 @@ void trim_newline(std::string& text) {
   if (text.ends_with('\n')) text.pop_back();
 }
 
-Result<ScratchDirectory> make_scratch(const fs::path& parent) {
-  auto made = ScratchDirectory::make(parent, "task-");
-  if (made || made.error().kind != ErrorKind::not_found) return made;
-  std::error_code error;
-  fs::create_directories(parent, error);
-  return ScratchDirectory::make(parent, "task-");
-}
-
 class Performance final : public ControlHandler {
  public:
   Performance(const Document& document, const Tools& tools, TaskServices& services, StopSignal& stop)
@@ -112,19 +105,27 @@ class Performance final : public ControlHandler {
   // ---- the frame
 
   Status prepare() {
-    KIST_TRY_ASSIGN(auto directory, make_scratch(tools_.scratch));
-    directory_.emplace(std::move(directory));
     KIST_TRY_ASSIGN(containers_, Containers::describe(document_, tools_));
     for (const std::string& image : containers_.unknown_images())
       if (is_first_time(document_.run, image))
         say(fmt::format("image {}: no container engine is used yet, running on this machine", image));
-    KIST_TRY_ASSIGN(plan_, plan_layout(document_, containers_, tools_, directory_->path()));
-    plan_.layout.control_socket = directory_->path() / "task.sock";
-    KIST_TRY_ASSIGN(control_, ControlServer::listen(plan_.layout.control_socket, *this));
-    KIST_TRY_ASSIGN(sandbox_, tools_.launcher.open(plan_.layout));
+    KIST_TRY_ASSIGN(plan_, plan_layout(document_, containers_, tools_));
+    KIST_TRY_ASSIGN(room_, keeps_nothing() ? tools_.rooms.take(plan_.layout) : tools_.rooms.make());
+    KIST_TRY(place_watched(plan_, room_->directory()));
+    control_.emplace(room_->listener(), *this);
+    KIST_TRY(room_->open(tools_.rooms.launcher(), plan_.layout));
+    sandbox_ = &room_->sandbox();
     processes_.emplace(*sandbox_, services_, stop_, *control_);
-    saves_.emplace(document_, containers_, tools_, services_, directory_->path());
+    saves_.emplace(document_, containers_, tools_, services_, room_->directory());
     return {};
+  }
+
+  // Nothing of the room is needed when the processes have ended, and nothing in it is held for this task alone.
+  bool keeps_nothing() const {
+    return plan_.views.empty() && std::ranges::none_of(document_.task.actions, [](const model::Action& action) {
+             return std::holds_alternative<model::Save>(action.what) ||
+                    std::holds_alternative<model::Watch>(action.what);
+           });
   }
 
   void perform_actions() {
@@ -158,7 +159,12 @@ class Performance final : public ControlHandler {
         if (watching_.contains(watched.action) && is_wanted(document_.task.actions[watched.action].when, phase_))
           saves_->collect_watched(watched.action, watched.source);
     bool is_gone = true;
-    if (sandbox_) {
+    if (sandbox_ != nullptr && phase_ == Phase::success && keeps_nothing() && saves_->artifacts().empty()) {
+      processes_.reset();
+      tools_.rooms.give_back(std::move(room_));
+      return;
+    }
+    if (sandbox_ != nullptr) {
       auto closed = sandbox_->close();
       is_gone = closed.has_value();
       if (!closed) fail_kist(closed.error().text);
@@ -210,7 +216,7 @@ class Performance final : public ControlHandler {
     watching_.insert(index);
     watchers_.push_back(std::make_unique<Watcher>(
         tools_.store, Watcher::Options{.directory = watched->source,
-                                       .staging = directory_->path() / fmt::format("skeleton-{}", index),
+                                       .staging = room_->directory() / fmt::format("skeleton-{}", index),
                                        .name = watch.name,
                                        .path = watch.path.source(),
                                        .announce = [this](const auto& record) { return saves_->announce(record); },
@@ -341,12 +347,12 @@ class Performance final : public ControlHandler {
   Outcome outcome_;
 
   // In the order in which each is needed by those after it.
-  std::optional<ScratchDirectory> directory_;
   Containers containers_;
   Plan plan_;
-  std::unique_ptr<sandbox::Sandbox> sandbox_;
+  std::unique_ptr<Room> room_;
+  sandbox::Sandbox* sandbox_ = nullptr;  // the room's, once it is open
   std::optional<Saves> saves_;
-  std::unique_ptr<ControlServer> control_;
+  std::optional<ControlServer> control_;
   std::optional<Processes> processes_;
   std::vector<std::unique_ptr<Watcher>> watchers_;
   std::set<std::size_t> watching_;

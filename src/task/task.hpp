@@ -20,6 +20,8 @@
 
 namespace kist::task {
 
+class Rooms;
+
 // What a Load brings, found by the engine before the task starts.
 struct ResolvedLoad {
   struct Tree {
@@ -90,14 +92,13 @@ struct Outcome {
 
 // What the task floor works with on this machine.
 struct Tools {
-  sandbox::Launcher& launcher;
+  Rooms& rooms;
   store::Store& store;
-  std::filesystem::path scratch;  // directory on KIST_HOME's filesystem, for roots and staging
-  std::filesystem::path home;     // KIST_HOME, hidden in every task
+  std::filesystem::path home;  // KIST_HOME, hidden in every task
 };
 
 // Performs the task to its end in this thread. Everything in the outcome is durable. Never throws, never leaves a
-// process, mount or scratch directory behind.
+// process or mount behind, and no scratch directory but in rooms that are kept.
 Outcome perform(const Document& document, const Tools& tools, TaskServices& services, StopSignal& stop);
 
 }  // namespace kist::task

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "task/rooms.hpp"
 #include "task/support.hpp"
 #include "task/task.hpp"
 
@@ -125,6 +126,7 @@ class Performing : public testing::Test {
     document_.task.containers.emplace_back();
   }
   void TearDown() override {
+    rooms_.reset();
     if (store_) {
       EXPECT_TRUE(std::filesystem::is_empty(home() / "scratch"));
     }
@@ -132,7 +134,10 @@ class Performing : public testing::Test {
 
   std::filesystem::path home() const { return directory_ / "home"; }
   std::filesystem::path project() const { return directory_ / "project"; }
-  Tools tools() { return {*launcher(), *store_, home() / "scratch", home()}; }
+  Tools tools() {
+    if (!rooms_) rooms_.emplace(*launcher(), home() / "scratch");
+    return {*rooms_, *store_, home()};
+  }
 
   // Adds actions to the task; returns the index of the first.
   template <typename... Actions>
@@ -204,6 +209,7 @@ class Performing : public testing::Test {
 
   TemporaryDirectory directory_;
   std::unique_ptr<store::Store> store_;
+  std::optional<Rooms> rooms_;
   Document document_;
   Heard heard_;
   StopSignal stop_;

@@ -203,7 +203,8 @@ TEST_F(CheckOut, IntoAProjectThatHoldsTheHome) {
     if (!early) add(shell("true"));
     check_out("/kist-work");
     add(shell("ls -A /kist-work; test -e .kist/store || echo hidden; ls -A /kist-work/.kist"));
-    Tools inside{*launcher(), *store_, project() / ".kist/scratch", project() / ".kist"};
+    Rooms rooms(*launcher(), project() / ".kist/scratch");
+    Tools inside{rooms, *store_, project() / ".kist"};
     Outcome outcome = task::perform(document_, inside, heard_, stop_);
     EXPECT_THAT(heard_.output(), HasSubstr("link\nmain.c\nsub\nhidden\n"));
     EXPECT_THAT(heard_.output(), testing::Not(HasSubstr("store\n")));
