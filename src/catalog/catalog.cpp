@@ -170,29 +170,46 @@ class SqliteCatalog : public Catalog {
     return write([&](Database& database) -> Result<std::string> {
       KIST_TRY_ASSIGN(std::string name, choose_name(database, naming, random));
       KIST_TRY_ASSIGN(std::int64_t number, count(database, "runs"));
-      Json used_runs = Json::array();
-      for (const model::UsedRun& used : run.used_runs) used_runs.push_back(to_json(used));
-      KIST_TRY(database
-                   .query("INSERT INTO runs (name, number, id, workflow, dialect, project, user_name, state, message, "
-                          "created, started, finished, request, used_runs) "
-                          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)")
-                   .bind(name)
-                   .bind(number)
-                   .bind(run.id)
-                   .bind(run.workflow)
-                   .bind(run.dialect)
-                   .bind(run.project)
-                   .bind(run.user)
-                   .bind(model::to_string(run.state))
-                   .bind(run.message)
-                   .bind(to_number(run.created))
-                   .bind(to_number(run.started))
-                   .bind(to_number(run.finished))
-                   .bind(kist::to_text(to_json(run.request)))
-                   .bind(kist::to_text(used_runs))
-                   .run());
+      KIST_TRY(insert_run(database, name, number, run));
       if (run.request.tag) KIST_TRY(write_tag(database, *run.request.tag, name, run.created, false));
       return name;
+    });
+  }
+
+  Status import_run(const RunRecord& run, const Digest& record) override {
+    return write([&](Database& database) -> Status {
+      KIST_TRY(check_name("run", run.name));
+      {
+        auto row = database.query("SELECT id, record FROM runs WHERE name = $1");
+        KIST_TRY_ASSIGN(bool taken, row.bind(run.name).step());
+        if (taken && (row.text(0) != run.id || (!row.is_null(1) && row.text(1) != record.to_string())))
+          return fail(ErrorKind::conflict, fmt::format("there is another run '{}' already: remove it first", run.name));
+        if (taken) return {};
+      }
+      KIST_TRY_ASSIGN(std::int64_t number, count(database, "runs"));
+      KIST_TRY(insert_run(database, run.name, number, run));
+      Changes changes{.run = run.name, .record = record, .logs = run.logs, .nodes = run.nodes};
+      return apply(database, changes);
+    });
+  }
+
+  Status import_tag(const Tag& tag) override {
+    return write([&](Database& database) -> Status {
+      KIST_TRY(check_name("tag", tag.name));
+      KIST_TRY_ASSIGN(bool exists, run_exists(database, tag.run));
+      KIST_TRY_ASSIGN(std::int64_t number, count(database, "tags"));
+      return database
+          .query(
+              "INSERT INTO tags (name, number, run, removed, record, created) VALUES ($1, $2, $3, $4, $5, $6) "
+              "ON CONFLICT (name) DO UPDATE SET number = excluded.number, run = excluded.run, "
+              "removed = excluded.removed, record = excluded.record, created = excluded.created")
+          .bind(tag.name)
+          .bind(number)
+          .bind(tag.run)
+          .bind(std::int64_t{!exists})
+          .bind(to_text(tag.record))
+          .bind(to_number(tag.created))
+          .run();
     });
   }
 
@@ -406,6 +423,30 @@ class SqliteCatalog : public Catalog {
     auto result = work(database);
     if (result) KIST_TRY(transaction.commit());
     return result;
+  }
+
+  static Status insert_run(Database& database, const std::string& name, std::int64_t number, const RunRecord& run) {
+    Json used_runs = Json::array();
+    for (const model::UsedRun& used : run.used_runs) used_runs.push_back(to_json(used));
+    return database
+        .query("INSERT INTO runs (name, number, id, workflow, dialect, project, user_name, state, message, "
+               "created, started, finished, request, used_runs) "
+               "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)")
+        .bind(name)
+        .bind(number)
+        .bind(run.id)
+        .bind(run.workflow)
+        .bind(run.dialect)
+        .bind(run.project)
+        .bind(run.user)
+        .bind(model::to_string(run.state))
+        .bind(run.message)
+        .bind(to_number(run.created))
+        .bind(to_number(run.started))
+        .bind(to_number(run.finished))
+        .bind(kist::to_text(to_json(run.request)))
+        .bind(kist::to_text(used_runs))
+        .run();
   }
 
   static Status apply(Database& database, const Changes& changes) {

@@ -90,11 +90,16 @@ class Catalog {
   virtual Result<std::string> complete_run_name(std::string_view prefix) = 0;
   // The newest succeeded run of a workflow in a project. Errors: not_found.
   virtual Result<std::string> newest_succeeded(std::string_view project, std::string_view workflow) = 0;
+  // Writes a run that ended elsewhere, or that a lost catalog knew, from its record in the store. Errors: conflict (there
+  // is another run of this name; the same one is fine).
+  virtual Status import_run(const model::RunRecord& run, const Digest& record) = 0;
   // Removes the run's rows; its tags stay. Errors: not_found.
   virtual Status remove_run(std::string_view name) = 0;
 
   // Creates a tag; with `replace`, moves it. Errors: conflict, not_found (the run).
   virtual Status set_tag(std::string_view name, std::string_view run, Time created, bool replace) = 0;
+  // Creates or moves a tag of a run that need not be here any more.
+  virtual Status import_tag(const Tag& tag) = 0;
   virtual Result<Tag> tag(std::string_view name) = 0;
   virtual Result<std::vector<Tag>> tags() = 0;  // newest first
   virtual Status remove_tag(std::string_view name) = 0;

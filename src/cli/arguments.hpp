@@ -14,7 +14,7 @@
 namespace kist::cli {
 
 // What a shell offers for a value.
-enum class Completes { nothing, run, run_or_tag, tag, workflow, step, artifact, shell, file, directory };
+enum class Completes { nothing, run, run_or_tag, tag, remote, workflow, step, artifact, shell, file, directory };
 
 // One option or positional, as help and completions show it.
 struct Argument {

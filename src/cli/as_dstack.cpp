@@ -101,16 +101,8 @@ void declare_not_yet(Arguments& arguments, std::string_view name, std::string_vi
   });
 }
 
-constexpr std::string_view kNoRemote = "artifacts are kept on this machine";
-
-void declare_push(Arguments& arguments, Context&) {
-  declare_not_yet(arguments, "push", kNoRemote);
-}
-void declare_pull(Arguments& arguments, Context&) {
-  declare_not_yet(arguments, "pull", kNoRemote);
-}
 void declare_config(Arguments& arguments, Context&) {
-  declare_not_yet(arguments, "config", kNoRemote);
+  declare_not_yet(arguments, "config", "`kist remote add` names where `push` and `pull` go");
 }
 void declare_prune(Arguments& arguments, Context&) {
   declare_not_yet(arguments, "prune", "there are no caches");
@@ -133,11 +125,11 @@ std::span<const Command> dstack_commands() {
       {"cp", "Copy files out of an artifact", declare_cp, kCommand},
       {"artifacts", "List or download artifacts", declare_artifacts, kCommand},
       {"tags", "List, add or delete tags", declare_tags_as_dstack, kCommand},
+      {"push", "Send artifacts to a remote", declare_push, kCommand},
+      {"pull", "Fetch artifacts from a remote", declare_pull, kCommand},
       {"rm", "Remove a finished run", declare_rm, kCommand},
       {"init", "Accepted: there is nothing to prepare", declare_init, kCommand},
       {"completion", "Print completions for bash, zsh or fish", declare_completion, kCommand},
-      {"push", "Send artifacts to a remote", declare_push, kNotYet},
-      {"pull", "Fetch artifacts from a remote", declare_pull, kNotYet},
       {"secrets", "Manage secrets", declare_secrets, kNotYet},
       {"prune", "Delete caches", declare_prune, kNotYet},
       {"config", "Configure a remote", declare_config, kNotYet},

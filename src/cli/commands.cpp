@@ -7,6 +7,7 @@ namespace kist::cli {
 std::span<const Command> kist_commands() {
   static constexpr std::string_view kRuns = "Runs";
   static constexpr std::string_view kArtifacts = "Artifacts";
+  static constexpr std::string_view kRemotes = "Remotes";
   static constexpr std::string_view kTasks = "Inside a task";
   static constexpr std::string_view kOther = "Files and this machine";
   static constexpr auto kCommands = std::to_array<Command>({
@@ -22,6 +23,9 @@ std::span<const Command> kist_commands() {
       {"cp", "Copy a file or directory out of an artifact", declare_cp, kArtifacts},
       {"artifacts", "List or download all artifacts of a run or tag", declare_artifacts, kArtifacts},
       {"tags", "List, add or delete tags: names that keep a run's artifacts", declare_tags, kArtifacts},
+      {"remote", "List, add or remove remotes: where runs are pushed to and pulled from", declare_remote, kRemotes},
+      {"push", "Send runs with all their artifacts to a remote", declare_push, kRemotes},
+      {"pull", "Fetch runs with all their artifacts from a remote", declare_pull, kRemotes},
       {"publish", "Keep an artifact of this task before it ends", declare_publish, kTasks},
       {"report", "Say how far this task is", declare_report, kTasks},
       {"lint", "Check workflow files without running them", declare_lint, kOther},

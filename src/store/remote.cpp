@@ -116,6 +116,24 @@ class ObjectRemote final : public RemoteStore {
                                                  objects_->address(), now ? "set" : "removed"));
   }
 
+  std::optional<Digest> last_seen(std::string_view name) override {
+    auto file = seen_file(name);
+    if (!file) return std::nullopt;
+    auto bytes = directory_.read_file(*file, kSmallObject);
+    if (!bytes) return std::nullopt;
+    auto digest = Digest::parse(text_of(*bytes));
+    return digest ? std::optional(*digest) : std::nullopt;
+  }
+
+  Status remember(std::string_view name, const Digest& target) override {
+    KIST_TRY_ASSIGN(auto path, seen_file(name));
+    for (const std::string& directory : {std::string("remotes"), cache_, cache_ + "/seen"})
+      KIST_TRY(directory_.make_directory(directory));
+    KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
+    KIST_TRY(file.write(bytes_of(target.to_string())));
+    return file.move_to(path);
+  }
+
   Status push(std::span<const Digest> records, Transfer& transfer) override {
     KIST_TRY(hold());
     return push_records({directory_, lease_, *chunks_, *objects_, index_}, records, transfer);
@@ -129,6 +147,11 @@ class ObjectRemote final : public RemoteStore {
   ChunkSource& source() override { return *source_; }
 
  private:
+  Result<std::string> seen_file(std::string_view name) const {
+    KIST_TRY_ASSIGN(auto file, encode_reference_name(name));
+    return fmt::format("{}/seen/{}", cache_, file);
+  }
+
   // First the hold, then the look at the index: what is found was there while it was held.
   Status hold() {
     if (!hold_) {
@@ -140,6 +163,7 @@ class ObjectRemote final : public RemoteStore {
 
   StoreDirectory directory_;
   std::unique_ptr<net::ObjectStore> objects_;
+  const std::string cache_ = remote_cache(*objects_);
   Lease lease_{directory_};
   Inodes inodes_{directory_};
   RemoteIndex index_{directory_, lease_, *objects_};

@@ -71,6 +71,11 @@ class RemoteStore {
   virtual Status set_reference(std::string_view name, const Digest& target,
                                const std::optional<RemoteReference>& expected) = 0;
 
+  // What a reference was when it was last set or pulled from this local store; nullopt where it never was, or that was
+  // forgotten. Tells a reference that somebody else has moved from one that is to be moved.
+  virtual std::optional<Digest> last_seen(std::string_view name) = 0;
+  virtual Status remember(std::string_view name, const Digest& target) = 0;
+
   // Sends run records and all they lead to: trees, times, chunk lists, chunks, logs. Errors: not_found, corrupt (here);
   // those of the place.
   virtual Status push(std::span<const Digest> records, Transfer& transfer) = 0;

@@ -6,6 +6,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/listing.hpp"
+#include "cli/remotes.hpp"
 #include "cli/request.hpp"
 #include "cli/runs.hpp"
 #include "cli/subject.hpp"
@@ -45,6 +46,13 @@ Status add_tags(House& house, Candidates& candidates, std::string_view colon) {
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, house.catalog());
   KIST_TRY_ASSIGN(const auto tags, catalog->tags());
   for (const auto& tag : tags) candidates.add(fmt::format("{}{}", colon, tag.name), "tag of " + tag.run);
+  return {};
+}
+
+Status add_remotes(House& house, Candidates& candidates) {
+  KIST_TRY_ASSIGN(const catalog::Home* home, house.home());
+  KIST_TRY_ASSIGN(const auto remotes, Remotes::load(*home));
+  for (const auto& remote : remotes.all()) candidates.add(remote.name, remote.url);
   return {};
 }
 
@@ -97,6 +105,8 @@ Status add_values(House& house, Candidates& candidates, Completes completes, con
       return add_tags(house, candidates, ":");
     case Completes::tag:
       return add_tags(house, candidates, "");
+    case Completes::remote:
+      return add_remotes(house, candidates);
     case Completes::workflow:
       return add_workflows(candidates);
     case Completes::step:

@@ -1,0 +1,110 @@
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/remotes.hpp"
+
+namespace kist::cli {
+
+namespace {
+
+struct ListOptions {
+  std::optional<std::string> remote;
+  bool json = false;
+};
+
+// What is on one remote.
+Result<int> list_contents(Context& context, const ListOptions& options) {
+  KIST_TRY_ASSIGN(auto remote, open_remote(context.house, options.remote));
+  KIST_TRY_ASSIGN(const auto names, remote.store->references(""));
+  Json array = Json::array();
+  Table table({"NAME", "KIND"});
+  for (const auto& name : names) {
+    for (const auto& [prefix, kind, mark] : {std::tuple("runs/", "run", ""), std::tuple("tags/", "tag", ":")}) {
+      if (!name.starts_with(prefix)) continue;
+      const auto rest = mark + name.substr(std::string_view(prefix).size());
+      array.push_back({{"name", rest}, {"kind", kind}});
+      table.add({rest, kind});
+    }
+  }
+  if (options.json) {
+    print_json(array);
+  } else {
+    print(table.to_text(context.colored_output()));
+  }
+  return 0;
+}
+
+Result<int> list(Context& context, const ListOptions& options) {
+  if (options.remote) return list_contents(context, options);
+  KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
+  KIST_TRY_ASSIGN(const auto remotes, Remotes::load(*home));
+  if (options.json) {
+    Json array = Json::array();
+    for (const auto& remote : remotes.all())
+      array.push_back({{"name", remote.name}, {"url", remote.url}, {"default", remote.name == remotes.default_name()}});
+    print_json(array);
+    return 0;
+  }
+  Table table({"NAME", "URL", "DEFAULT"});
+  for (const auto& remote : remotes.all())
+    table.add({remote.name, remote.url, remote.name == remotes.default_name() ? "yes" : ""});
+  print(table.to_text(context.colored_output()));
+  return 0;
+}
+
+struct AddOptions {
+  std::string name;
+  std::string url;
+  bool make_default = false;
+};
+
+Result<int> add(Context& context, const AddOptions& options) {
+  KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
+  std::error_code failed;
+  const auto directory = std::filesystem::current_path(failed);
+  if (failed) return fail_errno("finding the current directory", failed.value());
+  NamedRemote remote{options.name, {}};
+  KIST_TRY_ASSIGN(remote.url, normal_url(options.url, directory));
+  KIST_TRY_ASSIGN(const auto place, open_place(remote, true));
+  KIST_TRY(store::RemoteStore::create(*place));
+  KIST_TRY(Remotes::add(*home, remote, options.make_default));
+  context.done(fmt::format("{} is the remote at {}", remote.name, remote.url));
+  return 0;
+}
+
+Result<int> remove(Context& context, const std::string& name) {
+  KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
+  KIST_TRY(Remotes::remove(*home, name));
+  context.done(fmt::format("{} is forgotten; what is there stays there", name));
+  return 0;
+}
+
+}  // namespace
+
+void declare_remote(Arguments& arguments, Context& context) {
+  auto listing = std::make_shared<ListOptions>();
+  arguments.flag("--json", listing->json, "Print JSON");
+  arguments.action([&context, listing] { return list(context, *listing); });
+
+  Arguments& list_command = arguments.command("list", "List the remotes, or the runs and tags of one");
+  list_command.flag("--json", listing->json, "Print JSON");
+  list_command.positional("NAME", listing->remote, "List what is on this remote", Completes::remote);
+  list_command.action([&context, listing] { return list(context, *listing); });
+
+  auto adding = std::make_shared<AddOptions>();
+  Arguments& add_command = arguments.command("add", "Give a place a name, and make it a remote where it is none");
+  add_command.flag("--default", adding->make_default, "From now on the default; the first remote is it anyway");
+  add_command.positional("NAME", adding->name, "What it is to be called");
+  add_command.positional("URL", adding->url, "A directory (which others may use too)", Completes::directory);
+  add_command.action([&context, adding] { return add(context, *adding); });
+
+  auto removing = std::make_shared<std::string>();
+  Arguments& remove_command = arguments.command("remove", "Forget a remote; what is there stays there");
+  remove_command.positional("NAME", *removing, "Which", Completes::remote);
+  remove_command.action([&context, removing] { return remove(context, *removing); });
+}
+
+}  // namespace kist::cli

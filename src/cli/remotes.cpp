@@ -1,0 +1,143 @@
+#include "cli/remotes.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/file.hpp"
+#include "base/json.hpp"
+#include "net/directory_objects.hpp"
+
+namespace kist::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uint64_t kLargestFile = 1 << 20;
+constexpr std::string_view kFile = "file://";
+
+fs::path file_of(const catalog::Home& home) {
+  return home.path() / "remotes.json";
+}
+
+Result<FileLock> lock(const catalog::Home& home) {
+  return FileLock::lock(home.path() / "remotes.lock", FileLock::Kind::exclusive);
+}
+
+// A name is a word on the command line, and what stands before the slash in REMOTE/TAG.
+Status check_name(std::string_view name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+  };
+  if (!name.empty() && name.size() <= 64 && name.front() != '-' && name.front() != '.' &&
+      std::ranges::all_of(name, plain))
+    return {};
+  return fail(ErrorKind::invalid,
+              fmt::format("'{}' cannot be the name of a remote: it has 1 to 64 letters, digits, '-', '_' and '.', and "
+                          "begins with a letter, a digit or '_'",
+                          name));
+}
+
+}  // namespace
+
+Result<Remotes> Remotes::load(const catalog::Home& home) {
+  Remotes remotes;
+  auto text = read_file(file_of(home), kLargestFile);
+  if (!text && text.error().kind == ErrorKind::not_found) return remotes;
+  if (!text) return std::unexpected(text.error());
+  auto damaged = [&](std::string_view what) {
+    return fail(ErrorKind::invalid, fmt::format("{}: {}; correct it, or remove it and add the remotes again",
+                                                file_of(home).string(), what));
+  };
+  auto value = parse_json(*text);
+  if (!value) return damaged(value.error().text);
+  const auto listed = value->find("remotes");
+  if (!value->is_object() || listed == value->end() || !listed->is_array()) return damaged("expected a list 'remotes'");
+  for (const Json& one : *listed) {
+    const auto name = one.is_object() ? one.find("name") : one.end();
+    const auto url = one.is_object() ? one.find("url") : one.end();
+    if (name == one.end() || url == one.end() || !name->is_string() || !url->is_string())
+      return damaged("expected each remote to have 'name' and 'url'");
+    remotes.all_.push_back({name->get<std::string>(), url->get<std::string>()});
+  }
+  if (const auto chosen = value->find("default"); chosen != value->end() && chosen->is_string())
+    remotes.default_ = chosen->get<std::string>();
+  return remotes;
+}
+
+Status Remotes::save(const catalog::Home& home) const {
+  Json listed = Json::array();
+  for (const NamedRemote& remote : all_) listed.push_back({{"name", remote.name}, {"url", remote.url}});
+  const Json value{{"default", default_}, {"remotes", std::move(listed)}};
+  return replace_file(file_of(home), to_pretty_text(value) + "\n", 0600);
+}
+
+Result<NamedRemote> Remotes::find(const std::optional<std::string>& name) const {
+  if (all_.empty())
+    return fail(ErrorKind::not_found,
+                "No remote configured. `kist remote add NAME URL` adds one: a directory, or s3://…");
+  const auto found = std::ranges::find(all_, name.value_or(default_), &NamedRemote::name);
+  if (found != all_.end()) return *found;
+  if (!name) return fail(ErrorKind::not_found, "Which remote? None is the default: --remote NAME");
+  return fail(ErrorKind::not_found,
+              fmt::format("There is no remote '{}'; `kist remote list` lists them, `kist remote add` adds one", *name));
+}
+
+Status Remotes::add(const catalog::Home& home, const NamedRemote& remote, bool make_default) {
+  KIST_TRY(check_name(remote.name));
+  KIST_TRY_ASSIGN(const auto held, lock(home));
+  KIST_TRY_ASSIGN(Remotes remotes, load(home));
+  if (std::ranges::find(remotes.all_, remote.name, &NamedRemote::name) != remotes.all_.end())
+    return fail(ErrorKind::conflict, fmt::format("There is a remote '{}' already; `kist remote remove {}` forgets it",
+                                                 remote.name, remote.name));
+  remotes.all_.push_back(remote);
+  if (make_default || remotes.all_.size() == 1) remotes.default_ = remote.name;
+  return remotes.save(home);
+}
+
+Status Remotes::remove(const catalog::Home& home, std::string_view name) {
+  KIST_TRY_ASSIGN(const auto held, lock(home));
+  KIST_TRY_ASSIGN(Remotes remotes, load(home));
+  if (std::erase_if(remotes.all_, [&](const NamedRemote& remote) { return remote.name == name; }) == 0)
+    return fail(ErrorKind::not_found, fmt::format("There is no remote '{}'", name));
+  if (remotes.default_ == name) remotes.default_ = remotes.all_.size() == 1 ? remotes.all_.front().name : "";
+  return remotes.save(home);
+}
+
+Result<std::string> normal_url(std::string_view typed, const fs::path& directory) {
+  const auto colon = typed.find(':');
+  const auto slash = typed.find('/');
+  std::string_view path = typed;
+  if (typed.starts_with("file:")) {
+    path = typed.substr(5);
+    if (path.starts_with("//")) path = path.substr(2);
+    if (!path.starts_with('/'))
+      return fail(ErrorKind::invalid, fmt::format("{}: expected file:///PATH, the path absolute", typed));
+  } else if (colon != std::string_view::npos && (slash == std::string_view::npos || colon < slash)) {
+    return fail(ErrorKind::unsupported, fmt::format("{}: a remote is a directory: a path, or file:///PATH", typed));
+  }
+  if (path.empty()) return fail(ErrorKind::invalid, "Where is the remote? Expected a directory");
+  fs::path whole = (directory / path).lexically_normal();
+  if (!whole.has_filename() && whole.has_relative_path()) whole = whole.parent_path();
+  return fmt::format("{}{}", kFile, whole.string());
+}
+
+Result<std::unique_ptr<net::ObjectStore>> open_place(const NamedRemote& remote, bool create) {
+  if (remote.url.starts_with(kFile)) return net::open_directory_objects(remote.url.substr(kFile.size()), create);
+  return fail(ErrorKind::unsupported,
+              fmt::format("the remote '{}' is at {}, which this kist cannot speak to", remote.name, remote.url));
+}
+
+Result<OpenRemote> open_remote(House& house, const std::optional<std::string>& name) {
+  KIST_TRY_ASSIGN(const catalog::Home* home, house.home());
+  KIST_TRY_ASSIGN(const Remotes remotes, Remotes::load(*home));
+  KIST_TRY_ASSIGN(NamedRemote named, remotes.find(name));
+  KIST_TRY_ASSIGN(auto place, open_place(named, false));
+  KIST_TRY_ASSIGN(auto opened, store::RemoteStore::open(home->store(), std::move(place)));
+  return OpenRemote{std::move(named), std::move(opened)};
+}
+
+}  // namespace kist::cli

@@ -1,0 +1,190 @@
+"""Runs travel between machines by a remote: two homes, one place."""
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from conftest import Kist
+
+WORKFLOWS = """\
+    workflows:
+      - name: make
+        provider: bash
+        commands:
+          - mkdir -p out/many
+          - for i in $(seq 500); do echo $i > out/many/$i; done
+          - head -c 3000000 /dev/urandom > out/large
+          - ln -s large out/link
+          - chmod 0750 out/many
+        artifacts: [out]
+      - name: use
+        provider: bash
+        deps: [{workflow: make}]
+        commands: ["sha256sum out/large | cut -c1-64 > sums/sum", "ls out/many | wc -l >> sums/sum"]
+        artifacts: [sums]
+      - name: use-tag
+        provider: bash
+        deps: [{tag: v1}]
+        commands: ["readlink out/link > links/link"]
+        artifacts: [links]
+"""
+
+
+@pytest.fixture
+def machines(tmp_path):
+    """Two users with homes and projects of their own, and a remote called `shared` that both know."""
+    both = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        machine = Kist(tmp_path / name)
+        machine.write(".dstack/workflows.yaml", WORKFLOWS)
+        machine("remote", "add", "shared", tmp_path / "shared")
+        both.append(machine)
+    return both
+
+
+def picture(directory):
+    return {str(path.relative_to(directory)): (oct(path.lstat().st_mode), path.lstat().st_mtime_ns,
+                                               os.readlink(path) if path.is_symlink() else
+                                               path.read_bytes() if path.is_file() else None)
+            for path in sorted(pathlib.Path(directory).rglob("*"))}
+
+
+def bytes_in(directory):
+    return sum(path.stat().st_size for path in pathlib.Path(directory).rglob("*") if path.is_file())
+
+
+def test_a_run_is_used_on_another_machine_as_on_its_own(machines, tmp_path):
+    one, two = machines
+    run = one.run("make", "-t", "v1", name="r")
+    one("tags", "add", "v2", run)
+    one("push", run, "--tags")
+    assert sorted(item["name"] for item in two.json("remote", "list", "shared")) == [":v1", ":v2", "r"]
+
+    two("pull", ":v1")
+    assert [item["name"] for item in two.json("ps", "-a")] == [run]
+    assert two.json("ps", "-a")[0]["status"] == "succeeded"
+    assert two.json("ls", "-r", run) == one.json("ls", "-r", run)
+    for machine, target in ((one, "a"), (two, "b")):
+        machine("artifacts", "download", run, tmp_path / target)
+    assert picture(tmp_path / "a") == picture(tmp_path / "b")
+    assert two("logs", run).stdout == one("logs", run).stdout
+
+    two.run("use", name="u")
+    assert two("cat", "u", "sums/sum").stdout.split()[1] == "500"
+    two.run("use-tag", name="t")
+    assert two("cat", "t", "links/link").stdout == "large\n"
+    # What was made of it there comes back, and only that.
+    before = bytes_in(tmp_path / "shared")
+    two("push", "u")
+    assert bytes_in(tmp_path / "shared") - before < 20_000
+    one("pull", "u")
+    assert one("cat", "u", "sums/sum").stdout == two("cat", "u", "sums/sum").stdout
+
+
+def test_names_that_collide_are_told_before_anything_moves(machines, tmp_path):
+    one, two = machines
+    one.run("make", name="same")
+    two.run("make", name="same")
+    one("push", "same")
+    before = bytes_in(tmp_path / "shared")
+    assert "another run 'same'" in two("push", "same", code=2).stderr
+    assert bytes_in(tmp_path / "shared") == before
+    assert "kist rm same" in two("pull", "same", code=2).stderr
+    two("rm", "-y", "same")
+    two("pull", "same")
+    two("pull", "same")  # it is here: fine
+
+    assert "Cannot find the remote run or tag 'nothing'" in two("pull", "nothing", code=2).stderr
+    assert "Cannot find the local tag 'nothing'" in two("push", ":nothing", code=2).stderr
+
+
+def test_a_tag_moves_only_for_who_knows_where_it_was(machines):
+    one, two = machines
+    one.run("make", "-t", "v1", name="first")
+    one("push", ":v1")
+    two("pull", ":v1")
+    one.run("make", name="second")
+    one("tags", "add", "-y", "v1", "second")
+    one("push", ":v1")  # it was last set from here
+    two.run("make", name="other")
+    two("tags", "add", "-y", "v1", "other")
+    assert "somebody else has set the tag 'v1'" in two("push", ":v1", code=2).stderr
+    assert "--force" in two("pull", ":v1", code=2).stderr
+    two("push", ":v1", "--force")
+    one("pull", ":v1")  # here it is as it was when it was last seen there
+    assert [tag["run"] for tag in one.json("tags") if tag["name"] == "v1"] == ["other"]
+
+
+def test_two_machines_push_one_tag_at_once(machines):
+    one, two = machines
+    one.run("make", "-t", "v1", name="of-one")
+    two.run("make", "-t", "v1", name="of-two")
+    pushes = [machine.start("push", ":v1") for machine in machines]
+    results = [(process.communicate(timeout=60), process.returncode) for process in pushes]
+    assert sorted(code for _, code in results) == [0, 2]
+    [(_, told)] = [output for output, code in results if code == 2]
+    assert "'tags/v1'" in told or "somebody else has set the tag 'v1'" in told
+
+
+def test_kill_9_of_push_and_pull_and_again(machines, tmp_path):
+    """Killed at several moments; what had arrived is not sent or fetched again."""
+    one, two = machines
+    size = 400 << 20
+    one.write(".dstack/workflows.yaml", f"""\
+        workflows:
+          - name: large
+            provider: bash
+            commands: ["head -c {size} /dev/urandom > out/large"]
+            artifacts: [out]
+        """)
+    one.run("large", name="r")
+    shared = tmp_path / "shared" / "packs"
+
+    def kill_when(process, arrived):
+        while process.poll() is None and not arrived():
+            time.sleep(0.005)
+        killed = process.poll() is None
+        process.kill()
+        process.communicate(timeout=60)
+        return killed
+
+    killed = kill_when(one.start("push", "r"), lambda: shared.exists() and bytes_in(shared) > size / 4)
+    there = {path: path.stat().st_ino for path in shared.rglob("*") if path.is_file()}
+    one("push", "r")
+    assert killed and there
+    for path, inode in there.items():
+        assert path.stat().st_ino == inode  # not sent again
+    assert bytes_in(shared) < size * 1.01
+
+    containers = two.home / "store" / "containers"
+    killed = kill_when(two.start("pull", "r"), lambda: containers.exists() and bytes_in(containers) > size / 4)
+    there = {path.name for path in containers.iterdir()}
+    assert killed and there
+    two("pull", "r")
+    assert there <= {path.name for path in containers.iterdir()}
+    assert bytes_in(containers) < size * 1.01
+    two("cp", "r", "out/large", tmp_path / "b")
+    one("cp", "r", "out/large", tmp_path / "a")
+    assert subprocess.run(["cmp", tmp_path / "a", tmp_path / "b"]).returncode == 0
+
+
+def test_remotes_are_listed_and_forgotten(kist, tmp_path):
+    assert "`kist remote add NAME URL`" in kist("pull", "x", code=2).stderr
+    assert kist.json("remote", "list") == []
+    kist("remote", "add", "a", "../a")
+    kist("remote", "add", "b", f"file://{tmp_path}/b")
+    assert kist.json("remote") == [
+        {"name": "a", "url": f"file://{kist.project.parent}/a", "default": True},
+        {"name": "b", "url": f"file://{tmp_path}/b", "default": False}]
+    assert "already" in kist("remote", "add", "a", "../c", code=2).stderr
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    assert "no remote of kist" in kist("remote", "add", "c", tmp_path / "full", code=2).stderr
+    kist("remote", "remove", "a")
+    assert [(item["name"], item["default"]) for item in kist.json("remote")] == [("b", True)]
+    shutil.move(tmp_path / "b", tmp_path / "gone")
+    assert "is not there" in kist("remote", "list", "b", code=3).stderr
