@@ -197,8 +197,10 @@ def test_under_the_name_dstack_the_documented_commands_work(kist):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("hello.txt") >= 3
     assert "Done" in done.stdout
-    refused = kist.shell(f"dstack push :awesome-tag")
-    assert refused.returncode == 2 and "not supported yet" in refused.stderr
+    refused = kist.shell("dstack push :awesome-tag")
+    assert refused.returncode == 2 and "No remote configured" in refused.stderr
+    kist("remote", "add", "shared", "../shared")
+    assert kist.shell("dstack push :awesome-tag && dstack pull :awesome-tag").stdout == "OK\nOK\n"
 
 
 def test_ctrl_c_stops_gracefully_and_keeps_artifacts(kist):
