@@ -429,9 +429,10 @@ class SqliteCatalog : public Catalog {
     Json used_runs = Json::array();
     for (const model::UsedRun& used : run.used_runs) used_runs.push_back(to_json(used));
     return database
-        .query("INSERT INTO runs (name, number, id, workflow, dialect, project, user_name, state, message, "
-               "created, started, finished, request, used_runs) "
-               "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)")
+        .query(
+            "INSERT INTO runs (name, number, id, workflow, dialect, project, user_name, state, message, "
+            "created, started, finished, request, used_runs) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)")
         .bind(name)
         .bind(number)
         .bind(run.id)

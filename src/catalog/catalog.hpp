@@ -90,8 +90,8 @@ class Catalog {
   virtual Result<std::string> complete_run_name(std::string_view prefix) = 0;
   // The newest succeeded run of a workflow in a project. Errors: not_found.
   virtual Result<std::string> newest_succeeded(std::string_view project, std::string_view workflow) = 0;
-  // Writes a run that ended elsewhere, or that a lost catalog knew, from its record in the store. Errors: conflict (there
-  // is another run of this name; the same one is fine).
+  // Writes a run that ended elsewhere, or that a lost catalog knew, from its record in the store. Errors: conflict
+  // (there is another run of this name; the same one is fine).
   virtual Status import_run(const model::RunRecord& run, const Digest& record) = 0;
   // Removes the run's rows; its tags stay. Errors: not_found.
   virtual Status remove_run(std::string_view name) = 0;

@@ -1,5 +1,5 @@
-// A place that keeps objects under names: a bucket on S3, a directory, another kist. What a remote is built on; it knows
-// nothing of what the objects mean.
+// A place that keeps objects under names: a bucket on S3, a directory, another kist. What a remote is built on; it
+// knows nothing of what the objects mean.
 //
 // Names are relative, '/'-separated, ASCII letters, digits and "-_.%" only, at most 900 bytes: every backend takes them
 // as they are. Objects are immutable but for those that are put with Condition::matches (references).
@@ -50,7 +50,8 @@ class ObjectStore {
   // What it is, for messages: "s3://bucket/prefix", "/srv/kist".
   virtual const std::string& address() const = 0;
 
-  // Whether `absent` and `matches` are obeyed, found out once by trying on objects of its own. Errors: unavailable, denied.
+  // Whether `absent` and `matches` are obeyed, found out once by trying on objects of its own. Errors: unavailable,
+  // denied.
   virtual Result<bool> obeys_conditions() = 0;
 
   // Stores the whole object or nothing of it; it is durable on return, as far as the place can tell. Large bodies are
