@@ -1,0 +1,36 @@
+// Cuts are part of the format: however they are found, they are those of docs/format.md.
+#include "store/chunker.hpp"
+
+#include "store/fixture.hpp"
+
+namespace kist::store {
+namespace {
+
+// As the page says it, byte by byte.
+std::size_t by_the_book(ByteSpan bytes) {
+  if (bytes.size() <= 16384) return bytes.size();
+  std::uint64_t hash = 0;
+  for (std::size_t p = 16384; p < std::min<std::size_t>(bytes.size(), 262144); ++p) {
+    hash = hash * 2 + gear_table()[std::to_integer<std::uint8_t>(bytes[p])];
+    if ((hash & (p < 65536 ? 0xFFFFC00000000000 : 0xFFFC000000000000)) == 0) return p + 1;
+  }
+  return std::min<std::size_t>(bytes.size(), 262144);
+}
+
+TEST(Chunker, CutsAreThoseOfTheFormat) {
+  for (unsigned seed = 0; seed < 4; ++seed) {
+    std::string text = seed == 0 ? prose(4 << 20) : noise((4 << 20) + seed, seed);
+    for (ByteSpan rest = bytes_of(text); !rest.empty();) {
+      std::size_t length = by_the_book(rest);
+      ASSERT_EQ(first_chunk(rest), length);
+      rest = rest.subspan(length);
+    }
+  }
+  std::string text = noise(300'000, 9);
+  for (std::size_t size :
+       {1, 16384, 16385, 16386, 16387, 16388, 65535, 65536, 65537, 65538, 65539, 262143, 262144, 262145})
+    EXPECT_EQ(first_chunk(bytes_of(text).first(size)), by_the_book(bytes_of(text).first(size))) << size;
+}
+
+}  // namespace
+}  // namespace kist::store
