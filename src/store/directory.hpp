@@ -5,7 +5,7 @@
 //   containers/  packs, adopted files and their tables
 //   index/       where each chunk lies
 //   refs/        runs/NAME, tags/NAME
-//   objects in work: tmp/, leases/;  caches: views/, inodes/
+//   objects in work: tmp/, leases/;  caches: views/, inodes/, stat-cache
 //
 // Thread-safe: it holds nothing that changes.
 #pragma once

@@ -23,6 +23,7 @@
 #include "store/chunker.hpp"
 #include "store/file_time.hpp"
 #include "store/pipeline.hpp"
+#include "store/stat_cache.hpp"
 #include "store/tree.hpp"
 #include "store/walk.hpp"
 
@@ -31,8 +32,10 @@ namespace kist::store {
 struct PendingEntry {
   TreeEntry entry;
   ChunkListWriter list;
-  std::size_t outstanding = 0;  // pieces in the pipeline
-  bool read = false;            // nothing more will be added
+  std::size_t outstanding = 0;      // pieces in the pipeline
+  bool read = false;                // nothing more will be added
+  bool known = false;               // it is what it was: its content is in the entry already
+  std::optional<struct stat> keep;  // the status by which the content may be known again
 
   struct Adoption {
     AdoptionTable table;
@@ -70,7 +73,8 @@ class Saver {
         source_(std::move(source)),
         pipeline_([this](const Digest& id) { return context_.pending.contains(id); }),
         batch_(pipeline_.fresh()),
-        tree_(put()) {}
+        tree_(put()),
+        stat_cache_(context.directory) {}
 
   Result<Saved> save() {
     FileDescriptor top(os::openat(AT_FDCWD, source_.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
@@ -88,6 +92,7 @@ class Saver {
     }
     KIST_TRY(retire_all());
     KIST_TRY(emit());
+    stat_cache_.flush();
     KIST_TRY_ASSIGN(auto saved, tree_.finish());
     saved.notices = std::move(notices_);
     return saved;
@@ -119,6 +124,10 @@ class Saver {
         continue;
       }
       KIST_TRY_ASSIGN(int directory, chain_->open(level.path));
+      if (item.type == DT_REG && stat_cache_.may_know(item.inode) && save_known(directory, name, path)) {
+        KIST_TRY(emit());
+        continue;
+      }
       KIST_TRY(save_entry(directory, name, path, item.type));
       KIST_TRY(emit());
     }
@@ -152,6 +161,24 @@ class Saver {
     if (S_ISLNK(status.st_mode)) return save_link(directory, name, path, status);
     if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) return changed(path);
     return leave_out(path, Error{ErrorKind::unsupported, fmt::format("it is {}", kind_of(status.st_mode))});
+  }
+
+  // A file that is as it was when it was saved before, whose chunks are all still here.
+  bool save_known(int directory, const std::string& name, const std::string& path) {
+    struct stat status{};
+    if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) return false;
+    auto content = stat_cache_.find(status);
+    if (!content) return false;
+    auto stored =
+        each_chunk(*content, context_.pending, 0, content->size, [&](const ChunkRecord& chunk, std::uint64_t) {
+          return context_.pending.contains(chunk.id) ? Status() : fail(ErrorKind::not_found, "");
+        });
+    if (!stored) return false;
+    PendingEntry& pending = add_entry(EntryType::file, path, status);
+    pending.entry.content = std::move(*content);
+    pending.known = true;
+    pending.read = true;
+    return true;
   }
 
   Status save_link(int directory, const std::string& name, const std::string& path, const struct stat& status) {
@@ -208,10 +235,12 @@ class Saver {
     PendingEntry& pending = add_entry(EntryType::file, path, status);
     bool adopt = may_adopt(status);
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      const bool keep = stat_cache_.may_keep(file, status);
       auto outcome = status.st_size <= static_cast<off_t>(kSmallFile) ? read_small(pending, file, status)
                                                                       : read_large(pending, file, status, adopt);
       if (!outcome) return with_context(fmt::format("cannot save {}", show(path)), outcome.error());
       if (*outcome == Outcome::kept) {
+        if (keep && !adopt) pending.keep = status;
         pending.read = true;
         return {};
       }
@@ -426,8 +455,9 @@ class Saver {
     if (pending_.size() >= kMostPending) KIST_TRY(retire_all());
     while (!pending_.empty() && pending_.front().read && pending_.front().outstanding == 0) {
       PendingEntry& front = pending_.front();
-      if (front.entry.type == EntryType::file) {
+      if (front.entry.type == EntryType::file && !front.known) {
         KIST_TRY_ASSIGN(front.entry.content, front.list.finish(put()));
+        if (front.keep) stat_cache_.keep(*front.keep, front.entry.content);
       }
       KIST_TRY(tree_.add(front.entry));
       pending_.pop_front();
@@ -447,6 +477,7 @@ class Saver {
   Pipeline pipeline_;
   std::unique_ptr<Batch> batch_;
   TreeWriter tree_;
+  StatCache stat_cache_;
   std::vector<std::string> notices_;
 };
 

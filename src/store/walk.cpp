@@ -73,7 +73,8 @@ Result<DirectoryNames> DirectoryNames::read(int directory) {
         if (::fstatat(listing.get(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone already
         type = type_of(status.st_mode);
       }
-      Item item{static_cast<std::uint32_t>(names.text_.size()), static_cast<std::uint16_t>(name.size()), type, false};
+      Item item{static_cast<std::uint32_t>(names.text_.size()), static_cast<std::uint16_t>(name.size()), type, false,
+                entry->d_ino};
       names.text_ += name;
       names.text_ += '/';
       names.items_.push_back(item);

@@ -46,6 +46,7 @@ class DirectoryNames {
     std::uint16_t length;
     std::uint8_t type;  // DT_…, never unknown
     bool below;         // stands for what is below it
+    ino_t inode;        // as the listing says: of a mount point, that of what it covers
   };
   // Errors: denied, not_found, io.
   static Result<DirectoryNames> read(int directory);
