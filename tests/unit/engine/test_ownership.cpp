@@ -235,6 +235,10 @@ class Counting : public catalog::Catalog {
   Result<std::string> newest_succeeded(std::string_view project, std::string_view workflow) override {
     return real_.newest_succeeded(project, workflow);
   }
+  Status import_run(const model::RunRecord& run, const Digest& record) override {
+    return real_.import_run(run, record);
+  }
+  Status import_tag(const catalog::Tag& tag) override { return real_.import_tag(tag); }
   Status remove_run(std::string_view name) override { return real_.remove_run(name); }
   Status set_tag(std::string_view name, std::string_view run, Time created, bool replace) override {
     return real_.set_tag(name, run, created, replace);
