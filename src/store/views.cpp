@@ -122,10 +122,13 @@ Result<bool> Views::make(const ArtifactId& id, const std::string& name) {
   KIST_TRY(directory_.make_directory(temporary));
   auto made = [&]() -> Result<bool> {
     State state;
+    std::mutex linking;  // of what is linked, which several threads do
     WriteOptions options;
     options.link = [&](const TreeEntry& entry, int directory, const std::string& as) -> Result<bool> {
       KIST_TRY_ASSIGN(bool linked, link(entry, directory, as));
-      if (linked) state.linked.emplace_back(entry.content.id(), entry.path);
+      if (!linked) return false;
+      std::lock_guard guard(linking);
+      state.linked.emplace_back(entry.content.id(), entry.path);
       return linked;
     };
     KIST_TRY(write_tree(tree, chunks_, "", directory_.root() / temporary / "content", options));

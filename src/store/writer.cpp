@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <random>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/system.hpp"
-#include "store/chunker.hpp"
 #include "store/file_time.hpp"
+#include "store/file_writer.hpp"
 #include "store/walk.hpp"
 
 namespace kist::store {
@@ -18,33 +21,114 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kBlock = 4096;
-constexpr std::size_t kHoleFrom = 16 << 10;  // a shorter run of zeros costs less written than left out
+constexpr std::size_t kMostThreads = 4;
+constexpr std::size_t kMostEntries = 256;       // of one job
+constexpr std::size_t kEnoughEntries = 32;      // a job that has them ends with their directory
+constexpr std::uint64_t kMostBytes = 4 << 20;   // of one job
+constexpr std::uint64_t kPart = 8 << 20;        // of a large file
+constexpr std::uint64_t kLargeFrom = 16 << 20;  // written in parts
 
-// The length of the run of whole zero blocks, or of blocks that are not, that the bytes begin with. `at` is the offset
-// of the first byte in the file: only whole blocks of the file can be holes.
-struct Run {
-  std::size_t length;
-  bool zero;
-};
-Run first_run(ByteSpan bytes, std::uint64_t at) {
-  auto zero_block = [&](std::size_t from) {
-    return std::to_integer<int>(bytes[from]) == 0 && std::memcmp(&bytes[from], zero_bytes().data(), kBlock) == 0;
+// What one thread does at a time: entries that follow each other, or a part of a large file.
+struct Job {
+  struct One {
+    TreeEntry entry;
+    std::string parent;  // below the top
   };
-  std::size_t from = static_cast<std::size_t>((kBlock - at % kBlock) % kBlock);
-  std::size_t run = 0;  // bytes of zero blocks before `from`
-  for (; from + kBlock <= bytes.size(); from += kBlock) {
-    if (zero_block(from)) {
-      run += kBlock;
-      continue;
-    }
-    if (run >= kHoleFrom) break;
-    run = 0;
-  }
-  if (run < kHoleFrom) return {bytes.size(), false};
-  std::size_t begin = std::min(from, bytes.size()) - run;
-  return begin == 0 ? Run{run, true} : Run{begin, false};
+  std::vector<One> entries;
+  std::uint64_t bytes = 0;
+  std::shared_ptr<FileWriter::Large> large;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
+std::string_view name_of(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
 }
+
+// Does jobs in the order in which they are given, some at a time. After an error no more are begun, and the error of
+// the first that failed is kept. give() and finish() are called by one thread, which works too while others are behind.
+class Crew {
+ public:
+  using Make = std::function<std::unique_ptr<FileWriter>()>;
+  explicit Crew(Make make) : make_(std::move(make)), own_(make_()) {}
+  ~Crew() {
+    {
+      std::lock_guard lock(mutex_);
+      closed_ = true;
+      jobs_.clear();
+    }
+    changed_.notify_all();
+  }
+
+  Status give(Job job) {
+    std::unique_lock lock(mutex_);
+    jobs_.push_back(std::move(job));
+    // One job is quicker done than a thread is started.
+    const std::size_t most = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostThreads) - 1;
+    if (++given_ > 1 && helpers_.size() < most)
+      helpers_.emplace_back([this] {
+        auto writer = make_();
+        work(*writer, 0, true);
+      });
+    lock.unlock();
+    changed_.notify_one();
+    return work(*own_, 2 * most, false);
+  }
+
+  // Returns when all is done.
+  Status finish() {
+    (void)work(*own_, 0, false);
+    {
+      std::lock_guard lock(mutex_);
+      closed_ = true;
+    }
+    changed_.notify_all();
+    helpers_.clear();
+    return result_;
+  }
+
+  FileWriter& own() { return *own_; }
+
+ private:
+  // Does jobs until no more than `leave` are waiting.
+  Status work(FileWriter& writer, std::size_t leave, bool wait) {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      if (wait) changed_.wait(lock, [&] { return closed_ || !jobs_.empty(); });
+      if (jobs_.size() <= leave) return result_;
+      Job job = std::move(jobs_.front());
+      jobs_.pop_front();
+      const std::size_t number = begun_++;
+      const bool begin = result_.has_value() || job.large != nullptr;  // of a large file each part is counted
+      lock.unlock();
+      Status done = begin ? perform(writer, job) : Status();
+      lock.lock();
+      if (!done && (result_ || number < failed_)) {
+        result_ = std::move(done);
+        failed_ = number;
+      }
+    }
+  }
+
+  static Status perform(FileWriter& writer, const Job& job) {
+    if (job.large) return writer.write_part(*job.large, job.begin, job.end);
+    for (const auto& [entry, parent] : job.entries)
+      KIST_TRY(writer.write(entry, parent, std::string(name_of(entry.path))));
+    return {};
+  }
+
+  Make make_;
+  std::unique_ptr<FileWriter> own_;
+  std::mutex mutex_;  // of what follows but the threads
+  std::condition_variable changed_;
+  std::deque<Job> jobs_;
+  std::size_t given_ = 0;
+  std::size_t begun_ = 0;
+  bool closed_ = false;
+  Status result_;
+  std::size_t failed_ = 0;  // the number of the job that result_ is of
+  std::vector<std::jthread> helpers_;
+};
 
 class TreeFiles {
  public:
@@ -60,10 +144,10 @@ class TreeFiles {
       fs::path above = plain.has_parent_path() ? plain.parent_path() : fs::path(".");
       top_.reset(os::openat(AT_FDCWD, above.c_str(), O_RDONLY | O_DIRECTORY));
       if (!top_) return fail_errno(fmt::format("cannot open the directory {}", above.string()));
-      chain_.emplace(top_.get(), above.string());
-      return place(*top, "", plain.filename().string());
+      hire(above.string());
+      return finish(write_top(*top, plain.filename().string()));
     }
-    KIST_TRY(write_below(std::string(path)));
+    KIST_TRY(finish(write_below(std::string(path))));
     return finish_directories();
   }
 
@@ -87,45 +171,91 @@ class TreeFiles {
     }
     if (!top_) return fail_errno(fmt::format("cannot open the directory {}", target.string()));
     if (!made && !options_.merge) return fail(ErrorKind::conflict, fmt::format("{} exists already", target.string()));
-    chain_.emplace(top_.get(), text);
+    hire(text);
     if (made) directories_.push_back({"", entry.mode, entry.modified});
     return {};
+  }
+
+  void hire(const std::string& name) {
+    chain_.emplace(top_.get(), name);
+    crew_.emplace([this, name] { return std::make_unique<FileWriter>(top_.get(), name, source_, options_); });
+  }
+
+  // Waits for all jobs. Of what went wrong, a job's error is told: it came first.
+  Status finish(const Status& given) {
+    KIST_TRY(crew_->finish());
+    return given;
+  }
+
+  // An artifact of one file or link.
+  Status write_top(const TreeEntry& entry, const std::string& name) {
+    if (is_large(entry)) return write_large(entry, "", name);
+    return crew_->own().write(entry, "", name);
   }
 
   Status write_below(const std::string& prefix) {
     KIST_TRY(tree_.seek(prefix.empty() ? prefix : prefix + "/"));
     while (true) {
       KIST_TRY_ASSIGN(const TreeEntry* entry, tree_.next());
-      if (entry == nullptr) return {};
+      if (entry == nullptr || !lies_in(entry->path, prefix)) break;
       if (entry->path == prefix) continue;
-      if (!lies_in(entry->path, prefix)) return {};
       std::string_view relative = std::string_view(entry->path).substr(prefix.empty() ? 0 : prefix.size() + 1);
       std::size_t slash = relative.rfind('/');
       std::string_view parent = slash == std::string_view::npos ? std::string_view() : relative.substr(0, slash);
-      KIST_TRY(place(*entry, parent, std::string(relative.substr(slash == std::string_view::npos ? 0 : slash + 1))));
+      if (entry->type == EntryType::directory) {
+        KIST_TRY(make_directory(*entry, std::string(parent), std::string(relative)));
+      } else if (is_large(*entry)) {
+        KIST_TRY(write_large(*entry, parent, std::string(name_of(relative))));
+      } else {
+        KIST_TRY(deal(*entry, parent));
+      }
     }
+    return deal_out();
   }
 
-  Status place(const TreeEntry& entry, std::string_view parent, const std::string& name) {
-    auto directory = chain_->open(parent);
-    if (!directory && directory.error().kind == ErrorKind::not_found)
-      return fail(ErrorKind::corrupt, fmt::format("damaged tree: '{}' lies in no directory", entry.path));
-    KIST_TRY(directory);
-    std::string path = parent.empty() ? name : fmt::format("{}/{}", parent, name);
-    switch (entry.type) {
-      case EntryType::directory:
-        return make_directory(entry, *directory, path, name);
-      case EntryType::link:
-        return make(*directory, path, name,
-                    [&](const std::string& new_name) { return make_link(entry, *directory, new_name); });
-      case EntryType::file:
-        return make(*directory, path, name,
-                    [&](const std::string& new_name) { return make_file(entry, *directory, new_name); });
-    }
+  static bool is_large(const TreeEntry& entry) {
+    return entry.type == EntryType::file && entry.content.size >= kLargeFrom;
+  }
+
+  Status deal(const TreeEntry& entry, std::string_view parent) {
+    const std::size_t count = job_.entries.size();
+    if (count >= kMostEntries || job_.bytes >= kMostBytes ||
+        (count >= kEnoughEntries && job_.entries.back().parent != parent))
+      KIST_TRY(deal_out());
+    job_.entries.push_back({entry, std::string(parent)});
+    job_.bytes += entry.content.size;
     return {};
   }
 
-  Status make_directory(const TreeEntry& entry, int above, const std::string& path, const std::string& name) {
+  Status deal_out() {
+    if (job_.entries.empty()) return {};
+    return crew_->give(std::exchange(job_, {}));
+  }
+
+  Status write_large(const TreeEntry& entry, std::string_view parent, const std::string& name) {
+    const std::uint64_t size = entry.content.size;
+    const std::uint64_t parts = (size - 1) / kPart + 1;
+    KIST_TRY_ASSIGN(auto large, crew_->own().begin(entry, parent, name, parts));
+    if (large == nullptr) return {};
+    Status given;
+    // Each part is given even after an error: the last completes the file or takes it away.
+    for (std::uint64_t begin = 0; begin < size; begin += kPart) {
+      Job job;
+      job.large = large;
+      job.begin = begin;
+      job.end = std::min(size, begin + kPart);
+      given = crew_->give(std::move(job));
+    }
+    return given;
+  }
+
+  Status make_directory(const TreeEntry& entry, const std::string& parent, const std::string& path) {
+    auto opened = chain_->open(parent);
+    if (!opened && opened.error().kind == ErrorKind::not_found)
+      return fail(ErrorKind::corrupt, fmt::format("damaged tree: '{}' lies in no directory", entry.path));
+    KIST_TRY(opened);
+    const int above = *opened;
+    const std::string name(name_of(path));
     if (os::mkdirat(above, name.c_str(), 0700) == 0) {
       directories_.push_back({path, entry.mode, entry.modified});
       return {};
@@ -140,84 +270,6 @@ class TreeFiles {
     if (os::unlinkat(above, name.c_str(), 0) != 0 || os::mkdirat(above, name.c_str(), 0700) != 0)
       return fail_errno(fmt::format("cannot replace {} by a directory", chain_->show(path)));
     directories_.push_back({path, entry.mode, entry.modified});
-    return {};
-  }
-
-  // Makes a file or link under its name, or beside it and then in place of what is there.
-  template <typename Make>
-  Status make(int directory, const std::string& path, const std::string& name, const Make& make_as) {
-    auto made = make_as(name);
-    if (made || made.error().kind != ErrorKind::conflict) {
-      return made ? Status() : with_context(fmt::format("cannot write {}", chain_->show(path)), made.error());
-    }
-    struct stat status{};
-    bool there = ::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-    if (there && S_ISDIR(status.st_mode))
-      return fail(ErrorKind::conflict, fmt::format("{} exists and is a directory", chain_->show(path)));
-    if (!options_.overwrite) return fail(ErrorKind::conflict, fmt::format("{} exists already", chain_->show(path)));
-    std::string beside = fmt::format(".kist-{:08x}{:08x}", random_(), random_());
-    made = make_as(beside);
-    if (made && os::renameat(directory, beside.c_str(), directory, name.c_str()) != 0)
-      made = fail_errno("cannot rename it");
-    if (!made) {
-      os::unlinkat(directory, beside.c_str(), 0);
-      return with_context(fmt::format("cannot write {}", chain_->show(path)), made.error());
-    }
-    return {};
-  }
-
-  static Status make_link(const TreeEntry& entry, int directory, const std::string& name) {
-    if (os::symlinkat(entry.link_target.c_str(), directory, name.c_str()) != 0)
-      return fail_errno("cannot create the link");
-    timespec times[2] = {{0, UTIME_NOW}, to_timespec(entry.modified)};
-    if (os::utimensat(directory, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
-      return fail_errno("cannot set its time");
-    return {};
-  }
-
-  Status make_file(const TreeEntry& entry, int directory, const std::string& name) {
-    if (options_.link) {
-      KIST_TRY_ASSIGN(bool linked, options_.link(entry, directory, name));
-      if (linked) return {};
-    }
-    FileDescriptor file(os::openat(directory, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-    if (!file) return fail_errno("cannot create it");
-    bool hole_at_end = false;
-    auto write_chunk = [&](const ChunkRecord& chunk, std::uint64_t at) -> Status {
-      hole_at_end = chunk.length == kChunkMax && chunk.id == zero_chunk();
-      if (hole_at_end) return {};
-      KIST_TRY(source_.read(chunk.id, bytes_));
-      if (bytes_.size() != chunk.length)
-        return fail(ErrorKind::corrupt,
-                    fmt::format("chunk {} has {} bytes, {} expected", chunk.id.hex(), bytes_.size(), chunk.length));
-      return write_sparse(file.get(), bytes_, at, hole_at_end);
-    };
-    KIST_TRY(each_chunk(entry.content, source_, 0, entry.content.size, write_chunk));
-    if (hole_at_end && os::ftruncate(file.get(), static_cast<off_t>(entry.content.size)) != 0)
-      return fail_errno("cannot set its size");
-    if (os::fchmod(file.get(), entry.mode) != 0) return fail_errno("cannot set its mode");
-    timespec times[2] = {{0, UTIME_NOW}, to_timespec(entry.modified)};
-    if (os::futimens(file.get(), times) != 0) return fail_errno("cannot set its time");
-    return {};
-  }
-
-  static Status write_sparse(int file, ByteSpan bytes, std::uint64_t at, bool& hole_at_end) {
-    while (!bytes.empty()) {
-      Run run = first_run(bytes, at);
-      hole_at_end = run.zero;
-      ByteSpan part = bytes.first(run.length);
-      bytes = bytes.subspan(run.length);
-      if (run.zero) {
-        at += part.size();
-        continue;
-      }
-      while (!part.empty()) {
-        ssize_t count = os::pwrite(file, part.data(), part.size(), static_cast<off_t>(at));
-        if (count < 0) return fail_errno("cannot write it");
-        part = part.subspan(static_cast<std::size_t>(count));
-        at += static_cast<std::uint64_t>(count);
-      }
-    }
     return {};
   }
 
@@ -245,8 +297,8 @@ class TreeFiles {
   FileDescriptor top_;
   std::optional<DirectoryChain> chain_;
   std::vector<Directory> directories_;
-  Bytes bytes_;
-  std::random_device random_;
+  Job job_;  // of the next that is dealt out
+  std::optional<Crew> crew_;
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Restoring into directories where something is already, friendly or not.
 #include <unistd.h>
 
-#include "store/fixture.hpp"
+#include "store/observers.hpp"
 
 namespace kist::store {
 namespace {
@@ -91,6 +91,44 @@ TEST_F(RestoreTest, DirectoriesThatCannotBeWrittenArriveThus) {
   ArtifactId id = save(path("work/tree")).id;
   ASSERT_OK(store_->restore(id, "", path("work/back")));
   EXPECT_EQ(picture(path("work/tree")), picture(path("work/back")));
+}
+
+TEST_F(RestoreTest, ManyThreadsLeaveWhatOneWould) {
+  fs::path tree = path("work/many");
+  for (int i = 0; i < 120; ++i) {
+    fs::path directory = tree / fmt::format("d{}", i) / "deep";
+    fs::create_directories(directory);
+    for (int j = 0; j <= i % 40; ++j) write(directory / std::to_string(j), prose(static_cast<std::size_t>(j) * 100, 1));
+    write(tree / fmt::format("d{}", i) / "beside", "x");
+    fs::permissions(directory / "0", fs::perms(i % 2 == 0 ? 0444 : 0666), fs::perm_options::add);
+  }
+  write(tree / "large", noise(17 << 20, 2) + std::string(3 << 20, '\0'));
+  write(tree / "wide open", "x");
+  fs::permissions(tree / "wide open", fs::perms(06777));
+  for (int i = 0; i < 120; ++i) {
+    set_time(tree / fmt::format("d{}/deep", i), 1000 + i);
+    fs::permissions(tree / fmt::format("d{}/deep", i), fs::perms(0555));
+    set_time(tree / fmt::format("d{}", i), 2000 + i);
+  }
+  ArtifactId id = save(tree).id;
+  ASSERT_OK(store_->restore(id, "", path("work/back")));
+  EXPECT_EQ(picture(tree), picture(path("work/back")));
+  EXPECT_LT(status_of(path("work/back/large")).st_blocks * 512, (17 << 20) + (1 << 20)) << "zeros stay a hole";
+
+  // Again over it: each file is replaced only by the whole of the new one, and nothing else is left.
+  write(path("work/back/large"), "old");
+  fs::permissions(path("work/back/d7/deep"), fs::perms(0755));
+  ASSERT_OK(store_->restore(id, "", path("work/back"), {.overwrite = true}));
+  fs::permissions(path("work/back/d7/deep"), fs::perms(0555));
+  EXPECT_EQ(picture(tree, false), picture(path("work/back"), false));
+
+  // What fails is told, and takes what is not complete with it.
+  write(path("work/back/large"), "old");
+  Failing failing(150, EIO, Failing::How::from_then_on, true);
+  EXPECT_ERROR(store_->restore(id, "large", path("work/back/large"), {.overwrite = true}), ErrorKind::io);
+  EXPECT_EQ(contents(path("work/back/large")), "old");
+  for (const auto& entry : fs::directory_iterator(path("work/back")))
+    EXPECT_FALSE(entry.path().filename().string().starts_with(".kist")) << entry.path();
 }
 
 }  // namespace

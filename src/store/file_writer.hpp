@@ -1,0 +1,59 @@
+// Makes the files and links of an artifact below a directory: new ones, never through a link, and in place of what is
+// there only when complete. Directories are the caller's (writer.hpp).
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "store/tree.hpp"
+#include "store/walk.hpp"
+#include "store/writer.hpp"
+
+namespace kist::store {
+
+// Used by one thread; several may write below one directory.
+class FileWriter {
+ public:
+  // All must outlive it. `name` stands for `top` in errors.
+  FileWriter(int top, std::string name, ChunkSource& source, const WriteOptions& options)
+      : chain_(top, std::move(name)), source_(source), options_(options) {}
+
+  // Makes a file or link as `name` in the directory at `parent`.
+  Status write(const TreeEntry& entry, std::string_view parent, const std::string& name);
+
+  // A large file, of which several threads write parts.
+  struct Large {
+    TreeEntry entry;
+    std::string parent;
+    std::string name;
+    std::string made_as;  // its name until it is complete
+    FileDescriptor file;
+    std::atomic<std::size_t> parts_left = 0;
+    std::atomic<bool> failed = false;
+  };
+  // Makes the file, empty; nullptr where it is complete already, as a link. Then write_part() is to be called for each
+  // of its parts, by any writers; the last to return completes the file.
+  Result<std::shared_ptr<Large>> begin(const TreeEntry& entry, std::string_view parent, const std::string& name,
+                                       std::size_t parts);
+  // Writes the chunks that begin in [begin, end).
+  Status write_part(Large& large, std::uint64_t begin, std::uint64_t end);
+
+ private:
+  Result<int> directory(std::string_view parent, const TreeEntry& entry);
+  template <typename Make>
+  Result<std::string> make(int directory, const std::string& path, const std::string& name, const Make& make_as);
+  static Status settle(int directory, const std::string& made_as, const std::string& name);
+  Result<bool> link(const TreeEntry& entry, int directory, const std::string& name);
+  Status make_file(const TreeEntry& entry, int directory, const std::string& name);
+  Status write_chunks(const TreeEntry& entry, int file, std::uint64_t begin, std::uint64_t end, bool& hole_at_end);
+
+  DirectoryChain chain_;
+  ChunkSource& source_;
+  const WriteOptions& options_;
+  Bytes bytes_;
+  std::random_device random_;
+};
+
+}  // namespace kist::store
