@@ -114,7 +114,17 @@ struct Arguments::Parts {
   std::vector<Declared> declared;
   std::vector<Child> children;
   std::optional<std::pair<Argument, std::vector<std::string>*>> words;
+  // An option that may stand without its value.
+  struct Lenient {
+    std::string name;
+    bool* given;
+    std::optional<std::string>* target;
+    std::function<bool(const std::string&)> is_value;
+  };
+  std::vector<Lenient> lenient;
   std::function<Result<int>()> action;
+
+  std::vector<std::string> take_lenient(const std::vector<std::string>& given) const;
 
   void declare(Argument shown, Target target) { declared.push_back({std::move(shown), target}); }
 
@@ -156,6 +166,37 @@ void Arguments::option(const std::string& names, std::string value, std::optiona
 void Arguments::option(const std::string& names, std::string value, std::vector<std::string>& target, std::string help,
                        Completes completes) {
   parts_->declare({names, std::move(value), std::move(help), completes, false, true}, &target);
+}
+
+void Arguments::option(const std::string& name, std::string value, bool& given, std::optional<std::string>& target,
+                       std::string help, std::function<bool(const std::string&)> is_value, Completes completes) {
+  parts_->declare({name, std::move(value), std::move(help), completes}, &target);
+  parts_->lenient.push_back({name, &given, &target, std::move(is_value)});
+}
+
+// CLI11 would take the next word in any case, or never.
+std::vector<std::string> Arguments::Parts::take_lenient(const std::vector<std::string>& given) const {
+  std::vector<std::string> left;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (given[i] == "--") {
+      left.insert(left.end(), given.begin() + static_cast<std::ptrdiff_t>(i), given.end());
+      break;
+    }
+    const auto one = std::ranges::find_if(lenient, [&](const Lenient& option) {
+      return given[i] == option.name || given[i].starts_with(option.name + "=");
+    });
+    if (one == lenient.end()) {
+      left.push_back(given[i]);
+      continue;
+    }
+    *one->given = true;
+    if (given[i] != one->name) {
+      *one->target = given[i].substr(one->name.size() + 1);
+    } else if (i + 1 < given.size() && one->is_value(given[i + 1])) {
+      *one->target = given[++i];
+    }
+  }
+  return left;
 }
 
 bool Arguments::has_option(std::string_view name) const {
@@ -239,7 +280,8 @@ Status Arguments::Parts::take_what_is_left(std::vector<std::string> left) const 
   return {};
 }
 
-Result<int> Arguments::run(const std::vector<std::string>& words) {
+Result<int> Arguments::run(const std::vector<std::string>& given) {
+  const std::vector<std::string> words = parts_->take_lenient(given);
   // A command below this one, with flags of its own perhaps before its name.
   for (std::size_t i = 0; i < words.size() && !parts_->children.empty(); ++i) {
     if (const auto* child = parts_->child(words[i])) {

@@ -41,7 +41,11 @@ class Arguments {
               Completes completes = Completes::nothing);
   void option(const std::string& names, std::string value, std::vector<std::string>& target, std::string help,
               Completes completes = Completes::nothing);  // may be repeated
-  bool has_option(std::string_view name) const;           // "-t" or "--tag"
+  // One whose value may be left out: the value stands in the same word ("--remote=NAME"), or is the next word where
+  // `is_value` says that it is one.
+  void option(const std::string& name, std::string value, bool& given, std::optional<std::string>& target,
+              std::string help, std::function<bool(const std::string&)> is_value, Completes completes);
+  bool has_option(std::string_view name) const;  // "-t" or "--tag"
 
   // Positionals, in order: a required one, one that may be left out, and any number (`required`: at least one).
   void positional(std::string value, std::string& target, std::string help, Completes completes = Completes::nothing);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include "cli/transfers.hpp"
 #include "dialect/argo/dialect.hpp"
 #include "dialect/circleci/dialect.hpp"
 #include "dialect/dstack/dialect.hpp"
@@ -49,7 +50,23 @@ Result<engine::Parts> House::parts() {
   KIST_TRY_ASSIGN(const catalog::Home* at, home());
   KIST_TRY_ASSIGN(catalog::Catalog * runs, catalog());
   KIST_TRY_ASSIGN(store::Store * kept, store());
-  return engine::Parts{*at, *runs, *kept, dialects(), [] { return now(); }, random_below};
+  return engine::Parts{
+      .home = *at,
+      .catalog = *runs,
+      .store = *kept,
+      .dialects = dialects(),
+      .clock = [] { return now(); },
+      .random = random_below,
+      .remote_tag = [this](std::string_view remote, std::string_view tag) { return remote_tag(remote, tag); }};
+}
+
+Result<model::RunRecord> House::remote_tag(std::string_view remote, std::string_view tag) {
+  KIST_TRY_ASSIGN(auto opened, open_remote(*this, std::string(remote)));
+  store::Transfer transfer;
+  const TransferDisplay display(fmt::format("Fetching :{} from {}", tag, remote), transfer);
+  KIST_TRY_ASSIGN(auto run, fetch_tag(opened, tag, transfer));
+  used_remotes_.push_back(std::move(opened.store));
+  return run;
 }
 
 std::uint32_t random_below(std::uint32_t limit) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "catalog/catalog.hpp"
@@ -14,6 +15,7 @@
 #include "environment/place.hpp"
 #include "model/dialect.hpp"
 #include "sandbox/sandbox.hpp"
+#include "store/remote.hpp"
 #include "store/store.hpp"
 
 namespace kist::cli {
@@ -32,9 +34,12 @@ class House {
   Result<engine::Parts> parts();
 
  private:
+  Result<model::RunRecord> remote_tag(std::string_view remote, std::string_view tag);
+
   std::optional<catalog::Home> home_;
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<store::Store> store_;
+  std::vector<std::unique_ptr<store::RemoteStore>> used_remotes_;  // hold what was pulled until a run refers to it
 };
 
 // A uniform random number below `limit`, from the kernel.

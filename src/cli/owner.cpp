@@ -9,6 +9,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "cli/remotes.hpp"
+#include "cli/transfers.hpp"
 #include "environment/place.hpp"
 #include "task/rooms.hpp"
 
@@ -58,9 +60,48 @@ void Interruptions::wait_for_signals() {
   }
 }
 
+namespace {
+
+constexpr std::uint64_t kLongestName = 4096;
+
+std::filesystem::path destination_file(const catalog::Home& home, const std::string& run) {
+  return home.run(run) / "remote";
+}
+
+// What a run is finished with, where it is to be sent to a remote.
+std::function<Status(const model::RunRecord&, const Digest&)> sender(House& house, engine::Observer& observer,
+                                                                     std::string remote) {
+  return [&house, &observer, remote = std::move(remote)](const model::RunRecord& run, const Digest& record) -> Status {
+    const auto tell = [&](std::string text) {
+      observer.notice({.level = model::Notice::Level::information, .origin = {}, .text = std::move(text)});
+    };
+    const auto sent = [&]() -> Status {
+      KIST_TRY_ASSIGN(auto opened, open_remote(house, remote));
+      tell(fmt::format("sending all of it to {}", remote));
+      store::Transfer transfer;
+      const Sending sending{run.name, record, run.request.tag};
+      KIST_TRY(push_to(opened, std::span(&sending, 1), false, transfer));
+      tell(fmt::format("{} has all of it, {} were sent", remote, human_size(transfer.done)));
+      return {};
+    }();
+    if (sent) return {};
+    return fail(sent.error().kind, fmt::format("{} has ended and is kept here, but could not be sent to {}: {}\n"
+                                               "`kist resume {}` sends it again",
+                                               run.name, remote, sent.error().text, run.name));
+  };
+}
+
+}  // namespace
+
+Status set_destination(const catalog::Home& home, const std::string& run, const std::string& remote) {
+  return replace_file(destination_file(home, run), remote, 0600);
+}
+
 Result<int> own_run(House& house, sandbox::Launcher& launcher, Interruptions& interruptions, const std::string& run,
                     engine::Observer& observer, int jobs) {
-  KIST_TRY_ASSIGN(const auto parts, house.parts());
+  KIST_TRY_ASSIGN(auto parts, house.parts());
+  if (auto remote = read_file(destination_file(parts.home, run), kLongestName))
+    parts.deliver = sender(house, observer, std::move(*remote));
   if (jobs <= 0) jobs = std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
   task::Rooms rooms(launcher, parts.home.scratch());
   const task::Tools tools{rooms, parts.store, parts.home.path()};

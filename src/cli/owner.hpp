@@ -45,9 +45,12 @@ class Interruptions {
   std::thread thread_;
 };
 
-// Owns the run to its end and gives the exit code: 0 succeeded, 1 not, 128 + signal where a signal ended it. `jobs`: at
-// most so many tasks at once; 0: as many as this machine has processors, at least four (tasks wait more than they
-// compute).
+// Writes down that a run is to be sent to a remote when it ends, for whoever owns it then.
+Status set_destination(const catalog::Home& home, const std::string& run, const std::string& remote);
+
+// Owns the run to its end, sends it where it is to be sent, and gives the exit code: 0 succeeded, 1 not, 128 + signal
+// where a signal ended it. `jobs`: at most so many tasks at once; 0: as many as this machine has processors, at least
+// four (tasks wait more than they compute).
 Result<int> own_run(House& house, sandbox::Launcher& launcher, Interruptions& interruptions, const std::string& run,
                     engine::Observer& observer, int jobs);
 

@@ -27,7 +27,9 @@ class Unwatched final : public engine::Observer {
 Result<std::string> begin(Context& context, const Performance& performance, const NoticeSink& notice) {
   KIST_TRY_ASSIGN(const auto parts, context.house.parts());
   engine::Engine engine(parts);
-  return performance.begin(engine, notice);
+  KIST_TRY_ASSIGN(auto run, performance.begin(engine, notice));
+  if (performance.remote) KIST_TRY(set_destination(parts.home, run, *performance.remote));
+  return run;
 }
 
 void forward_signals(Context& context, Interruptions& interruptions, catalog::Catalog& catalog, const std::string& run,

@@ -20,7 +20,8 @@ struct Performance {
   const model::Dialect* dialect = nullptr;
   std::vector<model::SourceText> files;  // the run's, to show the lines that notices are about
   bool detach = false;
-  int jobs = 0;  // at most so many tasks at once; 0: what the machine can bear
+  int jobs = 0;                            // at most so many tasks at once; 0: what the machine can bear
+  std::optional<std::string> remote = {};  // of a new run: where it is to be sent when it ends
   // Gives the name of the run to own; called when the process has split and the launcher is there.
   std::function<Result<std::string>(engine::Engine&, const NoticeSink&)> begin;
 };

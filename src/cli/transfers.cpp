@@ -211,6 +211,12 @@ Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word
   return Pulled{run.name, found.tag, was_here};
 }
 
+Result<model::RunRecord> fetch_tag(OpenRemote& remote, std::string_view tag, store::Transfer& transfer) {
+  KIST_TRY_ASSIGN(const auto found, find_on(remote, fmt::format(":{}", tag)));
+  KIST_TRY(remote.store->pull(found.record, transfer));
+  return store::read_run_record(remote.store->source(), found.record);
+}
+
 std::string progress_text(std::uint64_t done, std::uint64_t total, std::chrono::nanoseconds taken) {
   std::string text = fmt::format("{} of {}", human_size(done), human_size(total));
   const double seconds = std::chrono::duration<double>(taken).count();

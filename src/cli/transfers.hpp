@@ -40,6 +40,10 @@ struct Pulled {
 Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word,
                          const std::optional<std::string>& project, bool force, store::Transfer& transfer);
 
+// The run behind a tag of the remote, with all its artifacts here; the catalog does not learn of it. They are kept
+// until the remote is closed, or something refers to them. Errors: not_found, those of RemoteStore::pull().
+Result<model::RunRecord> fetch_tag(OpenRemote& remote, std::string_view tag, store::Transfer& transfer);
+
 // Shows a transfer on a terminal, redrawn several times a second until destroyed; nothing elsewhere.
 class TransferDisplay {
  public:

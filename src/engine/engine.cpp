@@ -70,6 +70,11 @@ void for_each_source(const model::Workflow& workflow, Each each) {
 
 // The record of a tagged run: from the catalog, or, where the run was removed, from the store.
 Result<RunRecord> record_of_tag(const Parts& parts, std::string_view name) {
+  // A slash stands in no tag's name: before it is a remote.
+  if (const auto slash = name.find('/'); slash != std::string_view::npos) {
+    if (parts.remote_tag) return parts.remote_tag(name.substr(0, slash), name.substr(slash + 1));
+    return fail(ErrorKind::unsupported, fmt::format("there are no remotes to take the tag '{}' from", name));
+  }
   KIST_TRY_ASSIGN(catalog::Tag tag, parts.catalog.tag(name));
   if (!tag.record) return parts.catalog.run(tag.run);
   KIST_TRY_ASSIGN(std::string text, parts.store.object(*tag.record));

@@ -52,6 +52,7 @@ Status finish_run(const Parts& parts, model::RunRecord& run, Committer& committe
     KIST_TRY_ASSIGN(auto transaction, parts.store.begin());
     KIST_TRY_ASSIGN(run.logs, save_logs(logs, *transaction));
     KIST_TRY_ASSIGN(changes.record, put_record(parts, run, *transaction));
+    if (parts.deliver) KIST_TRY(parts.deliver(run, *changes.record));
   }
   changes.run = run.name;
   changes.state = run.state;

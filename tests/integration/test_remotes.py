@@ -8,6 +8,7 @@ import time
 import pytest
 
 from conftest import Kist
+from test_dstack import wait_until
 
 WORKFLOWS = """\
     workflows:
@@ -25,6 +26,11 @@ WORKFLOWS = """\
         deps: [{workflow: make}]
         commands: ["sha256sum out/large | cut -c1-64 > sums/sum", "ls out/many | wc -l >> sums/sum"]
         artifacts: [sums]
+      - name: use-remote-tag
+        provider: bash
+        deps: [{tag: shared/v1}]
+        commands: ["ls out/many | wc -l > counts/count"]
+        artifacts: [counts]
       - name: use-tag
         provider: bash
         deps: [{tag: v1}]
@@ -170,6 +176,49 @@ def test_kill_9_of_push_and_pull_and_again(machines, tmp_path):
     two("cp", "r", "out/large", tmp_path / "b")
     one("cp", "r", "out/large", tmp_path / "a")
     assert subprocess.run(["cmp", tmp_path / "a", tmp_path / "b"]).returncode == 0
+
+
+def test_a_tag_of_a_remote_is_a_dependency(machines):
+    one, two = machines
+    one.run("make", "-t", "v1", name="r")
+    assert "remote tag 'v1'" in two("run", "use-remote-tag", code=2).stderr
+    one("push", ":v1")
+    two.run("use-remote-tag", name="u")
+    assert two("cat", "u", "counts/count").stdout == "500\n"
+    assert [run["name"] for run in two.json("ps", "-a")] == ["u"]
+
+
+def test_a_run_with_a_remote_is_finished_when_it_is_there(machines, tmp_path):
+    one, two = machines
+    one.run("--remote", "make", "-t", "v1", name="r")
+    two("pull", ":v1")
+    assert two.json("ls", "-r", "r") == one.json("ls", "-r", "r")
+
+    one.run("make", "--remote=shared", name="s")
+    assert "s" in [item["name"] for item in two.json("remote", "list", "shared")]
+
+    # The remote goes away while the run goes on: it is not finished, and says what to do.
+    one.write(".dstack/workflows.yaml", """\
+        workflows:
+          - name: unlucky
+            provider: bash
+            commands: ["sleep 4", "echo made > out/made"]
+            artifacts: [out]
+        """)
+    process = one.start("run", "--remote", "shared", "unlucky", "--name", "t")
+    wait_until(lambda: any(run["name"] == "t" and run["status"] == "running" for run in one.json("ps")))
+    (tmp_path / "shared").rename(tmp_path / "gone")
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "could not be sent to shared" in told and "kist resume t" in told
+    assert one.json("show", "t")["status"] == "interrupted"
+    assert "could not be sent to shared" in one("resume", "t", code=3).stderr
+    (tmp_path / "gone").rename(tmp_path / "shared")
+    one("resume", "t")
+    assert one.json("show", "t")["status"] == "succeeded"
+    two("pull", "t")
+    assert two("cat", "t", "out/made").stdout == "made\n"
+    assert [node["attempt"] for node in two.json("show", "t")["nodes"]] == [1]  # nothing was done twice
 
 
 def test_remotes_are_listed_and_forgotten(kist, tmp_path):

@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/diagnostics.hpp"
 #include "cli/perform.hpp"
+#include "cli/remotes.hpp"
 #include "cli/request.hpp"
 #include "cli/subject.hpp"
 
@@ -27,7 +28,8 @@ struct Options {
   Asked asked;
   std::list<SystemFlag> system_flags;  // a list: the parser keeps their addresses
   bool detach = false;
-  bool remote = false;
+  bool to_remote = false;
+  std::optional<std::string> remote;
   std::optional<std::string> jobs;
 };
 
@@ -54,7 +56,12 @@ void declare_system_flags(Arguments& arguments, Options& options, const Context&
 }
 
 Result<int> act(Context& context, Options& options) {
-  if (options.remote) return fail(ErrorKind::unsupported, "not supported yet: --remote; workflows run on this machine");
+  std::optional<NamedRemote> remote;
+  if (options.to_remote) {
+    // A remote that cannot be reached is better known now than when the work is done.
+    KIST_TRY_ASSIGN(auto opened, open_remote(context.house, options.remote));
+    remote = std::move(opened.named);
+  }
   for (const auto& flag : options.system_flags) {
     if (flag.given) options.asked.options.emplace_back(flag.name, "");
     for (const auto& value : flag.values) options.asked.options.emplace_back(flag.name, value);
@@ -76,6 +83,7 @@ Result<int> act(Context& context, Options& options) {
                            .files = prepared.request.files,
                            .detach = options.detach,
                            .jobs = jobs,
+                           .remote = remote ? std::optional(remote->name) : std::nullopt,
                            .begin = [&](engine::Engine& engine, const NoticeSink& notice) {
                              return engine.submit(prepared.request, notice);
                            }});
@@ -93,7 +101,15 @@ void declare_run(Arguments& arguments, Context& context) {
                    "An environment variable of its tasks; NAME alone hands on yours");
   arguments.option("--name", "NAME", options->asked.name, "The run's name, instead of one that kist makes up");
   arguments.option("-j,--jobs", "N", options->jobs, "At most so many tasks at once");
-  if (context.own_system() != nullptr) arguments.flag("--remote", options->remote, "");
+  arguments.option(
+      "--remote", "[NAME]", options->to_remote, options->remote,
+      "Send the run to a remote when it ends, the default one without NAME; it is finished when all of it is there",
+      [&context](const std::string& word) {
+        const auto home = context.house.home();
+        const auto remotes = home ? Remotes::load(**home) : std::unexpected(home.error());
+        return remotes && remotes->find(word).has_value();
+      },
+      Completes::remote);
   declare_system_flags(arguments, *options, context);
   arguments.words(
       "[WORKFLOW|FILE] [ARGS…]", options->asked.words,

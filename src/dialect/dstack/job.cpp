@@ -22,16 +22,19 @@ constexpr std::string_view kResources[] = {"cpu", "memory", "gpu", "shm_size", "
 constexpr std::string_view kLaterFlags[] = {"interruptible", "cpu",      "memory", "gpu", "gpu-name",
                                             "gpu-memory",    "shm-size", "ports",  "ssh"};
 
-// "WORKFLOW" or ":TAG".
+// "WORKFLOW", ":TAG" or ":REMOTE/TAG".
 Result<model::RunArtifacts> parse_dep(std::string_view written) {
   using By = model::RunArtifacts::By;
   bool tag = written.starts_with(':');
   std::string_view name = tag ? written.substr(1) : written;
   if (std::ranges::count(name, '/') == 2)
     return fail(ErrorKind::unsupported, fmt::format("artifacts of another repository: {}", written));
-  if (name.empty() || name.find_first_of("/:") != std::string_view::npos)
-    return fail(ErrorKind::invalid,
-                fmt::format("'{}' is no dep: expected a workflow's name, or a colon and a tag (:TAG)", written));
+  const auto slash = name.find('/');
+  const bool of_remote = tag && slash != std::string_view::npos && slash > 0 && slash + 1 < name.size();
+  if (name.empty() || name.contains(':') || (slash != std::string_view::npos && !of_remote))
+    return fail(
+        ErrorKind::invalid,
+        fmt::format("'{}' is no dep: expected a workflow's name, or a colon and a tag (:TAG, :REMOTE/TAG)", written));
   return model::RunArtifacts{tag ? By::tag : By::workflow, std::string(name)};
 }
 
