@@ -153,6 +153,8 @@ Result<std::string> Engine::submit(const model::RunRequest& request,
   KIST_TRY_ASSIGN(const model::Dialect* dialect, find_dialect(parts_.dialects, request.dialect));
   KIST_TRY_ASSIGN(model::Lowered lowered, dialect->lower(request));
   for (const model::Notice& warning : lowered.notices) notice(warning);
+  // What is pinned stays, also where its run is removed before this one is written down.
+  KIST_TRY_ASSIGN(auto hold, parts_.store.hold());
   KIST_TRY_ASSIGN(auto used_runs, pin_runs(parts_, request.project, lowered.workflow));
   for (const model::UsedRun& used : used_runs) notice(notice_of(used));
 
@@ -182,6 +184,8 @@ Result<State> Engine::own(std::string_view name, environment::Place& place, Obse
   KIST_TRY(make_directories(parts_.home.run(name) / "logs"));
   KIST_TRY_ASSIGN(auto owner, try_to_own(parts_.home, name));
   if (!owner) return fail(ErrorKind::conflict, fmt::format("run '{}' is going on in another process", name));
+  // Between what a task saves and what is written of it, only this keeps the artifacts of the run.
+  KIST_TRY_ASSIGN(auto hold, parts_.store.hold());
   KIST_TRY_ASSIGN(run, parts_.catalog.run(name));  // another owner may have gone on until a moment ago
   if (model::is_final(run.state)) return run.state;
   // What was asked of an owner that is gone is not for this one.

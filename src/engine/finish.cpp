@@ -40,6 +40,8 @@ Result<Digest> put_record(const Parts& parts, const model::RunRecord& run, store
   KIST_TRY_ASSIGN(Digest record, transaction.put_object(to_text(to_json(run))));
   KIST_TRY(transaction.commit());
   KIST_TRY(refer(parts.store, fmt::format("runs/{}", run.name), record));
+  KIST_TRY_ASSIGN(auto summary, parts.catalog.summary(run.name));
+  for (const std::string& tag : summary.tags) KIST_TRY(refer(parts.store, fmt::format("tags/{}", tag), record));
   return record;
 }
 

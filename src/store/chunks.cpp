@@ -44,11 +44,17 @@ bool Chunks::contains(const IndexSet& set, const Digest& id) const {
   return false;
 }
 
+bool Chunks::is_condemned(const Container& container) {
+  std::lock_guard lock(mutex_);
+  return condemned_.contains(container.name);
+}
+
 Status Chunks::refresh() {
   KIST_TRY_ASSIGN(auto status, directory_.status("index"));
+  KIST_TRY_ASSIGN(auto condemned, read_condemned(directory_));
   {
     std::lock_guard lock(mutex_);
-    if (same(status.st_mtim, loaded_)) return {};
+    if (same(status.st_mtim, loaded_) && condemned == condemned_text_) return {};
   }
   return reload();
 }
@@ -62,6 +68,17 @@ Status Chunks::reload() {
 // is there now, so the listing is taken again.
 Status Chunks::load(bool checked) {
   auto before = index();
+  KIST_TRY_ASSIGN(auto condemned_text, read_condemned(directory_));
+  auto condemned_list = CondemnedList::parse(condemned_text);
+  if (!condemned_list) return with_context(directory_.show("condemned"), condemned_list.error());
+  std::unordered_set<Digest> condemned;
+  for (const Condemned& item : condemned_list->items) condemned.insert(item.container.name);
+  {
+    // What was seen of containers may be past, and what counts as missing may count again. Who works with the set of
+    // before goes on with what was true for it.
+    std::lock_guard lock(mutex_);
+    if (condemned_text != condemned_text_) before = std::make_shared<IndexSet>();
+  }
   while (true) {
     KIST_TRY_ASSIGN(auto status, directory_.status("index"));
     KIST_TRY_ASSIGN(auto names, directory_.names("index"));
@@ -87,11 +104,17 @@ Status Chunks::load(bool checked) {
       }
     }
     if (vanished) continue;
+    if (!condemned.empty())
+      for (const auto& file : *set)
+        for (std::uint32_t i = 0; i < file->containers(); ++i)
+          if (condemned.contains(file->container(i).name)) file->leave_out(i);
     // Large ones first: they answer most questions.
     std::ranges::sort(*set, [](const auto& a, const auto& b) { return a->records() > b->records(); });
     std::lock_guard lock(mutex_);
     index_ = std::move(set);
     loaded_ = status.st_mtim;
+    condemned_text_ = std::move(condemned_text);
+    condemned_ = std::move(condemned);
     open_.clear();
     return {};
   }
@@ -114,6 +137,11 @@ Status Chunks::recover() {
     KIST_TRY_ASSIGN(auto name, write_index(file, std::span(&source, 1)));
     return file.move_to("index/" + name);
   };
+  // Of a chunk in several containers the first is kept: rather one that is not to be collected.
+  std::ranges::stable_partition(names, [&](const std::string& name) {
+    auto digest = Digest::parse(std::string_view(name).substr(std::min<std::size_t>(name.size(), 5)));
+    return digest && !is_condemned({Container::Kind::pack, *digest, 0});
+  });
   for (const std::string& name : names) {
     if (name.ends_with(kTableSuffix)) continue;
     auto frames = table(name);

@@ -13,8 +13,10 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
+#include "store/condemned.hpp"
 #include "store/index.hpp"
 #include "store/lease.hpp"
 
@@ -39,10 +41,13 @@ class Chunks final : public ChunkSource {
 
   // The index files as they are now. What they say is fixed; asking them needs no lock.
   std::shared_ptr<const IndexSet> index();
-  // Whether a chunk is there, by such a set.
+  // Whether a chunk is there, by such a set, and not only in containers that were condemned when it was loaded.
   bool contains(const IndexSet& set, const Digest& id) const;
+  // Whether the list of condemned containers, as it was loaded last, has this one.
+  bool is_condemned(const Container& container);
 
-  // Looks whether other processes changed the index, and loads what is new. Cheap where they did not.
+  // Looks whether other processes changed the index or condemned containers, and loads what is new. Cheap where they
+  // did not.
   Status refresh();
   // Loads what is new in any case.
   Status reload();
@@ -75,6 +80,8 @@ class Chunks final : public ChunkSource {
   std::mutex mutex_;  // what follows
   std::shared_ptr<const IndexSet> index_ = std::make_shared<IndexSet>();
   timespec loaded_{};
+  std::string condemned_text_;
+  std::unordered_set<Digest> condemned_;
   std::unordered_map<Digest, std::shared_ptr<const FileDescriptor>> open_;
 };
 

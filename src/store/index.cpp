@@ -57,7 +57,13 @@ class Merge {
  private:
   void load(std::size_t i) {
     heads_[i].reset();
-    if (next_[i] < sources_[i].count) heads_[i] = sources_[i].record(next_[i]++);
+    const IndexSource& source = sources_[i];
+    while (next_[i] < source.count) {
+      IndexRecord row = source.record(next_[i]++);
+      if (row.container < source.dropped.size() && source.dropped[row.container]) continue;
+      heads_[i] = row;
+      return;
+    }
   }
   std::span<const IndexSource> sources_;
   std::vector<std::uint32_t> next_;
@@ -183,6 +189,12 @@ IndexRecord IndexFile::record(std::uint32_t number) const {
 }
 
 std::optional<IndexRecord> IndexFile::find(const Digest& id) const {
+  auto number = position(id);
+  if (!number) return std::nullopt;
+  return record(*number);
+}
+
+std::optional<std::uint32_t> IndexFile::position(const Digest& id) const {
   std::uint32_t bucket = bucket_of(id.value.data(), fan_bits_);
   const std::byte* fan = bytes_.data() + fan_at_;
   std::uint32_t high = std::min(record_count_, number_at<std::uint32_t>(fan + bucket * sizeof(std::uint32_t)));
@@ -190,7 +202,7 @@ std::optional<IndexRecord> IndexFile::find(const Digest& id) const {
   while (low < high) {
     std::uint32_t middle = low + (high - low) / 2;
     int order = std::memcmp(record_at(middle), id.value.data(), kIdSize);
-    if (order == 0) return record(middle);
+    if (order == 0) return middle;
     if (order < 0)
       low = middle + 1;
     else
@@ -225,6 +237,10 @@ bool IndexFile::container_stands(const StoreDirectory& directory, std::uint32_t 
   return seen == Seen::stands;
 }
 
+void IndexFile::leave_out(std::uint32_t number) const {
+  seen_[number].store(Seen::missing, std::memory_order_relaxed);
+}
+
 IndexSource source_of(std::shared_ptr<const IndexFile> file) {
   IndexSource source;
   for (std::uint32_t i = 0; i < file->containers(); ++i) source.containers.push_back(file->container(i));
@@ -253,6 +269,10 @@ Result<std::string> write_index(TemporaryFile& file, std::span<const IndexSource
   for (const IndexSource& source : sources) {
     auto& mapping = renumbered.emplace_back();
     for (const Container& container : source.containers) {
+      if (mapping.size() < source.dropped.size() && source.dropped[mapping.size()]) {
+        mapping.push_back(0);  // none of its rows comes this far
+        continue;
+      }
       auto [at, added] =
           numbers.try_emplace({container.kind, container.name}, static_cast<std::uint32_t>(containers.size()));
       if (added) containers.push_back(container);

@@ -45,6 +45,8 @@ class IndexFile {
   // A record whose container number is out of range (a damaged file) is given as it is: check it.
   IndexRecord record(std::uint32_t number) const;
   std::optional<IndexRecord> find(const Digest& id) const;
+  // The number of its record.
+  std::optional<std::uint32_t> position(const Digest& id) const;
   // Reads all of it. Errors: corrupt.
   Status check() const;
   // The checksum it ends with, in hexadecimal digits: the name it should have.
@@ -52,6 +54,8 @@ class IndexFile {
 
   // Whether a container is there with its right size, asked once: what an index says is only believed then.
   bool container_stands(const StoreDirectory& directory, std::uint32_t number) const;
+  // From now on a container counts as one that does not stand, for everybody who uses this object.
+  void leave_out(std::uint32_t number) const;
 
  private:
   IndexFile() = default;
@@ -77,6 +81,7 @@ struct IndexSource {
   std::vector<Container> containers;
   std::uint32_t count = 0;
   std::function<IndexRecord(std::uint32_t)> record;
+  std::vector<bool> dropped = {};  // containers that are left out, with their rows; empty: none
 };
 IndexSource source_of(std::shared_ptr<const IndexFile> file);
 // Sorts the rows, and keeps one of each id.

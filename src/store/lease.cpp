@@ -1,6 +1,7 @@
 #include "store/lease.hpp"
 
 #include <cerrno>
+#include <ctime>
 #include <random>
 
 #include <fmt/format.h>
@@ -22,6 +23,20 @@ Owner owner_of(const StoreDirectory& directory, const std::string& lease) {
 }
 
 }  // namespace
+
+Moment this_moment() {
+  timespec time{};
+  ::clock_gettime(CLOCK_BOOTTIME, &time);
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+const std::string& this_boot() {
+  static const std::string id = [] {
+    auto text = read_file("/proc/sys/kernel/random/boot_id", 4096);
+    return text ? text->substr(0, text->find('\n')) : std::string();
+  }();
+  return id;
+}
 
 Status Lease::take() {
   if (file_) return {};
@@ -71,7 +86,7 @@ void Lease::sweep() {
 }
 
 Status Lease::record() {
-  std::int64_t oldest = holds_.empty() ? 0 : holds_.begin()->time_since_epoch().count();
+  Moment oldest = holds_.empty() ? 0 : *holds_.begin();
   if (os::pwrite(file_.get(), &oldest, sizeof oldest, 0) != sizeof oldest)
     return fail_errno(fmt::format("cannot write {}", directory_.show("leases/" + name_)));
   return {};
@@ -80,7 +95,7 @@ Status Lease::record() {
 Result<Lease::Hold> Lease::hold() {
   std::lock_guard lock(mutex_);
   KIST_TRY(take());
-  Time since = now();
+  Moment since = this_moment();
   bool oldest = holds_.empty() || since < *holds_.begin();
   auto added = holds_.insert(since);
   if (oldest) {
@@ -91,6 +106,25 @@ Result<Lease::Hold> Lease::hold() {
     }
   }
   return Hold(*this, since);
+}
+
+// Who writes its moment down after it was looked for here sees all that was condemned before (chunks.hpp looks at the
+// list of it after the hold, never before).
+Result<std::optional<Moment>> Lease::oldest_hold(const StoreDirectory& directory) {
+  std::optional<Moment> oldest;
+  KIST_TRY_ASSIGN(auto names, directory.names("leases"));
+  for (const std::string& name : names) {
+    if (owner_of(directory, name) == Owner::dead) continue;
+    std::string path = "leases/" + name;
+    auto file = directory.open_file(path, O_RDONLY);
+    if (!file && file.error().kind == ErrorKind::not_found) continue;
+    if (!file) return std::unexpected(file.error());
+    Moment since = 0;
+    ssize_t count = os::pread(file->get(), &since, sizeof since, 0);
+    if (count < 0) return fail_errno(fmt::format("cannot read {}", directory.show(path)));
+    if (count == sizeof since && since != 0) oldest = std::min(oldest.value_or(since), since);
+  }
+  return oldest;
 }
 
 Lease::Hold::~Hold() {

@@ -158,6 +158,8 @@ Status Publisher::publish_group(const Group& group) {
   }
   KIST_TRY(index.write(absorbed));
 
+  // A collector that removes containers must see either the old file of a name or the new one, and leave the new one.
+  KIST_TRY_ASSIGN(auto moving, FileLock::lock(directory_.root() / "containers.lock", FileLock::Kind::shared));
   for (const Waiting* member : group) {
     for (StagedFile& file : member->publication->files) KIST_TRY(move_in(file));
     for (SealedPack& pack : member->publication->packs) KIST_TRY(pack.file.move_to(pack.container.path()));
@@ -213,8 +215,10 @@ Status Publisher::sync_staged(const StagedFile& staged) const {
 
 Status Publisher::move_in(StagedFile& staged) {
   auto there = directory_.status(staged.container.path());
-  // Where the same content was adopted before, that file stays, and only its table is made sure of.
-  bool known = there && static_cast<std::uint64_t>(there->st_size) == staged.container.size;
+  // Where the same content was adopted before, that file stays, and only its table is made sure of; but not where it is
+  // to be collected.
+  bool known = there && static_cast<std::uint64_t>(there->st_size) == staged.container.size &&
+               !chunks_.is_condemned(staged.container);
   if (!known) KIST_TRY(staged.file.move_to(staged.container.path()));
   KIST_TRY(staged.table.move_to(staged.container.table_path()));
   return known ? Status() : inodes_.adopted(staged.container);

@@ -21,19 +21,29 @@ namespace {
 
 constexpr std::size_t kPiece = 256 << 10;
 
+struct HeldStore final : Hold {
+  explicit HeldStore(Lease::Hold held) : hold(std::move(held)) {}
+  Lease::Hold hold;
+};
+
 class DiskStore final : public Store {
  public:
   explicit DiskStore(StoreDirectory directory) : directory_(std::move(directory)) {}
 
-  Status load() {
+  Status load(const StoreOptions& options) {
     KIST_TRY_ASSIGN(chunks_, Chunks::open(directory_, lease_));
     publisher_.emplace(directory_, lease_, *chunks_, inodes_);
-    views_.emplace(directory_, lease_, *chunks_, inodes_);
+    views_.emplace(directory_, lease_, *chunks_, inodes_, options.views_budget);
     return {};
   }
 
   Result<std::unique_ptr<Transaction>> begin() override {
     return begin_transaction(directory_, lease_, *chunks_, *publisher_);
+  }
+
+  Result<std::unique_ptr<Hold>> hold() override {
+    KIST_TRY_ASSIGN(auto held, lease_.hold());
+    return std::make_unique<HeldStore>(std::move(held));
   }
 
   Status list(const ArtifactId& id, const ListOptions& options,
@@ -128,10 +138,10 @@ class DiskStore final : public Store {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& directory) {
+Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& directory, const StoreOptions& options) {
   KIST_TRY_ASSIGN(auto opened, StoreDirectory::open(directory));
   auto store = std::make_unique<DiskStore>(std::move(opened));
-  KIST_TRY(store->load());
+  KIST_TRY(store->load(options));
   return store;
 }
 

@@ -63,9 +63,9 @@ struct ListOptions {
   bool recursive = true;  // else only this entry and those directly in it
 };
 
-// One transaction of saves. Not thread-safe; use one per thread. Holds a lease, so that nothing it found in the store
-// is collected before commit(). Destruction without commit() leaves only garbage. Must not outlive its store. What it
-// saved can be combined at once, and is found by the store after commit().
+// One transaction of saves. Not thread-safe; use one per thread. Holds the store (see Hold) as long as it lives: keep
+// it until what refers to its artifacts is written. Destruction without commit() leaves only garbage. Must not outlive
+// its store. What it saved can be combined at once, and is found by the store after commit().
 class Transaction {
  public:
   virtual ~Transaction() = default;
@@ -93,6 +93,13 @@ class Transaction {
   virtual Status commit() = 0;
 };
 
+// While it lives, nothing that is in the store now or comes into it is collected: for who works with artifacts that
+// nothing refers to yet, or not any more. Must not outlive its store.
+class Hold {
+ public:
+  virtual ~Hold() = default;
+};
+
 // A materialised artifact at a path on the store's filesystem, for mounting into tasks and for reading by programs.
 // Nobody may write to it. Held while the object lives; the cache may evict it afterwards.
 class View {
@@ -113,15 +120,20 @@ struct VerifyReport {
   std::vector<std::string> damaged;  // container, offset, what is wrong; and the artifacts it hurts where known
 };
 
+struct StoreOptions {
+  std::optional<std::uint64_t> views_budget = {};  // bytes on disk that views may take; nullopt: any
+};
+
 class Store {
  public:
   virtual ~Store() = default;
 
   // Opens the store in `directory`, creating it where there is none. Errors: denied, corrupt (unknown format version),
   // no_space.
-  static Result<std::unique_ptr<Store>> open(const std::filesystem::path& directory);
+  static Result<std::unique_ptr<Store>> open(const std::filesystem::path& directory, const StoreOptions& options = {});
 
   virtual Result<std::unique_ptr<Transaction>> begin() = 0;
+  virtual Result<std::unique_ptr<Hold>> hold() = 0;
 
   // Calls `each` for every entry that the options select, in path order (bytewise over the whole path: "a", "a-b",
   // "a/c"), until it returns false. The entry at the prefix itself comes first, so with an empty prefix the top entry.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -27,15 +28,6 @@ class HeldView final : public View {
   std::filesystem::path path_;
   FileDescriptor lock_;
 };
-
-// Changes each time the machine is started; empty where that cannot be told.
-const std::string& this_boot() {
-  static const std::string id = [] {
-    auto text = read_file("/proc/sys/kernel/random/boot_id", 4096);
-    return text ? text->substr(0, text->find('\n')) : std::string();
-  }();
-  return id;
-}
 
 Status lock(int descriptor, int operation, const std::string& path) {
   while (::flock(descriptor, operation) != 0)
@@ -69,7 +61,10 @@ Result<std::unique_ptr<View>> Views::view(const ArtifactId& id) {
       continue;
     }
     KIST_TRY_ASSIGN(bool good, intact(id, name));
-    if (good) return std::make_unique<HeldView>(directory_.root() / "views" / name / "content", std::move(*held));
+    if (good) {
+      used(name);
+      return std::make_unique<HeldView>(directory_.root() / "views" / name / "content", std::move(*held));
+    }
     held->reset();
     KIST_TRY_ASSIGN(bool gone, evict(name));
     if (!gone) ++number;
@@ -116,10 +111,80 @@ Result<bool> Views::evict(const std::string& name) {
   return true;
 }
 
+bool Views::is_held(const std::string& name) const {
+  auto directory = directory_.open_file("views/" + name, O_RDONLY | O_DIRECTORY);
+  return directory && ::flock(directory->get(), LOCK_EX | LOCK_NB) != 0;
+}
+
+// Who cannot write it down is not kept from using the view.
+void Views::used(const std::string& name) const {
+  timespec times[2] = {{0, UTIME_OMIT}, {0, UTIME_NOW}};
+  (void)os::utimensat(directory_.descriptor(), ("views/" + name + "/state").c_str(), times, AT_SYMLINK_NOFOLLOW);
+}
+
+Result<Views::Evicted> Views::evict_unused(const std::function<bool(const ArtifactId&)>& unneeded,
+                                           std::optional<std::uint64_t> budget, bool dry_run) {
+  struct Known {
+    std::string name;
+    std::uint64_t bytes = 0;
+    timespec used{};
+    bool useless = false;
+  };
+  std::vector<Known> views;
+  std::uint64_t total = 0;
+  KIST_TRY_ASSIGN(auto names, directory_.names("views"));
+  for (std::string& name : names) {
+    Known& known = views.emplace_back(std::move(name));
+    auto dash = known.name.find('-');
+    auto tree = Digest::parse(std::string_view(known.name).substr(0, dash));
+    auto times =
+        Digest::parse(std::string_view(known.name).substr(dash == std::string::npos ? 0 : dash + 1).substr(0, 64));
+    if (auto status = directory_.status("views/" + known.name + "/state")) known.used = status->st_mtim;
+    auto state = read_state("views/" + known.name);
+    if (state) known.bytes = state->bytes;
+    known.useless = !state || !tree || !times || state->boot != this_boot() || (unneeded && unneeded({*tree, *times}));
+    total += known.bytes;
+  }
+  std::ranges::sort(views, [](const Known& a, const Known& b) {
+    if (a.useless != b.useless) return a.useless;
+    return std::pair(a.used.tv_sec, a.used.tv_nsec) < std::pair(b.used.tv_sec, b.used.tv_nsec);
+  });
+  Evicted evicted;
+  for (const Known& known : views) {
+    if (!known.useless && (!budget || total <= *budget)) break;
+    if (dry_run) {
+      if (is_held(known.name)) continue;
+    } else {
+      KIST_TRY_ASSIGN(bool gone, evict(known.name));
+      if (!gone) continue;
+    }
+    ++evicted.views;
+    evicted.bytes += known.bytes;
+    total -= known.bytes;
+  }
+  return evicted;
+}
+
+// Looking at all views takes a while where there are many, so not for each that is made. A cache that is too large is
+// no reason to fail.
+void Views::keep_budget(std::uint64_t made) {
+  if (!budget_) return;
+  {
+    std::lock_guard guard(mutex_);
+    if (made_since_ && *made_since_ + made < *budget_ / 16) {
+      *made_since_ += made;
+      return;
+    }
+    made_since_ = 0;
+  }
+  (void)evict_unused({}, budget_, false);
+}
+
 Result<bool> Views::make(const ArtifactId& id, const std::string& name) {
   KIST_TRY_ASSIGN(auto tree, TreeCursor::open(chunks_, id));
   KIST_TRY_ASSIGN(auto temporary, lease_.temporary_name());
   KIST_TRY(directory_.make_directory(temporary));
+  std::uint64_t bytes = 0;
   auto made = [&]() -> Result<bool> {
     State state;
     std::mutex linking;  // of what is linked, which several threads do
@@ -133,18 +198,20 @@ Result<bool> Views::make(const ArtifactId& id, const std::string& name) {
     };
     KIST_TRY(write_tree(tree, chunks_, "", directory_.root() / temporary / "content", options));
     KIST_TRY_ASSIGN(state.fingerprint, fingerprint(tree, temporary, state));
-    std::string text = fmt::format("{}\n{}\n", this_boot(), state.fingerprint);
+    std::string text = fmt::format("{}\n{} {}\n", this_boot(), state.fingerprint, state.bytes);
     for (const auto& [file, path] : state.linked) text += fmt::format("{} {}{}", file.hex(), path, '\0');
     KIST_TRY_ASSIGN(auto file, directory_.open_file(temporary + "/state", O_WRONLY | O_CREAT | O_EXCL));
     KIST_TRY(write_fully(file.get(), bytes_of(text), directory_.show(temporary + "/state")));
     auto renamed = directory_.rename(temporary, "views/" + name);
     if (!renamed && renamed.error().kind == ErrorKind::conflict) return false;
     KIST_TRY(renamed);
+    bytes = state.bytes;
     std::lock_guard guard(mutex_);
     seen_intact_.insert(name);
     return true;
   }();
   if (!made || !*made) (void)discard(temporary);  // what remains is swept with this process's other files
+  if (made && *made) keep_budget(bytes);
   return made;
 }
 
@@ -178,6 +245,11 @@ Result<Views::State> Views::read_state(const std::string& view) const {
   };
   state.boot = line('\n');
   state.fingerprint = line('\n');
+  if (auto space = state.fingerprint.find(' '); space != std::string::npos) {
+    const char* digits = state.fingerprint.c_str() + space + 1;
+    std::from_chars(digits, state.fingerprint.c_str() + state.fingerprint.size(), state.bytes);
+    state.fingerprint.resize(space);
+  }
   while (!text.empty()) {
     std::string link = line('\0');
     auto file = Digest::parse(std::string_view(link).substr(0, link.find(' ')));
@@ -188,12 +260,13 @@ Result<Views::State> Views::read_state(const std::string& view) const {
 }
 
 // One checksum over what the kernel says of all entries.
-Result<std::string> Views::fingerprint(TreeCursor& tree, const std::string& view, const State& state) const {
+Result<std::string> Views::fingerprint(TreeCursor& tree, const std::string& view, State& state) const {
   KIST_TRY_ASSIGN(auto top, directory_.open_file(view, O_RDONLY | O_DIRECTORY));
   DirectoryChain chain(top.get(), directory_.show(view));
   std::set<std::string_view> linked;
   for (const auto& link : state.linked) linked.insert(link.second);
   Checksum checksum;
+  state.bytes = 0;
   KIST_TRY(tree.seek(""));
   while (true) {
     KIST_TRY_ASSIGN(const TreeEntry* entry, tree.next());
@@ -211,7 +284,9 @@ Result<std::string> Views::fingerprint(TreeCursor& tree, const std::string& view
                             status.st_ctim.tv_sec,
                             status.st_ctim.tv_nsec};
     // kist's other links to an adopted file move its ctime.
-    std::size_t count = linked.contains(entry->path) ? 5 : std::size(noted);
+    bool link = linked.contains(entry->path);
+    if (!link) state.bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
+    std::size_t count = link ? 5 : std::size(noted);
     checksum.update(std::as_bytes(std::span(noted, count)));
   }
   Digest whole;

@@ -1,3 +1,5 @@
+#include "engine/tags.hpp"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -66,13 +68,13 @@ Result<Pair> tag_and_run(House& house, const AddOptions& options) {
 
 Result<int> add(Context& context, const AddOptions& options) {
   KIST_TRY_ASSIGN(const auto pair, tag_and_run(context.house, options));
-  KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
-  auto made = catalog->set_tag(pair.tag, pair.run, now(), false);
+  KIST_TRY_ASSIGN(const auto parts, context.house.parts());
+  auto made = engine::set_tag(parts, pair.tag, pair.run, false);
   if (!made && made.error().kind == ErrorKind::conflict) {
     const auto question = fmt::format("The tag '{}' already exists. Do you want to override it?", pair.tag);
     KIST_TRY_ASSIGN(const bool agreed, context.confirm(question, options.yes));
     if (!agreed) return 0;
-    made = catalog->set_tag(pair.tag, pair.run, now(), true);
+    made = engine::set_tag(parts, pair.tag, pair.run, true);
   }
   if (!made) return std::unexpected(std::move(made).error());
   context.done(fmt::format("{} is tagged :{}", pair.run, pair.tag));
@@ -93,7 +95,8 @@ Result<int> remove(Context& context, const DeleteOptions& options) {
   if (!tag) return std::unexpected(tag.error());
   KIST_TRY_ASSIGN(const bool agreed, context.confirm(fmt::format("Delete the tag '{}'?", name), options.yes));
   if (!agreed) return 0;
-  KIST_TRY(catalog->remove_tag(name));
+  KIST_TRY_ASSIGN(const auto parts, context.house.parts());
+  KIST_TRY(engine::remove_tag(parts, name));
   context.done(fmt::format("The tag '{}' is deleted", name));
   return 0;
 }

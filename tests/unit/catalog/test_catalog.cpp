@@ -77,6 +77,29 @@ TEST_F(CatalogTest, GivesNamesByTheirKind) {
     EXPECT_EQ(create({kGiven, bad}).error().kind, ErrorKind::invalid) << bad;
 }
 
+TEST_F(CatalogTest, TakesInARunFromItsRecord) {
+  std::string name = created("elsewhere");
+  RunRecord run = catalog->run(name).value();
+  run.state = model::State::succeeded;
+  run.message = "done";
+  model::NodeRecord node;
+  node.names.name = "elsewhere";
+  node.state = model::State::succeeded;
+  run.nodes = {node};
+  Digest record = sha256("a record");
+  EXPECT_TRUE(catalog->import_run(run, record)) << "this very run is here already";
+  ASSERT_TRUE(catalog->remove_run(name));
+  ASSERT_TRUE(catalog->import_run(run, record));
+  EXPECT_EQ(to_text(to_json(catalog->run(name).value())), to_text(to_json(run)));
+  EXPECT_EQ(catalog->summary(name)->record, record);
+  ASSERT_TRUE(catalog->import_tag({.name = "t", .run = name, .record = record, .created = now()}));
+  ASSERT_TRUE(catalog->import_tag({.name = "u", .run = "gone", .record = record, .created = now()}));
+  EXPECT_EQ(catalog->summary(name)->tags, std::vector<std::string>{"t"});
+  EXPECT_EQ(catalog->tag("u")->record, record);
+  run.id = "another";
+  EXPECT_EQ(catalog->import_run(run, record).error().kind, ErrorKind::conflict);
+}
+
 TEST_F(CatalogTest, RemembersARunAsItWasWritten) {
   RunRecord run;
   run.id = "id";

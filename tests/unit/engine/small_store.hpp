@@ -24,6 +24,8 @@ class SmallStore : public store::Store {
 
   Result<std::unique_ptr<store::Transaction>> begin() override { return std::make_unique<SmallTransaction>(*this); }
 
+  Result<std::unique_ptr<store::Hold>> hold() override { return std::make_unique<store::Hold>(); }
+
   Result<std::string> object(const Digest& name) override { return read_file(directory_ / "objects" / name.hex()); }
   Result<std::unique_ptr<store::View>> view(const store::ArtifactId& id) override {
     return std::make_unique<SmallView>(directory_ / "trees" / id.tree.hex());

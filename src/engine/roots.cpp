@@ -1,0 +1,151 @@
+#include "engine/roots.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace kist::engine {
+namespace {
+
+using Problem = std::function<void(const std::string&, const Error&)>;
+
+Result<model::RunRecord> read_record(store::Store& store, const Digest& digest) {
+  KIST_TRY_ASSIGN(std::string text, store.object(digest));
+  KIST_TRY_ASSIGN(Json value, parse_json(text));
+  return model::run_from_json(value);
+}
+
+class Taking {
+ public:
+  Taking(const Parts& parts, const store::TakeRoot& take, const Problem* problem)
+      : parts_(parts), take_(take), problem_(problem) {}
+
+  Status all() {
+    // First the catalog, then the references: a run that ends between the two looks gets its reference first.
+    KIST_TRY_ASSIGN(auto runs, parts_.catalog.runs({}));
+    for (const catalog::RunSummary& summary : runs) {
+      if (summary.record) {
+        KIST_TRY(record(fmt::format("run {}", summary.name), *summary.record));
+        continue;
+      }
+      auto run = parts_.catalog.run(summary.name);
+      if (!run && run.error().kind == ErrorKind::not_found) continue;  // removed meanwhile
+      if (!run) return std::unexpected(run.error());
+      KIST_TRY(artifacts(fmt::format("run {}", summary.name), *run));
+    }
+    KIST_TRY_ASSIGN(auto tags, parts_.catalog.tags());
+    for (const catalog::Tag& tag : tags)
+      if (tag.record) KIST_TRY(record(fmt::format("tag {}", tag.name), *tag.record));
+    for (const char* kind : {"runs/", "tags/"}) KIST_TRY(references(kind));
+    return other_references();
+  }
+
+ private:
+  Status references(std::string_view kind) {
+    auto found = parts_.store.references(kind);
+    if (!found && problem_ != nullptr) return {};  // the store's own check names the file
+    if (!found) return std::unexpected(found.error());
+    for (const auto& [name, target] : *found)
+      KIST_TRY(record(fmt::format("{} {}", kind == "runs/" ? "run" : "tag", name.substr(kind.size())), target));
+    return {};
+  }
+
+  // What a reference of a kind that is not known here leads to must be a record too, or it is not known what it keeps.
+  Status other_references() {
+    auto found = parts_.store.references("");
+    if (!found && problem_ != nullptr) return {};
+    if (!found) return std::unexpected(found.error());
+    for (const auto& [name, target] : *found)
+      if (!name.starts_with("runs/") && !name.starts_with("tags/")) KIST_TRY(record("reference " + name, target));
+    return {};
+  }
+
+  Status record(const std::string& name, const Digest& digest) {
+    if (!seen_.insert(digest).second) return {};
+    auto run = read_record(parts_.store, digest);
+    if (!run) {
+      if (problem_ == nullptr)
+        return with_context(fmt::format("the record of {} cannot be read, so what it keeps is not known (`kist fsck` "
+                                        "tells more)",
+                                        name),
+                            run.error());
+      (*problem_)(name, run.error());
+      return {};
+    }
+    KIST_TRY(take_({fmt::format("the record of {}", name), digest}));
+    return artifacts(name, *run);
+  }
+
+  Status artifacts(const std::string& name, const model::RunRecord& run) {
+    Status status;
+    each_artifact(run, [&](const model::ArtifactRecord& artifact, const std::string& what) {
+      if (status) status = take_({fmt::format("{}, {}", name, what), store::ArtifactId{artifact.tree, artifact.times}});
+    });
+    return status;
+  }
+
+  const Parts& parts_;
+  const store::TakeRoot& take_;
+  const Problem* problem_;
+  std::set<Digest> seen_;
+};
+
+}  // namespace
+
+void each_artifact(const model::RunRecord& run,
+                   const std::function<void(const model::ArtifactRecord&, std::string)>& each) {
+  const bool ended = model::is_final(run.state);
+  for (const model::NodeRecord& node : run.nodes) {
+    for (const model::ArtifactRecord& artifact : node.output_artifacts)
+      each(artifact, fmt::format("artifact '{}' of {}", artifact.name, node.names.display));
+    if (ended) continue;
+    for (const model::ArtifactRecord& artifact : node.input_artifacts)
+      each(artifact, fmt::format("input '{}' of {}", artifact.name, node.names.display));
+  }
+  if (run.logs) each(*run.logs, "its logs");
+  if (ended) return;
+  for (const model::UsedRun& used : run.used_runs)
+    for (const model::ArtifactRecord& artifact : used.artifacts)
+      each(artifact, fmt::format("artifact '{}' of {}", artifact.name, used.run));
+}
+
+Status take_roots(const Parts& parts, const store::TakeRoot& take) {
+  return Taking(parts, take, nullptr).all();
+}
+
+Status take_readable_roots(const Parts& parts, const store::TakeRoot& take,
+                           const std::function<void(const std::string&, const Error&)>& problem) {
+  return Taking(parts, take, &problem).all();
+}
+
+Status take_groups(const Parts& parts, const store::TakeGroup& take) {
+  auto group_of = [](std::string name, const model::RunRecord& run, const std::optional<Digest>& record) {
+    store::Group group{std::move(name), {}};
+    if (record) group.roots.push_back({"its record", *record});
+    each_artifact(run, [&](const model::ArtifactRecord& artifact, std::string what) {
+      group.roots.push_back({std::move(what), store::ArtifactId{artifact.tree, artifact.times}});
+    });
+    return group;
+  };
+  KIST_TRY_ASSIGN(auto runs, parts.catalog.runs({}));
+  std::set<Digest> records;
+  for (const catalog::RunSummary& summary : runs) {
+    auto run = parts.catalog.run(summary.name);
+    if (!run && run.error().kind == ErrorKind::not_found) continue;
+    if (!run) return std::unexpected(run.error());
+    if (summary.record) records.insert(*summary.record);
+    KIST_TRY(take(group_of(summary.name, *run, summary.record)));
+  }
+  KIST_TRY_ASSIGN(auto tags, parts.catalog.tags());
+  for (const catalog::Tag& tag : tags) {
+    if (!tag.record || !records.insert(*tag.record).second) continue;
+    auto run = read_record(parts.store, *tag.record);
+    if (!run) continue;  // `kist fsck` tells
+    KIST_TRY(take(group_of(":" + tag.name, *run, tag.record)));
+  }
+  return {};
+}
+
+}  // namespace kist::engine

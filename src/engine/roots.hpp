@@ -1,0 +1,26 @@
+// What the store has to keep for a home: what its catalog and the store's references lead to.
+#pragma once
+
+#include "engine/engine.hpp"
+#include "store/maintenance.hpp"
+
+namespace kist::engine {
+
+// What a record keeps: of a run that has ended, the artifacts its tasks made and its logs; of one that may go on, its
+// inputs too.
+void each_artifact(const model::RunRecord& run,
+                   const std::function<void(const model::ArtifactRecord&, std::string)>& each);
+
+// Names every root: records and artifacts of the store's references, of tags, and of runs that have not ended. Errors:
+// corrupt (a record cannot be read, so what it keeps is not known), and those of `take`.
+Status take_roots(const Parts& parts, const store::TakeRoot& take);
+
+// The same for a check: what cannot be read is told to `problem` (the record's name and what is wrong), and the rest is
+// gone through.
+Status take_readable_roots(const Parts& parts, const store::TakeRoot& take,
+                           const std::function<void(const std::string& name, const Error& error)>& problem);
+
+// The runs and removed runs' tags, each with what it keeps, newest first: what `kist du` counts.
+Status take_groups(const Parts& parts, const store::TakeGroup& take);
+
+}  // namespace kist::engine

@@ -1,0 +1,477 @@
+#include "store/collect.hpp"
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "base/system.hpp"
+#include "store/frame.hpp"
+#include "store/pending.hpp"
+#include "store/reach.hpp"
+#include "store/rows.hpp"
+
+namespace kist::store {
+namespace {
+
+constexpr std::string_view kTableSuffix = ".table";
+constexpr std::size_t kMostUnpublished = 128 << 10;  // chunks of a repack
+// So many packs of less than so many bytes are put together: each commit makes one, and a store of many files is slow.
+constexpr std::uint64_t kSmallPack = 1 << 20;
+constexpr std::size_t kManySmallPacks = 64;
+
+std::uint64_t on_disk(const struct stat& status) {
+  return static_cast<std::uint64_t>(status.st_blocks) * 512;
+}
+
+// --- What is needed
+// ---------------------------------------------------------------------------------------------------
+
+// Marks the rows of all chunks that roots need. Grows only.
+class Needed final : public ReachVisitor {
+ public:
+  Needed(Chunks& chunks, Rows& rows)
+      : chunks_(chunks),
+        rows_(rows),
+        needed_(rows.count()),
+        per_container_(rows.containers().size()),
+        inside_{RowBits(rows.count()), RowBits(rows.count()), RowBits(rows.count()), RowBits(rows.count()),
+                RowBits(rows.count()), RowBits(rows.count()), RowBits(rows.count())} {}
+
+  Status take(const Root& root) {
+    auto taken = [&]() -> Status {
+      if (const auto* object = std::get_if<Digest>(&root.what)) return mark(*object);
+      return reach(chunks_, std::get<ArtifactId>(root.what), *this);
+    }();
+    if (!taken)
+      return with_context(
+          fmt::format("cannot tell what {} needs, so nothing can be collected (`kist fsck` tells more)", root.name),
+          taken.error());
+    return {};
+  }
+
+  Result<bool> enter(const Digest& id, Kind kind, unsigned depth) override {
+    KIST_TRY(mark(id));
+    auto row = rows_.find(id);
+    // What is newer than the rows cannot be remembered, only walked.
+    if (!row) return true;
+    std::size_t which = kind == Kind::list ? 2 + depth : static_cast<std::size_t>(kind);
+    return inside_[std::min(which, inside_.size() - 1)].set(*row);
+  }
+  Status leaf(const Digest& id, std::uint32_t, std::string_view, bool) override { return mark(id); }
+  Status broken(const Digest&, std::string_view path, const Error& why) override {
+    return path.empty() ? std::unexpected(why) : with_context(fmt::format("'{}'", path), why);
+  }
+
+  struct Sum {
+    std::uint64_t chunks = 0;
+    std::uint64_t bytes = 0;  // stored
+  };
+  const Sum& of(std::uint32_t container) const { return per_container_[container]; }
+  bool has(std::uint64_t row) const { return needed_.test(row); }
+  bool has(const Digest& id) const {
+    auto row = rows_.find(id);
+    return row && needed_.test(*row);
+  }
+
+ private:
+  Status mark(const Digest& id) {
+    auto number = rows_.find(id);
+    if (!number || !needed_.set(*number)) return {};
+    auto row = rows_.row(*number);
+    Sum& sum = per_container_[row.container];
+    ++sum.chunks;
+    sum.bytes += row.record.stored;
+    return {};
+  }
+
+  Chunks& chunks_;
+  Rows& rows_;
+  RowBits needed_;
+  std::vector<Sum> per_container_;
+  std::array<RowBits, 7> inside_;  // what was entered: as tree, block of a tree, times, list of depth 1 to 4
+};
+
+// --- The collector
+// ----------------------------------------------------------------------------------------------------
+
+struct Found {
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;
+  std::uint64_t disk = 0;  // with its table
+  timespec modified{};
+};
+
+class Collector {
+ public:
+  Collector(const StoreParts& parts, const Roots& roots, const CollectOptions& options)
+      : parts_(parts), directory_(parts.directory), chunks_(parts.chunks), roots_(roots), options_(options) {}
+
+  Result<Collected> run() {
+    KIST_TRY_ASSIGN(auto lock, FileLock::try_lock(directory_.root() / "gc.lock", FileLock::Kind::exclusive));
+    if (!lock)
+      return fail(ErrorKind::unavailable,
+                  fmt::format("another collection of {} is going on", directory_.root().string()));
+    KIST_TRY(load());
+    KIST_TRY(choose());
+    if (options_.dry_run) return estimate();
+    KIST_TRY(condemn());
+    KIST_TRY(repack());
+    KIST_TRY(remove());
+    KIST_TRY(collect_views());
+    return std::move(report_);
+  }
+
+ private:
+  struct Candidate {
+    Container container;
+    Found there;
+    std::uint32_t number = Rows::kNowhere;
+    bool repack = false;
+    std::optional<Moment> since = {};
+    Time when = {};
+    bool due = false;
+    bool gone = false;
+    bool kept = false;  // not condemned any more
+  };
+
+  // The containers first, then the index, then the roots: what comes later than this is not judged.
+  Status load() {
+    KIST_TRY_ASSIGN(auto names, directory_.names("containers"));
+    std::unordered_map<std::string, std::uint64_t> tables;
+    for (const std::string& name : names) {
+      std::string path = "containers/" + name;
+      auto status = directory_.status(path);
+      if (!status) continue;
+      if (name.ends_with(kTableSuffix)) {
+        tables.emplace(path.substr(0, path.size() - kTableSuffix.size()), on_disk(*status));
+        continue;
+      }
+      found_.emplace(
+          path, Found{status->st_ino, static_cast<std::uint64_t>(status->st_size), on_disk(*status), status->st_mtim});
+    }
+    for (const auto& [path, disk] : tables)
+      if (auto at = found_.find(path); at != found_.end()) at->second.disk += disk;
+
+    KIST_TRY(chunks_.reload());
+    KIST_TRY_ASSIGN(auto text, read_condemned(directory_));
+    if (auto list = CondemnedList::parse(text))
+      for (const Condemned& item : list->items) before_.emplace(item.container.path(), item);
+    rows_.emplace(directory_, chunks_.index());
+    for (Rows::Known& known : rows_->containers()) known.avoided = before_.contains(known.container.path());
+    needed_.emplace(chunks_, *rows_);
+    return mark();
+  }
+
+  Status mark() {
+    return roots_([&](const Root& root) { return needed_->take(root); });
+  }
+
+  // What is to go: containers of which nothing is needed, indexed or not; and those to be repacked.
+  Status choose() {
+    std::unordered_set<std::string> judged;
+    std::vector<Candidate> small;
+    const auto& known = rows_->containers();
+    for (std::uint32_t i = 0; i < known.size(); ++i) {
+      std::string path = known[i].container.path();
+      auto there = found_.find(path);
+      if (!known[i].stands) {
+        stale_ = true;
+        continue;
+      }
+      judged.insert(path);
+      if (there == found_.end()) continue;  // newer than what is judged
+      const auto& sum = needed_->of(i);
+      if (sum.chunks == 0)
+        candidates_.push_back({known[i].container, there->second, i, false});
+      else if (sum.bytes * 2 < known[i].container.size && mostly_unneeded(known[i].container, sum.bytes))
+        candidates_.push_back({known[i].container, there->second, i, true});
+      else if (known[i].container.kind == Container::Kind::pack && known[i].container.size < kSmallPack)
+        small.push_back({known[i].container, there->second, i, true});
+    }
+    if (small.size() >= kManySmallPacks) candidates_.insert(candidates_.end(), small.begin(), small.end());
+    for (const auto& [path, there] : found_) {
+      if (judged.contains(path)) continue;
+      auto name = std::string_view(path).substr(std::string_view("containers/").size());
+      bool pack = name.starts_with("pack-");
+      auto digest = Digest::parse(name.substr(std::min<std::size_t>(name.size(), 5)));
+      if ((!pack && !name.starts_with("file-")) || !digest) continue;  // nothing of ours
+      Container container{pack ? Container::Kind::pack : Container::Kind::adopted, *digest, there.size};
+      candidates_.push_back({container, there, Rows::kNowhere, false});
+    }
+    std::ranges::sort(candidates_, {}, [](const Candidate& one) { return one.container.name; });
+    for (Candidate& one : candidates_) {
+      auto item = before_.find(one.container.path());
+      if (item == before_.end() || item->second.inode != one.there.inode) continue;
+      one.since = item->second.since;
+      one.when = item->second.when;
+    }
+    return {};
+  }
+
+  // A small pack is half table, so only frames count.
+  bool mostly_unneeded(const Container& container, std::uint64_t needed) const {
+    auto table = chunks_.table(container.path().substr(std::string_view("containers/").size()));
+    if (!table) return false;
+    std::uint64_t frames = 0;
+    for (const IndexRecord& frame : table->frames) frames += frame.stored;
+    return needed * 2 < frames;
+  }
+
+  Result<Collected> estimate() {
+    for (const Candidate& one : candidates_) {
+      ++report_.containers;
+      report_.bytes += one.there.disk;
+      if (!one.repack) continue;
+      ++report_.repacked;
+      report_.written += needed_->of(one.number).bytes;
+    }
+    KIST_TRY(collect_views());
+    return std::move(report_);
+  }
+
+  Status condemn() {
+    if (candidates_.empty() && before_.empty()) return {};
+    for (Candidate& one : candidates_)
+      if (one.when == Time{}) one.when = now();
+    KIST_TRY(write_list());
+    // Seen by whoever looks from now on; so this is the moment of what was condemned just now.
+    Moment moment = this_moment();
+    for (Candidate& one : candidates_)
+      if (!one.since) one.since = moment;
+    return chunks_.refresh();
+  }
+
+  Status write_list() const {
+    CondemnedList list;
+    for (const Candidate& one : candidates_)
+      if (!one.gone && !one.kept) list.items.push_back({one.container, one.there.inode, one.since, one.when});
+    return write_condemned(directory_, parts_.lease, list);
+  }
+
+  // --- Step 2
+  // ---------------------------------------------------------------------------------------------------------
+
+  Status repack() {
+    if (std::ranges::none_of(candidates_, &Candidate::repack)) return {};
+    KIST_TRY_ASSIGN(auto hold, parts_.lease.hold());
+    KIST_TRY(chunks_.refresh());
+    Pending pending(directory_, parts_.lease, chunks_);
+    auto publish = [&]() -> Status {
+      KIST_TRY_ASSIGN(auto publication, pending.take());
+      for (const SealedPack& pack : publication.packs) report_.written += pack.container.size;
+      report_.written += publication.frames.size();
+      KIST_TRY(parts_.publisher.publish(publication));
+      pending.published();
+      return {};
+    };
+    for (Candidate& one : candidates_) {
+      if (!one.repack) continue;
+      auto copied = copy_needed(one, pending);
+      if (!copied && (copied.error().kind == ErrorKind::corrupt || copied.error().kind == ErrorKind::not_found)) {
+        keep(one, copied.error());
+        continue;
+      }
+      KIST_TRY(copied);
+      if (pending.chunks() > kMostUnpublished) KIST_TRY(publish());
+    }
+    return publish();
+  }
+
+  // The frames of a container that are needed and have their best place in it.
+  Status each_needed(const Candidate& one, const std::function<Status(const IndexRecord&)>& each) const {
+    KIST_TRY_ASSIGN(auto table, chunks_.table(one.container.path().substr(std::string_view("containers/").size())));
+    for (const IndexRecord& frame : table.frames) {
+      auto row = rows_->find(frame.id);
+      if (row && needed_->has(*row) && rows_->row(*row).container == one.number) KIST_TRY(each(frame));
+    }
+    return {};
+  }
+
+  Status copy_needed(const Candidate& one, Pending& pending) {
+    std::string path = directory_.show(one.container.path());
+    KIST_TRY_ASSIGN(auto file, directory_.open_file(one.container.path(), O_RDONLY));
+    Bytes chunk;
+    Bytes frame;
+    return each_needed(one, [&](const IndexRecord& record) -> Status {
+      KIST_TRY(chunks_.read_frame(file.get(), path, record, chunk));
+      frame.clear();
+      if (one.container.kind == Container::Kind::adopted) {
+        bool compressed = compress_frame(chunk, frame) > 0;
+        return pending.add(record.id, compressed ? frame : chunk, chunk.size());
+      }
+      frame.resize(record.stored);
+      KIST_TRY(read_fully(file.get(), frame.data(), frame.size(), record.offset, path));
+      return pending.add(record.id, frame, chunk.size());
+    });
+  }
+
+  // --- Steps 3 to 5
+  // ---------------------------------------------------------------------------------------------------
+
+  Status remove() {
+    if (candidates_.empty() && before_.empty() && !stale_) return {};
+    KIST_TRY_ASSIGN(auto oldest, Lease::oldest_hold(directory_));
+    const Time at = now();
+    bool any = false;
+    for (Candidate& one : candidates_) {
+      bool free = !oldest || one.since.value_or(INT64_MAX) < *oldest;
+      one.due = free && at - one.when >= options_.grace && !one.kept;
+      any = any || one.due;
+    }
+    if (any) KIST_TRY(mark());
+    {
+      // While this is held nobody merges index files, so a row that is there stays there.
+      KIST_TRY_ASSIGN(auto merging, FileLock::lock(directory_.root() / "index.lock", FileLock::Kind::exclusive));
+      KIST_TRY(chunks_.refresh());
+      auto index = chunks_.index();
+      for (Candidate& one : candidates_)
+        if (one.due) KIST_TRY(judge(one, *index));
+      KIST_TRY(move_away());
+      KIST_TRY(forget_missing_containers(parts_));
+    }
+    for (const std::string& trash : trash_) KIST_TRY(directory_.remove(trash));
+    for (const Candidate& one : candidates_) {
+      if (one.gone) {
+        ++report_.containers;
+        report_.bytes += one.there.disk;
+        if (one.repack) ++report_.repacked;
+        if (one.container.kind == Container::Kind::adopted)
+          KIST_TRY(directory_.remove("inodes/" + one.container.name.hex()));
+      } else if (!one.kept) {
+        ++report_.waiting;
+        report_.waiting_bytes += one.there.disk;
+      }
+    }
+    KIST_TRY(write_list());
+    return chunks_.refresh();
+  }
+
+  // Whether it may go after the roots were read again: all that is needed of it is elsewhere.
+  Status judge(Candidate& one, const IndexSet& index) {
+    if (one.number == Rows::kNowhere) {
+      // It was in no index; a saver that died between its renames, or one whose index came later.
+      if (indexed(index, one.container)) one.kept = true;
+      return {};
+    }
+    if (needed_->of(one.number).chunks == 0) return {};
+    if (!one.repack) {
+      one.kept = true;
+      return {};
+    }
+    auto elsewhere = each_needed(one, [&](const IndexRecord& frame) -> Status {
+      if (!chunks_.contains(index, frame.id)) one.kept = true;  // it has come to be needed meanwhile
+      return {};
+    });
+    if (!elsewhere) keep(one, elsewhere.error());
+    return {};
+  }
+
+  static bool indexed(const IndexSet& index, const Container& container) {
+    for (const auto& file : index)
+      for (std::uint32_t i = 0; i < file->containers(); ++i)
+        if (file->container(i).name == container.name && file->container(i).kind == container.kind) return true;
+    return false;
+  }
+
+  void keep(Candidate& one, const Error& why) {
+    one.kept = true;
+    report_.notices.push_back(fmt::format("{} stays: {}", directory_.show(one.container.path()), why.text));
+  }
+
+  Status move_away() {
+    // A saver that has the lock is between renames; the wait is short, and so is this.
+    KIST_TRY_ASSIGN(auto moving, FileLock::lock(directory_.root() / "containers.lock", FileLock::Kind::exclusive));
+    for (Candidate& one : candidates_) {
+      if (!one.due || one.kept) continue;
+      std::string path = one.container.path();
+      auto status = directory_.status(path);
+      if (!status && status.error().kind == ErrorKind::not_found) {
+        one.gone = true;
+        continue;
+      }
+      KIST_TRY(status);
+      if (status->st_ino != one.there.inode || status->st_mtim.tv_sec != one.there.modified.tv_sec ||
+          status->st_mtim.tv_nsec != one.there.modified.tv_nsec) {
+        one.kept = true;  // somebody has stored the same again
+        continue;
+      }
+      if (one.container.kind == Container::Kind::adopted) {
+        KIST_TRY_ASSIGN(auto table, parts_.lease.temporary_name());
+        auto moved = directory_.rename(one.container.table_path(), table);
+        if (moved) trash_.push_back(table);
+        if (!moved && moved.error().kind != ErrorKind::not_found) return moved;
+      }
+      KIST_TRY_ASSIGN(auto trash, parts_.lease.temporary_name());
+      KIST_TRY(directory_.rename(path, trash));
+      trash_.push_back(trash);
+      one.gone = true;
+    }
+    return {};
+  }
+
+  // --- Views
+  // ----------------------------------------------------------------------------------------------------------
+
+  Status collect_views() {
+    auto unneeded = [&](const ArtifactId& id) { return !needed_->has(id.tree) || !needed_->has(id.times); };
+    KIST_TRY_ASSIGN(auto evicted, parts_.views.evict_unused(unneeded, options_.views_budget, options_.dry_run));
+    report_.views = evicted.views;
+    report_.view_bytes = evicted.bytes;
+    return {};
+  }
+
+  const StoreParts& parts_;
+  const StoreDirectory& directory_;
+  Chunks& chunks_;
+  const Roots& roots_;
+  const CollectOptions& options_;
+  std::unordered_map<std::string, Found> found_;
+  std::unordered_map<std::string, Condemned> before_;
+  std::optional<Rows> rows_;
+  std::optional<Needed> needed_;
+  bool stale_ = false;  // the index names containers that are not there
+  std::vector<Candidate> candidates_;
+  std::vector<std::string> trash_;
+  Collected report_;
+};
+
+}  // namespace
+
+Status forget_missing_containers(const StoreParts& parts) {
+  const StoreDirectory& directory = parts.directory;
+  std::vector<IndexSource> sources;
+  std::vector<std::string> replaced;
+  for (const auto& file : *parts.chunks.index()) {
+    IndexSource source = source_of(file);
+    source.dropped.resize(source.containers.size());
+    for (std::size_t i = 0; i < source.containers.size(); ++i) {
+      auto status = directory.status(source.containers[i].path());
+      source.dropped[i] = !status && status.error().kind == ErrorKind::not_found;
+    }
+    if (std::ranges::find(source.dropped, true) == source.dropped.end()) continue;
+    replaced.push_back(file->name());
+    bool all = std::ranges::find(source.dropped, false) == source.dropped.end();
+    if (!all) sources.push_back(std::move(source));
+  }
+  if (replaced.empty()) return {};
+  std::string written;
+  if (!sources.empty()) {
+    KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory, parts.lease));
+    KIST_TRY_ASSIGN(written, write_index(file, sources));
+    file.close();
+    KIST_TRY(file.move_to("index/" + written));
+    KIST_TRY(directory.sync("index"));
+  }
+  for (const std::string& name : replaced)
+    if (name != written) KIST_TRY(directory.remove("index/" + name));
+  return parts.chunks.reload();
+}
+
+Result<Collected> collect(const StoreParts& parts, const Roots& roots, const CollectOptions& options) {
+  return Collector(parts, roots, options).run();
+}
+
+}  // namespace kist::store
