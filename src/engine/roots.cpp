@@ -96,16 +96,13 @@ class Taking {
 
 void each_artifact(const model::RunRecord& run,
                    const std::function<void(const model::ArtifactRecord&, std::string)>& each) {
-  const bool ended = model::is_final(run.state);
   for (const model::NodeRecord& node : run.nodes) {
     for (const model::ArtifactRecord& artifact : node.output_artifacts)
       each(artifact, fmt::format("artifact '{}' of {}", artifact.name, node.names.display));
-    if (ended) continue;
     for (const model::ArtifactRecord& artifact : node.input_artifacts)
       each(artifact, fmt::format("input '{}' of {}", artifact.name, node.names.display));
   }
   if (run.logs) each(*run.logs, "its logs");
-  if (ended) return;
   for (const model::UsedRun& used : run.used_runs)
     for (const model::ArtifactRecord& artifact : used.artifacts)
       each(artifact, fmt::format("artifact '{}' of {}", artifact.name, used.run));

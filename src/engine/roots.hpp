@@ -6,8 +6,8 @@
 
 namespace kist::engine {
 
-// What a record keeps: of a run that has ended, the artifacts its tasks made and its logs; of one that may go on, its
-// inputs too.
+// What a record keeps: all artifacts it names, inputs and those of the runs it used too, so that a run can be gone on
+// with, looked into and pushed as long as it is there.
 void each_artifact(const model::RunRecord& run,
                    const std::function<void(const model::ArtifactRecord&, std::string)>& each);
 
