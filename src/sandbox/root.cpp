@@ -35,6 +35,7 @@
 #include "base/file.hpp"
 #include "sandbox/layers.hpp"
 #include "sandbox/mounts.hpp"
+#include "sandbox/step.hpp"
 #include "sandbox/view.hpp"
 
 namespace kist::sandbox {
@@ -43,17 +44,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kSmallFile = 256 * 1024;  // below, a copy is cheaper than a mount, and can be renamed over
-
-std::optional<struct stat> status_of(const fs::path& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return {};
-  return status;
-}
-
-bool leads_to_directory(const fs::path& path) {
-  auto status = status_of(path);
-  return status && S_ISDIR(status->st_mode);
-}
 
 bool is_special(const fs::path& path) {
   return std::ranges::any_of(std::to_array({"/proc", "/sys", "/dev"}),
@@ -67,32 +57,6 @@ bool is_shown_as_it_is(const MountPoint& mount) {
                                               "bpf",      "mqueue",  "pstore",  "hugetlbfs", "rpc_pipefs"};
   return kinds.contains(mount.type);
 }
-
-Status make_directories(const fs::path& path) {
-  if (leads_to_directory(path)) return {};
-  fs::path made;
-  for (const fs::path& part : path) {
-    made /= part;
-    if (::mkdir(made.c_str(), 0755) == 0 || leads_to_directory(made)) continue;
-    return fail_errno(fmt::format("cannot create {} in the task's root", made.string()), errno);
-  }
-  return {};
-}
-
-// What is done inside the new root.
-struct Step {
-  enum class Kind { mount, directory, link, file, cover };
-  Kind kind = Kind::mount;
-  fs::path target;
-  FileDescriptor mount;              // mount, cover
-  bool is_file = false;              // mount: of a file, not a directory
-  bool optional = false;             // where it fails the task does without
-  bool canonical = false;            // the target holds no links
-  Region region;                     // mount: its target is filled in when it is known
-  unsigned mode = 0755;              // directory, file
-  std::string content;               // of a file; where a link leads
-  std::optional<timespec> modified;  // of a file
-};
 
 class Builder {
  public:
@@ -117,7 +81,7 @@ class Builder {
     for (const File& file : layout_.files) add_file(file.path, file.content, file.mode);
     KIST_TRY(enter());
     for (Step& step : steps_) {
-      Status taken = take(step);
+      Status taken = take_step(step, regions_);
       if (!taken && !step.optional) return std::unexpected(std::move(taken).error());
     }
     ::umask(022);
@@ -440,7 +404,7 @@ class Builder {
     step.mount = std::move(*fresh);
     step.canonical = true;
     if (user_) return {};  // the kernel's settings are not the user's to change
-    guard_settings_ = true;
+    step.guards_settings = true;
     return {};
   }
 
@@ -466,77 +430,6 @@ class Builder {
     return {};
   }
 
-  Status take(Step& step) {
-    switch (step.kind) {
-      case Step::Kind::mount:
-        return take_mount(step);
-      case Step::Kind::directory:
-        KIST_TRY(make_directories(step.target));
-        if (::chmod(step.target.c_str(), step.mode) != 0)
-          return fail_errno(fmt::format("cannot set the mode of {} in the task's root", step.target.string()));
-        return {};
-      case Step::Kind::link:
-        KIST_TRY(make_directories(step.target.parent_path()));
-        if (::symlink(step.content.c_str(), step.target.c_str()) != 0 && errno != EEXIST)
-          return fail_errno(fmt::format("cannot make the link {} in the task's root", step.target.string()));
-        return {};
-      case Step::Kind::file:
-        return write(step);
-      case Step::Kind::cover:
-        if (!leads_to_directory(step.target)) return {};
-        return attach(step.mount, step.target);
-    }
-    return {};
-  }
-
-  Status take_mount(Step& step) {
-    const fs::path& target = step.target;
-    if (!step.is_file) {
-      KIST_TRY(make_directories(target));
-    } else if (auto there = status_of(target); !there) {
-      KIST_TRY(make_directories(target.parent_path()));
-      FileDescriptor made(::open(target.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC | O_NOCTTY, 0644));
-      if (!made) return fail_errno(fmt::format("cannot create {} in the task's root", target.string()));
-    } else if (S_ISDIR(there->st_mode)) {
-      return fail(ErrorKind::invalid,
-                  fmt::format("cannot mount a file at {}: the task has a directory there", target.string()));
-    }
-    KIST_TRY(attach(step.mount, target));
-    step.mount.reset();
-    if (target == "/proc" && guard_settings_) KIST_TRY(guard_settings());
-    Region region = std::move(step.region);
-    region.target = step.canonical ? target : resolved(target);
-    regions_.push_back(std::move(region));
-    return {};
-  }
-
-  // Root's writes to the kernel's settings would reach the host.
-  static Status guard_settings() {
-    for (const char* path : {"/proc/sys", "/proc/sysrq-trigger"}) {
-      auto same = clone_mount(path, false, true);
-      if (same) KIST_TRY(attach(*same, path));
-    }
-    return {};
-  }
-
-  static Status write(const Step& step) {
-    KIST_TRY(make_directories(step.target.parent_path()));
-    constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY;
-    FileDescriptor file(::open(step.target.c_str(), kFlags, 0600));
-    // Another user's file cannot be written, but replaced.
-    if (!file && errno == EACCES && ::unlink(step.target.c_str()) == 0)
-      file.reset(::open(step.target.c_str(), kFlags, 0600));
-    if (!file) return fail_errno(fmt::format("cannot create {} in the task's root", step.target.string()));
-    KIST_TRY(write_all(file.get(), step.content, step.target.native()));
-    if (::fchmod(file.get(), step.mode) != 0)
-      return fail_errno(fmt::format("cannot set the mode of {} in the task's root", step.target.string()));
-    if (step.modified) {
-      std::array<timespec, 2> times{*step.modified, *step.modified};
-      ::futimens(file.get(), times.data());
-    }
-    return {};
-  }
-
   const Layout& layout_;
   bool user_;
   const Host& host_;
@@ -547,7 +440,6 @@ class Builder {
   std::vector<Step> steps_;
   std::set<const Directory*> made_;  // what is fresh or hidden already
   std::set<fs::path> plain_;         // directories of a user's root that are no overlay
-  bool guard_settings_ = false;
   std::vector<Region> regions_;
 };
 
