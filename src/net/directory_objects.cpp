@@ -62,7 +62,7 @@ std::uint64_t random_number() {
   return std::uint64_t{source()} << 32 | source();
 }
 
-class DirectoryObjects final : public ObjectStore {
+class DirectoryObjects final : public ObjectDirectory {
  public:
   DirectoryObjects(FileDescriptor directory, std::string address)
       : directory_(std::move(directory)), address_(std::move(address)) {}
@@ -70,34 +70,32 @@ class DirectoryObjects final : public ObjectStore {
   const std::string& address() const override { return address_; }
   Result<bool> obeys_conditions() override { return true; }
 
-  Result<std::string> put(std::string_view given, const Body& body, const PutCondition& condition,
+  Result<std::string> put(std::string_view name, const Body& body, const PutCondition& condition,
                           const Moved& moved) override {
-    KIST_TRY(check_name(given));
-    const std::string name(given);
-    KIST_TRY(prepare());
-    if (condition.kind == PutCondition::Kind::absent) KIST_TRY(check_absent(name));  // before the bytes are moved
-    const std::string temporary = fmt::format("{}/{:016x}.{}", kTemporary, own_, ++counter_);
-    FileDescriptor file(os::openat(directory_.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666));
-    if (!file) return fail_errno(fmt::format("cannot create {}", show(temporary)));
-    auto done = [&]() -> Result<std::string> {
-      KIST_TRY(write(file.get(), body, name, moved));
-      const timespec times[2] = {{0, UTIME_OMIT}, clock()};
-      if (os::futimens(file.get(), times) != 0) return fail_errno(fmt::format("cannot set the time of {}", show(name)));
-      if (os::fsync(file.get()) != 0) return fail_errno(fmt::format("cannot sync {}", show(temporary)));
-      struct stat status{};
-      if (::fstat(file.get(), &status) != 0) return fail_errno(fmt::format("cannot read {}", show(temporary)));
-      KIST_TRY(make_directories(name));
-      KIST_TRY(place(temporary, name, condition));
-      KIST_TRY(sync(parent_of(name)));
-      return info_of(name, status).version;
-    }();
-    if (!done || condition.kind == PutCondition::Kind::absent)
-      (void)os::unlinkat(directory_.get(), temporary.c_str(), 0);  // gone already where it was renamed
-    return done;
+    KIST_TRY_ASSIGN(const auto incoming, receive(name, condition));
+    Status written;
+    auto write = [&](std::span<const std::byte> piece) {
+      if (!written) return;
+      written = incoming->write(piece);
+      if (written && moved) moved(piece.size());
+    };
+    if (auto read = read_body(body, write); !read) return with_context(show(name), std::move(read).error());
+    KIST_TRY(written);
+    return incoming->commit();
   }
 
-  Result<ObjectInfo> get(std::string_view given, const Sink& sink, std::uint64_t offset,
-                         std::uint64_t length) override {
+  Result<std::unique_ptr<IncomingObject>> receive(std::string_view given, const PutCondition& condition) override {
+    KIST_TRY(check_name(given));
+    std::string name(given);
+    KIST_TRY(prepare());
+    if (condition.kind == PutCondition::Kind::absent) KIST_TRY(check_absent(name));  // before the bytes are moved
+    std::string temporary = fmt::format("{}/{:016x}.{}", kTemporary, own_, ++counter_);
+    FileDescriptor file(os::openat(directory_.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666));
+    if (!file) return fail_errno(fmt::format("cannot create {}", show(temporary)));
+    return std::make_unique<Incoming>(*this, std::move(name), condition, std::move(temporary), std::move(file));
+  }
+
+  Result<OpenObject> open(std::string_view given) override {
     KIST_TRY(check_name(given));
     const std::string name(given);
     FileDescriptor file(os::openat(directory_.get(), name.c_str(), O_RDONLY));
@@ -105,19 +103,24 @@ class DirectoryObjects final : public ObjectStore {
     struct stat status{};
     if (::fstat(file.get(), &status) != 0) return fail_errno(fmt::format("cannot read {}", show(name)));
     if (!S_ISREG(status.st_mode)) return no_object(name);
-    const auto size = static_cast<std::uint64_t>(status.st_size);
+    return OpenObject{.file = std::move(file), .info = info_of(name, status)};
+  }
+
+  Result<ObjectInfo> get(std::string_view name, const Sink& sink, std::uint64_t offset, std::uint64_t length) override {
+    KIST_TRY_ASSIGN(auto opened, open(name));
+    const std::uint64_t size = opened.info.size;
     std::uint64_t left = offset < size ? std::min(length, size - offset) : 0;
     std::vector<std::byte> buffer(static_cast<std::size_t>(std::min<std::uint64_t>(left, kPiece)));
     while (left > 0) {
       const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer.size()));
-      ssize_t count = os::pread(file.get(), buffer.data(), wanted, static_cast<off_t>(offset));
+      ssize_t count = os::pread(opened.file.get(), buffer.data(), wanted, static_cast<off_t>(offset));
       if (count < 0) return fail_errno(fmt::format("cannot read {}", show(name)));
       if (count == 0) return fail(ErrorKind::io, fmt::format("{} was cut off while it was read", show(name)));
       KIST_TRY(sink(std::span(buffer).first(static_cast<std::size_t>(count))));
       offset += static_cast<std::uint64_t>(count);
       left -= static_cast<std::uint64_t>(count);
     }
-    return info_of(name, status);
+    return std::move(opened.info);
   }
 
   Result<ObjectInfo> head(std::string_view given) override {
@@ -130,10 +133,15 @@ class DirectoryObjects final : public ObjectStore {
   }
 
   Status list(std::string_view prefix, const std::function<bool(const ObjectInfo&)>& each) override {
+    return list_after(prefix, {}, each);
+  }
+
+  Status list_after(std::string_view prefix, std::string_view after,
+                    const std::function<bool(const ObjectInfo&)>& each) override {
     const auto slash = prefix.rfind('/');
     const std::string directory(slash == std::string_view::npos ? "" : prefix.substr(0, slash + 1));
     if (!directory.empty() && !check_name(std::string_view(directory).substr(0, slash))) return {};
-    KIST_TRY_ASSIGN(bool went_on, walk(directory, prefix, each));
+    KIST_TRY_ASSIGN(bool went_on, walk(directory, prefix, after, each));
     (void)went_on;
     return {};
   }
@@ -150,6 +158,51 @@ class DirectoryObjects final : public ObjectStore {
   }
 
  private:
+  class Incoming final : public IncomingObject {
+   public:
+    Incoming(DirectoryObjects& objects, std::string name, PutCondition condition, std::string temporary,
+             FileDescriptor file)
+        : objects_(objects),
+          name_(std::move(name)),
+          condition_(std::move(condition)),
+          temporary_(std::move(temporary)),
+          file_(std::move(file)) {}
+    ~Incoming() override {
+      if (!temporary_.empty()) (void)os::unlinkat(objects_.directory_.get(), temporary_.c_str(), 0);
+    }
+
+    Status write(std::span<const std::byte> bytes) override {
+      while (!bytes.empty()) {
+        const ssize_t count = os::write(file_.get(), bytes.data(), bytes.size());
+        if (count < 0) return fail_errno(fmt::format("cannot write {}", objects_.show(name_)));
+        bytes = bytes.subspan(static_cast<std::size_t>(count));
+      }
+      return {};
+    }
+
+    Result<std::string> commit() override {
+      const auto shown = [&] { return objects_.show(name_); };
+      const timespec times[2] = {{0, UTIME_OMIT}, objects_.clock()};
+      if (os::futimens(file_.get(), times) != 0) return fail_errno(fmt::format("cannot set the time of {}", shown()));
+      if (os::fsync(file_.get()) != 0) return fail_errno(fmt::format("cannot sync {}", shown()));
+      struct stat status{};
+      if (::fstat(file_.get(), &status) != 0) return fail_errno(fmt::format("cannot read {}", shown()));
+      KIST_TRY(objects_.make_directories(name_));
+      KIST_TRY(objects_.place(temporary_, name_, condition_));
+      KIST_TRY(objects_.sync(parent_of(name_)));
+      // Linked: the temporary name goes with this object. Renamed: it is gone.
+      if (condition_.kind != PutCondition::Kind::absent) temporary_.clear();
+      return info_of(name_, status).version;
+    }
+
+   private:
+    DirectoryObjects& objects_;
+    const std::string name_;
+    const PutCondition condition_;
+    std::string temporary_;  // empty once it is no more
+    FileDescriptor file_;
+  };
+
   std::string show(std::string_view name) const { return fmt::format("{}/{}", address_, name); }
   static std::string parent_of(std::string_view name) {
     const auto slash = name.rfind('/');
@@ -204,34 +257,6 @@ class DirectoryObjects final : public ObjectStore {
         (void)os::unlinkat(directory_.get(), file.c_str(), 0);
     }
     prepared_ = true;
-    return {};
-  }
-
-  Status write(int file, const Body& body, std::string_view name, const Moved& moved) const {
-    auto write_piece = [&](std::span<const std::byte> piece) -> Status {
-      const std::size_t size = piece.size();
-      while (!piece.empty()) {
-        ssize_t count = os::write(file, piece.data(), piece.size());
-        if (count < 0) return fail_errno(fmt::format("cannot write {}", show(name)));
-        piece = piece.subspan(static_cast<std::size_t>(count));
-      }
-      if (moved) moved(size);
-      return {};
-    };
-    if (body.file < 0) {
-      for (auto rest = body.bytes; !rest.empty(); rest = rest.subspan(std::min(rest.size(), kPiece)))
-        KIST_TRY(write_piece(rest.first(std::min(rest.size(), kPiece))));
-      return {};
-    }
-    std::vector<std::byte> buffer(static_cast<std::size_t>(std::min<std::uint64_t>(body.size, kPiece)));
-    for (std::uint64_t done = 0; done < body.size;) {
-      const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(body.size - done, buffer.size()));
-      ssize_t count = os::pread(body.file, buffer.data(), wanted, static_cast<off_t>(body.offset + done));
-      if (count < 0) return fail_errno(fmt::format("cannot read what is to be {}", show(name)));
-      if (count == 0) return fail(ErrorKind::io, fmt::format("what is to be {} is shorter than was said", show(name)));
-      KIST_TRY(write_piece(std::span(buffer).first(static_cast<std::size_t>(count))));
-      done += static_cast<std::uint64_t>(count);
-    }
     return {};
   }
 
@@ -310,7 +335,7 @@ class DirectoryObjects final : public ObjectStore {
 
   // `directory` is empty or ends with a slash. In ascending order, since a directory sorts as its name with the slash
   // that all names in it have. False once `each` wanted no more.
-  Result<bool> walk(const std::string& directory, std::string_view prefix,
+  Result<bool> walk(const std::string& directory, std::string_view prefix, std::string_view after,
                     const std::function<bool(const ObjectInfo&)>& each) {
     KIST_TRY_ASSIGN(auto names, names_in(directory.empty() ? "." : directory));
     std::map<std::string, struct stat> found;
@@ -319,12 +344,13 @@ class DirectoryObjects final : public ObjectStore {
       struct stat status{};
       if (::fstatat(directory_.get(), path.c_str(), &status, 0) != 0) continue;  // removed meanwhile
       if (S_ISDIR(status.st_mode)) path += '/';
+      if (path <= after && !(S_ISDIR(status.st_mode) && after.starts_with(path))) continue;
       const bool wanted = path.starts_with(prefix) || (S_ISDIR(status.st_mode) && prefix.starts_with(path));
       if (wanted && (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode))) found.emplace(std::move(path), status);
     }
     for (const auto& [path, status] : found) {
       if (S_ISDIR(status.st_mode)) {
-        KIST_TRY_ASSIGN(const bool go_on, walk(path, prefix, each));
+        KIST_TRY_ASSIGN(const bool go_on, walk(path, prefix, after, each));
         if (!go_on) return false;
       } else if (!each(info_of(path, status))) {
         return false;
@@ -347,7 +373,7 @@ class DirectoryObjects final : public ObjectStore {
 
 }  // namespace
 
-Result<std::unique_ptr<ObjectStore>> open_directory_objects(const fs::path& directory, bool create) {
+Result<std::unique_ptr<ObjectDirectory>> open_directory_objects(const fs::path& directory, bool create) {
   std::error_code error;
   fs::path path = fs::absolute(directory, error).lexically_normal();
   if (error) return fail_errno(fmt::format("cannot find {}", directory.string()), error.value());

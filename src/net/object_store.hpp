@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "net/body.hpp"
 
 namespace kist::net {
 
@@ -30,18 +31,6 @@ struct PutCondition {
   enum class Kind { none, absent, matches } kind = Kind::none;
   std::string version;  // of `matches`
 };
-
-// What is to be put: bytes in memory, or a piece of a file that nobody changes meanwhile.
-struct Body {
-  std::span<const std::byte> bytes;
-  int file = -1;  // where not -1: this descriptor, from `offset`, instead of `bytes`; not closed
-  std::uint64_t offset = 0;
-  std::uint64_t size = 0;  // of the piece of the file
-  std::uint64_t length() const { return file < 0 ? bytes.size() : size; }
-};
-
-// Called as bytes have gone over the wire, from any thread; a repeated request counts again.
-using Moved = std::function<void(std::uint64_t bytes)>;
 
 class ObjectStore {
  public:
@@ -63,7 +52,7 @@ class ObjectStore {
 
   // Bytes [offset, offset+length) in order, in pieces. A connection that breaks is taken up where it broke, so `sink`
   // sees every byte once. Errors: not_found, denied, unavailable, io; those of `sink`.
-  using Sink = std::function<Status(std::span<const std::byte>)>;
+  using Sink = net::Sink;
   virtual Result<ObjectInfo> get(std::string_view name, const Sink& sink, std::uint64_t offset = 0,
                                  std::uint64_t length = UINT64_MAX) = 0;
 
