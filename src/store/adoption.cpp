@@ -43,8 +43,9 @@ Result<std::optional<StagedFile>> AdoptionTable::stage(const StoreDirectory& dir
   Bytes trailer = adopted_table_trailer(count_, checksum_->finish());
   buffer_.insert(buffer_.end(), trailer.begin(), trailer.end());
   KIST_TRY(spill());
-  KIST_TRY(file_.sync());
+  file_.start_sync();
   file_.close();  // there may be many
+  (void)::sync_file_range(file, 0, 0, SYNC_FILE_RANGE_WRITE);
 
   // By the descriptor, so that it is the file that was read and no other.
   KIST_TRY_ASSIGN(auto name, lease.temporary_name());

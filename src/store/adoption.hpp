@@ -17,8 +17,8 @@ class AdoptionTable {
  public:
   static Result<AdoptionTable> create(const StoreDirectory& directory, Lease& lease);
   Status add(const ChunkRecord& chunk);
-  // Completes the table, makes it durable, and links the open file into tmp/ beside it. `status` is the file's when it
-  // was read. nullopt where it cannot be linked (another file system, no links allowed): copy it then.
+  // Completes the table and links the open file into tmp/ beside it; the disk begins with both. `status` is the file's
+  // when it was read. nullopt where it cannot be linked (another file system, no links allowed): copy it then.
   Result<std::optional<StagedFile>> stage(const StoreDirectory& directory, Lease& lease, int file,
                                           const struct stat& status);
 

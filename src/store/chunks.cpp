@@ -135,6 +135,7 @@ Status Chunks::recover() {
     KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
     IndexSource source = source_of(std::exchange(containers, {}), std::exchange(records, {}));
     KIST_TRY_ASSIGN(auto name, write_index(file, std::span(&source, 1)));
+    KIST_TRY(file.sync());
     return file.move_to("index/" + name);
   };
   // Of a chunk in several containers the first is kept: rather one that is not to be collected.

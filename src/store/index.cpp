@@ -325,7 +325,7 @@ Result<std::string> write_index(TemporaryFile& file, std::span<const IndexSource
   writer.raw(checksum);
   writer.text(kMagic);
   KIST_TRY(output.spill(true));
-  KIST_TRY(file.sync());
+  file.start_sync();
   return hex(checksum);
 }
 

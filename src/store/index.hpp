@@ -87,8 +87,8 @@ IndexSource source_of(std::shared_ptr<const IndexFile> file);
 // Sorts the rows, and keeps one of each id.
 IndexSource source_of(std::vector<Container> containers, std::vector<IndexRecord> records);
 
-// Writes the merge of several sources (of one id in several, the first wins) into a new file, makes it durable, and
-// returns the name it is to have in index/. Memory: a page, and the fan-out.
+// Writes the merge of several sources (of one id in several, the first wins) into a new file and returns the name it
+// is to have in index/ once it was synced. Memory: a page, and the fan-out.
 Result<std::string> write_index(TemporaryFile& file, std::span<const IndexSource> sources);
 
 }  // namespace kist::store

@@ -119,7 +119,7 @@ Status Pending::read(const Digest& id, Bytes& out) {
 
 Result<Publication> Pending::take() {
   if (file_) KIST_TRY(seal());
-  KIST_TRY(wait_for_sync());
+  done_.syncing = std::move(syncing_);
   done_.frames = std::exchange(buffer_, {});
   done_.records = std::exchange(records_, {});
   open_.reset();

@@ -6,7 +6,9 @@
 //   1. each container is written under a name in tmp/ and fdatasync'ed there: packs as they fill up, small
 //   transactions'
 //      frames together in one pack for all that commit at this moment, adopted files as they are;
-//   2. the index file that tells of them is written in tmp/ and fdatasync'ed;
+//   2. the index file that tells of them is written in tmp/ and fdatasync'ed; the disk is told to begin with all of
+//   these
+//      files before the first of them is waited for, so that they share one commit of a file system's journal;
 //   3. then all are renamed into place;
 //   4. then containers/ and index/ are fsync'ed, which makes the names last.
 //
@@ -27,6 +29,7 @@
 #include "store/publisher.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -42,6 +45,8 @@ constexpr std::size_t kRecordsAtOnce = 1 << 19;  // rows of a new index file: bo
 // one is merged when what comes together is at least half its size, so that each row is rewritten only log2 times.
 constexpr std::uint32_t kSmallIndex = 4096;
 constexpr std::size_t kSmallIndexes = 16;
+
+}  // namespace
 
 // The rows of one publication on their way into index files.
 class NewIndex {
@@ -71,8 +76,14 @@ class NewIndex {
     for (const auto& file : absorbed) sources.push_back(source_of(file));
     KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
     KIST_TRY_ASSIGN(auto name, write_index(file, sources));
-    file.close();
     files_.emplace_back(std::move(file), std::move(name));
+    return {};
+  }
+  Status sync() {
+    for (auto& [file, name] : files_) {
+      KIST_TRY(file.sync());
+      file.close();
+    }
     return {};
   }
   Status move_in() {
@@ -91,10 +102,8 @@ class NewIndex {
   std::vector<std::pair<TemporaryFile, std::string>> files_;
 };
 
-}  // namespace
-
 Status Publisher::publish(Publication& publication) {
-  for (const StagedFile& file : publication.files) KIST_TRY(sync_staged(file));
+  for (const StagedFile& file : publication.files) KIST_TRY(settle_staged(file));
 
   // Whoever comes first publishes for all that wait by then; those who come meanwhile are the next group.
   Waiting own{&publication, {}};
@@ -157,6 +166,7 @@ Status Publisher::publish_group(const Group& group) {
     }
   }
   KIST_TRY(index.write(absorbed));
+  KIST_TRY(sync_all(group, loose, index));
 
   // A collector that removes containers must see either the old file of a name or the new one, and leave the new one.
   KIST_TRY_ASSIGN(auto moving, FileLock::lock(directory_.root() / "containers.lock", FileLock::Kind::shared));
@@ -195,14 +205,16 @@ Result<std::optional<SealedPack>> Publisher::pack_of_loose_frames(const Group& g
   bytes.insert(bytes.end(), footer.begin(), footer.end());
   KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
   KIST_TRY(file.write(bytes));
-  KIST_TRY(file.sync());
-  file.close();
+  file.start_sync();
   return SealedPack{{Container::Kind::pack, pack_name(records), bytes.size()}, std::move(file), std::move(records)};
 }
 
-Status Publisher::sync_staged(const StagedFile& staged) const {
+// Waits for an adopted file's bytes, which may be many, before others wait too; it must be what was read.
+Status Publisher::settle_staged(const StagedFile& staged) const {
   KIST_TRY_ASSIGN(auto file, directory_.open_file(staged.file.name(), O_RDONLY));
-  if (os::fdatasync(file.get()) != 0) return fail_errno(fmt::format("cannot sync {}", staged.file.path()));
+  constexpr unsigned kWait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  if (::sync_file_range(file.get(), 0, 0, kWait) != 0 && errno == EIO)
+    return fail_errno(fmt::format("cannot sync {}", staged.file.path()));
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return fail_errno(fmt::format("cannot read {}", staged.file.path()));
   if (status.st_size != staged.status.st_size || status.st_mtim.tv_sec != staged.status.st_mtim.tv_sec ||
@@ -210,6 +222,29 @@ Status Publisher::sync_staged(const StagedFile& staged) const {
     return fail(
         ErrorKind::unavailable,
         fmt::format("a file was changed after it was saved and before it was committed ({})", staged.file.path()));
+  return {};
+}
+
+// All that gets its name next becomes durable.
+Status Publisher::sync_all(const Group& group, std::optional<SealedPack>& loose, NewIndex& index) const {
+  auto sync = [&](const TemporaryFile& temporary) -> Status {
+    KIST_TRY_ASSIGN(auto file, directory_.open_file(temporary.name(), O_RDONLY));
+    if (os::fdatasync(file.get()) != 0) return fail_errno(fmt::format("cannot sync {}", temporary.path()));
+    return {};
+  };
+  for (const Waiting* member : group) {
+    for (const StagedFile& file : member->publication->files) {
+      KIST_TRY(sync(file.file));
+      KIST_TRY(sync(file.table));
+    }
+  }
+  if (loose) {
+    KIST_TRY(loose->file.sync());
+    loose->file.close();
+  }
+  KIST_TRY(index.sync());
+  for (const Waiting* member : group)
+    if (member->publication->syncing.valid()) KIST_TRY(member->publication->syncing.get());
   return {};
 }
 

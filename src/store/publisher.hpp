@@ -5,6 +5,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -15,14 +16,14 @@
 
 namespace kist::store {
 
-// A complete pack, its bytes durable.
+// A complete pack, its bytes durable or on their way (Publication::syncing).
 struct SealedPack {
   Container container;
   TemporaryFile file;
   std::vector<PackRecord> records;
 };
 
-// A file to be adopted: a link to it, and its table, which is durable.
+// A file to be adopted: a link to it, and its table.
 struct StagedFile {
   Container container;
   TemporaryFile file;
@@ -33,10 +34,13 @@ struct StagedFile {
 // What one transaction adds.
 struct Publication {
   std::vector<SealedPack> packs;
+  std::future<Status> syncing;  // of the last of them, where it is under way
   std::vector<StagedFile> files;
   Bytes frames;  // too few for a pack of their own: those of a group go into one
   std::vector<PackRecord> records;
 };
+
+class NewIndex;
 
 class Publisher {
  public:
@@ -58,7 +62,8 @@ class Publisher {
 
   Status publish_group(const Group& group);
   Result<std::optional<SealedPack>> pack_of_loose_frames(const Group& group);
-  Status sync_staged(const StagedFile& file) const;
+  Status settle_staged(const StagedFile& file) const;
+  Status sync_all(const Group& group, std::optional<SealedPack>& loose, NewIndex& index) const;
   Status move_in(StagedFile& file);
   std::vector<std::shared_ptr<const IndexFile>> to_absorb(std::uint64_t added);
 
