@@ -4,6 +4,7 @@
 
 #include "store/chunker.hpp"
 #include "store/frame.hpp"
+#include "store/segment.hpp"
 
 namespace kist::store {
 namespace {
@@ -29,6 +30,7 @@ std::unique_ptr<Batch> Pipeline::fresh() {
 
 void Pipeline::recycle(std::unique_ptr<Batch> batch) {
   batch->used = 0;
+  batch->segment.reset();
   batch->pieces.clear();
   batch->frames.clear();
   batch->only_hash = false;
@@ -90,13 +92,16 @@ void Pipeline::help(const std::stop_token& stop) {
 }
 
 void Pipeline::work(Batch& batch) const {
-  for (Piece& piece : batch.pieces) {
-    piece.id = piece.hole ? zero_chunk() : sha256(batch.chunk(piece));
-    piece.known = known_(piece.id);
-    if (piece.known || piece.hole || batch.only_hash) continue;
-    piece.frame_offset = static_cast<std::uint32_t>(batch.frames.size());
-    piece.frame_length = static_cast<std::uint32_t>(compress_frame(batch.chunk(piece), batch.frames));
-  }
+  if (batch.segment) return read_segment(batch, [&](Piece& piece) { work(batch, piece); });
+  for (Piece& piece : batch.pieces) work(batch, piece);
+}
+
+void Pipeline::work(Batch& batch, Piece& piece) const {
+  piece.id = piece.hole ? zero_chunk() : sha256(batch.chunk(piece));
+  piece.known = known_(piece.id);
+  if (piece.known || piece.hole || batch.only_hash) return;
+  piece.frame_offset = static_cast<std::uint32_t>(batch.frames.size());
+  piece.frame_length = static_cast<std::uint32_t>(compress_frame(batch.chunk(piece), batch.frames));
 }
 
 }  // namespace kist::store

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -32,19 +33,40 @@ struct Piece {
   std::uint32_t frame_length = 0;  // 0: the frame is the chunk itself
 };
 
+// A part of a large file, which whoever works on the batch reads himself (segment.hpp).
+struct Segment {
+  PendingEntry* owner = nullptr;
+  int file = -1;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  std::uint64_t size = 0;  // of the file
+  // Set by the work:
+  std::uint64_t first = 0;  // where in the file the first piece begins
+  bool failed = false;
+  int error = 0;
+};
+
 struct Batch {
   static constexpr std::size_t kCapacity = (1 << 20) + (256 << 10);
   static constexpr std::size_t kFull = 1 << 20;
   static constexpr std::size_t kMostPieces = 4096;
 
   std::unique_ptr<std::byte[]> bytes = std::make_unique_for_overwrite<std::byte[]>(kCapacity);
+  std::size_t capacity = kCapacity;
   std::size_t used = 0;
+  std::optional<Segment> segment;
   std::vector<Piece> pieces;
   Bytes frames;
   bool only_hash = false;  // the bytes are not needed: their file is to be adopted
 
   std::byte* end() { return bytes.get() + used; }
-  std::size_t room() const { return kCapacity - used; }
+  std::size_t room() const { return capacity - used; }
+  // Makes room for so much in an empty batch.
+  void reserve(std::size_t size) {
+    if (capacity >= size) return;
+    bytes = std::make_unique_for_overwrite<std::byte[]>(size);
+    capacity = size;
+  }
   ByteSpan chunk(const Piece& piece) const { return {bytes.get() + piece.offset, piece.length}; }
   ByteSpan frame(const Piece& piece) const {
     return piece.frame_length == 0 ? chunk(piece) : ByteSpan(frames).subspan(piece.frame_offset, piece.frame_length);
@@ -66,6 +88,8 @@ class Pipeline {
   // The oldest batch under way, when its work is done; works itself while it waits. nullptr where there is none.
   std::unique_ptr<Batch> take();
   void recycle(std::unique_ptr<Batch> batch);
+  // What is done with each piece.
+  void work(Batch& batch, Piece& piece) const;
 
  private:
   enum class State { waiting, working, done };

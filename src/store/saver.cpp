@@ -23,6 +23,7 @@
 #include "store/chunker.hpp"
 #include "store/file_time.hpp"
 #include "store/pipeline.hpp"
+#include "store/segment.hpp"
 #include "store/stat_cache.hpp"
 #include "store/tree.hpp"
 #include "store/walk.hpp"
@@ -56,6 +57,10 @@ constexpr std::size_t kMostUnpublished = 128 << 10;  // chunks: 8 GiB of data, 1
 bool unchanged(const struct stat& a, const struct stat& b) {
   auto same = [](const timespec& x, const timespec& y) { return x.tv_sec == y.tv_sec && x.tv_nsec == y.tv_nsec; };
   return a.st_size == b.st_size && same(a.st_mtim, b.st_mtim) && same(a.st_ctim, b.st_ctim) && a.st_ino == b.st_ino;
+}
+
+bool is_sparse(const struct stat& status) {
+  return status.st_blocks * 512 < status.st_size;
 }
 
 std::string_view kind_of(mode_t mode) {
@@ -285,6 +290,8 @@ class Saver {
       KIST_TRY_ASSIGN(auto table, AdoptionTable::create(context_.directory, context_.lease));
       pending.adoption.emplace(PendingEntry::Adoption{std::move(table)});
     }
+    if (static_cast<std::uint64_t>(status.st_size) >= kSegmentsFrom && !is_sparse(status))
+      return read_segments(pending, file, status);
     Holes holes(file, status);
     std::uint64_t position = 0;        // in the file, of the next read
     std::size_t start = batch_->used;  // in the batch, of what is not cut yet
@@ -329,11 +336,98 @@ class Saver {
     return {};
   }
 
+  // A large file by several threads at once.
+  Result<Outcome> read_segments(PendingEntry& pending, int file, const struct stat& status) {
+    KIST_TRY(submit());
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    chain_end_ = 0;
+    chain_broken_ = false;
+    // Whatever happens, nobody reads from the file after it is closed.
+    struct Drain {
+      Pipeline& pipeline;
+      ~Drain() {
+        while (pipeline.under_way() > 0) pipeline.recycle(pipeline.take());
+      }
+    } drain{pipeline_};
+    for (std::uint64_t begin = 0; begin < size && !chain_broken_;) {
+      auto batch = pipeline_.fresh();
+      Segment& segment = batch->segment.emplace();
+      segment.owner = &pending;
+      segment.file = file;
+      segment.begin = begin;
+      // The first is short where the others wait for what it shows.
+      segment.end = std::min(size, begin + (begin == 0 && pending.adoption ? Batch::kFull : kSegment));
+      segment.size = size;
+      begin = segment.end;
+      batch->only_hash = pending.adoption && pending.adoption->state != PendingEntry::Adoption::State::undecided;
+      ++pending.outstanding;
+      pipeline_.give(std::move(batch));
+      while (pipeline_.under_way() >= pipeline_.limit()) KIST_TRY(retire(pipeline_.take()));
+      if (pending.adoption && pending.adoption->state == PendingEntry::Adoption::State::undecided)
+        KIST_TRY(retire_under_way());
+      if (pending.adoption && pending.adoption->state == PendingEntry::Adoption::State::refused)
+        pending.adoption.reset();
+    }
+    KIST_TRY(retire_under_way());  // they read from the file
+    struct stat after{};
+    if (::fstat(file, &after) != 0) return fail_errno("cannot read it");
+    if (chain_broken_ || chain_end_ != size || !unchanged(status, after)) return Outcome::changed;
+    return pending.adoption ? finish_adoption(pending, file, status) : Outcome::kept;
+  }
+
+  // Joins the chunks of a segment to the chain of chunks from the file's beginning.
+  Status stitch(Batch& batch) {
+    Segment& segment = *batch.segment;
+    PendingEntry& pending = *segment.owner;
+    --pending.outstanding;
+    if (segment.failed && segment.error != 0) return fail_errno("cannot read it", segment.error);
+    if (segment.failed) chain_broken_ = true;
+    if (chain_broken_) return {};
+    if (pending.adoption && pending.adoption->state == PendingEntry::Adoption::State::undecided) decide(pending, batch);
+    std::uint64_t at = segment.first;
+    auto piece = batch.pieces.begin();
+    while (chain_end_ < segment.end) {
+      for (; piece != batch.pieces.end() && at < chain_end_; ++piece) at += piece->length;
+      if (piece == batch.pieces.end() || at != chain_end_) {
+        KIST_TRY(follow_chain(pending, segment, batch.only_hash));
+        if (chain_broken_) return {};
+        continue;
+      }
+      KIST_TRY(take_piece(pending, batch, *piece));
+      chain_end_ += piece->length;
+      at += piece->length;
+      ++piece;
+    }
+    return {};
+  }
+
+  // The chunk at the end of the chain, where a segment's scan has another or none.
+  Status follow_chain(PendingEntry& pending, const Segment& segment, bool only_hash) {
+    auto batch = pipeline_.fresh();
+    batch->only_hash = only_hash;
+    while (batch->used < kChunkMax && chain_end_ + batch->used < segment.size) {
+      ssize_t count =
+          os::pread(segment.file, batch->end(), kChunkMax - batch->used, static_cast<off_t>(chain_end_ + batch->used));
+      if (count < 0) return fail_errno("cannot read it");
+      if (count == 0) {
+        chain_broken_ = true;
+        return {};
+      }
+      batch->used += static_cast<std::size_t>(count);
+    }
+    Piece& piece = batch->pieces.emplace_back();
+    piece.length = static_cast<std::uint32_t>(first_chunk({batch->bytes.get(), batch->used}));
+    pipeline_.work(*batch, piece);
+    KIST_TRY(take_piece(pending, *batch, piece));
+    chain_end_ += piece.length;
+    pipeline_.recycle(std::move(batch));
+    return {};
+  }
+
   // Where a sparse file has whole chunks of nothing.
   class Holes {
    public:
-    Holes(int file, const struct stat& status)
-        : file_(file), size_(status.st_size), sparse_(status.st_blocks * 512 < status.st_size) {}
+    Holes(int file, const struct stat& status) : file_(file), size_(status.st_size), sparse_(is_sparse(status)) {}
 
     bool chunk_at(std::uint64_t position) {
       auto at = static_cast<off_t>(position);
@@ -369,7 +463,7 @@ class Saver {
     std::uint64_t bytes = 0;
     std::uint64_t plain = 0;
     for (const Piece& piece : batch.pieces) {
-      if (piece.owner != &pending) continue;
+      if (!batch.segment && piece.owner != &pending) continue;
       bytes += piece.length;
       if (!piece.known && !piece.hole && piece.frame_length == 0) plain += piece.length;
     }
@@ -429,25 +523,34 @@ class Saver {
   }
 
   Status retire(std::unique_ptr<Batch> batch) {
-    for (const Piece& piece : batch->pieces) {
-      PendingEntry& pending = *piece.owner;
-      ChunkRecord record{piece.id, piece.length};
-      if (pending.adoption && pending.adoption->state == PendingEntry::Adoption::State::undecided)
-        decide(pending, *batch);
-      if (pending.adoption && pending.adoption->state == PendingEntry::Adoption::State::accepted) {
-        KIST_TRY(pending.adoption->table.add(record));
-        if (piece.known) pending.adoption->known += piece.length;
-      } else if (piece.hole) {
-        KIST_TRY(context_.pending.put(zero_bytes()));
-      } else if (!piece.known) {
-        KIST_TRY(context_.pending.add(piece.id, batch->frame(piece), piece.length));
+    if (batch->segment) {
+      KIST_TRY(stitch(*batch));
+    } else {
+      for (const Piece& piece : batch->pieces) {
+        PendingEntry& pending = *piece.owner;
+        if (pending.adoption && pending.adoption->state == PendingEntry::Adoption::State::undecided)
+          decide(pending, *batch);
+        KIST_TRY(take_piece(pending, *batch, piece));
+        --pending.outstanding;
       }
-      KIST_TRY(pending.list.add(record, put()));
-      --pending.outstanding;
     }
     pipeline_.recycle(std::move(batch));
     if (context_.pending.chunks() >= kMostUnpublished) KIST_TRY(context_.publish());
     return {};
+  }
+
+  // The next chunk of a file.
+  Status take_piece(PendingEntry& pending, const Batch& batch, const Piece& piece) {
+    ChunkRecord record{piece.id, piece.length};
+    if (pending.adoption && pending.adoption->state == PendingEntry::Adoption::State::accepted) {
+      KIST_TRY(pending.adoption->table.add(record));
+      if (piece.known) pending.adoption->known += piece.length;
+    } else if (piece.hole) {
+      KIST_TRY(context_.pending.put(zero_bytes()));
+    } else if (!piece.known) {
+      KIST_TRY(context_.pending.add(piece.id, batch.frame(piece), piece.length));
+    }
+    return pending.list.add(record, put());
   }
 
   // Passes on the entries at the front that are complete.
@@ -476,6 +579,8 @@ class Saver {
   std::deque<PendingEntry> pending_;  // before the pipeline, whose work is over when they go
   Pipeline pipeline_;
   std::unique_ptr<Batch> batch_;
+  std::uint64_t chain_end_ = 0;  // of the chunks found of the large file under way, from its beginning
+  bool chain_broken_ = false;    // it became shorter meanwhile
   TreeWriter tree_;
   StatCache stat_cache_;
   std::vector<std::string> notices_;

@@ -1,0 +1,52 @@
+#include "store/segment.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/system.hpp"
+#include "store/chunker.hpp"
+
+namespace kist::store {
+namespace {
+// Read, scanned and hashed while it is near the processor: memory is what several threads wait for most.
+constexpr std::size_t kAtOnce = 512 << 10;
+}  // namespace
+
+void read_segment(Batch& batch, const std::function<void(Piece&)>& each) {
+  Segment& segment = *batch.segment;
+  const std::uint64_t last = std::min(segment.size, segment.end + kChunkMax);   // no chunk of it goes beyond
+  std::uint64_t base = segment.begin - std::min(segment.begin, kSegmentRunUp);  // in the file, of the batch's bytes
+  batch.reserve(batch.only_hash ? kAtOnce + kChunkMax : static_cast<std::size_t>(last - base));
+  std::uint64_t at = base;
+  while (at < segment.end) {
+    auto from = static_cast<std::size_t>(at - base);
+    if (batch.only_hash && batch.used - from < kChunkMax) {
+      // What was hashed is not needed any more.
+      std::memmove(batch.bytes.get(), batch.bytes.get() + from, batch.used - from);
+      batch.used -= from;
+      base = at;
+      from = 0;
+    }
+    while (batch.used - from < kChunkMax && base + batch.used < last) {
+      const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(kAtOnce, last - base - batch.used));
+      ssize_t count = os::pread(segment.file, batch.end(), wanted, static_cast<off_t>(base + batch.used));
+      if (count <= 0) {
+        segment.error = count < 0 ? errno : 0;
+        segment.failed = true;  // with no error: the file has become shorter
+        return;
+      }
+      batch.used += static_cast<std::size_t>(count);
+    }
+    const std::size_t length = first_chunk({batch.bytes.get() + from, batch.used - from});
+    if (at >= segment.begin) {
+      Piece& piece = batch.pieces.emplace_back();
+      piece.offset = static_cast<std::uint32_t>(from);
+      piece.length = static_cast<std::uint32_t>(length);
+      if (batch.pieces.size() == 1) segment.first = at;
+      each(piece);
+    }
+    at += length;
+  }
+}
+
+}  // namespace kist::store
