@@ -9,7 +9,8 @@
 namespace kist::store {
 namespace {
 constexpr std::size_t kBuffer = 1 << 20;
-}
+constexpr std::size_t kMostSyncs = 8;  // packs that the disk works on while the next one fills
+}  // namespace
 
 bool Pending::contains(const Digest& id) const {
   if (chunks_.contains(*set_, id)) return true;
@@ -82,22 +83,20 @@ Status Pending::seal() {
   KIST_TRY(spill());
   Bytes footer = pack_footer(records_);
   KIST_TRY(file_->write(footer));
-  // The disk works on this pack while the next one fills.
-  KIST_TRY(wait_for_sync());
-  syncing_ = std::async(std::launch::async,
-                        [file = FileDescriptor(file_->release_descriptor()), path = file_->path()]() -> Status {
-                          if (os::fdatasync(file.get()) != 0) return fail_errno(fmt::format("cannot sync {}", path));
-                          return {};
-                        });
+  if (syncing_.size() >= kMostSyncs) {
+    KIST_TRY(syncing_.front().get());
+    syncing_.pop_front();
+  }
+  auto sync = [file = FileDescriptor(file_->release_descriptor()), path = file_->path()]() -> Status {
+    if (os::fdatasync(file.get()) != 0) return fail_errno(fmt::format("cannot sync {}", path));
+    return {};
+  };
+  syncing_.push_back(std::async(std::launch::async, std::move(sync)));
   Container container{Container::Kind::pack, pack_name(records_), written_ + footer.size()};
   done_.packs.push_back({container, std::move(*file_), std::exchange(records_, {})});
   file_.reset();
   open_.reset();
   return {};
-}
-
-Status Pending::wait_for_sync() {
-  return syncing_.valid() ? syncing_.get() : Status();
 }
 
 Status Pending::read(const Digest& id, Bytes& out) {
@@ -119,7 +118,7 @@ Status Pending::read(const Digest& id, Bytes& out) {
 
 Result<Publication> Pending::take() {
   if (file_) KIST_TRY(seal());
-  done_.syncing = std::move(syncing_);
+  done_.syncing = std::exchange(syncing_, {});
   done_.frames = std::exchange(buffer_, {});
   done_.records = std::exchange(records_, {});
   open_.reset();

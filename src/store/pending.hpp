@@ -5,6 +5,7 @@
 // Memory: a buffer of 1 MiB, and 100 bytes a chunk; the transaction publishes from time to time to bound the latter.
 #pragma once
 
+#include <deque>
 #include <future>
 #include <mutex>
 #include <unordered_map>
@@ -46,7 +47,6 @@ class Pending final : public ChunkSource {
   };
   Status spill();
   Status seal();
-  Status wait_for_sync();
 
   const StoreDirectory& directory_;
   Lease& lease_;
@@ -64,7 +64,7 @@ class Pending final : public ChunkSource {
   std::uint64_t end_ = 0;      // of the pack, with the buffer
   std::vector<PackRecord> records_;
   Publication done_;
-  std::future<Status> syncing_;  // of the last sealed pack
+  std::deque<std::future<Status>> syncing_;  // of the sealed packs, the oldest first
 };
 
 }  // namespace kist::store

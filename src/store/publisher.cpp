@@ -244,7 +244,7 @@ Status Publisher::sync_all(const Group& group, std::optional<SealedPack>& loose,
   }
   KIST_TRY(index.sync());
   for (const Waiting* member : group)
-    if (member->publication->syncing.valid()) KIST_TRY(member->publication->syncing.get());
+    for (std::future<Status>& syncing : member->publication->syncing) KIST_TRY(syncing.get());
   return {};
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <future>
 #include <mutex>
 #include <string>
@@ -34,7 +35,7 @@ struct StagedFile {
 // What one transaction adds.
 struct Publication {
   std::vector<SealedPack> packs;
-  std::future<Status> syncing;  // of the last of them, where it is under way
+  std::deque<std::future<Status>> syncing;  // of the last of them
   std::vector<StagedFile> files;
   Bytes frames;  // too few for a pack of their own: those of a group go into one
   std::vector<PackRecord> records;
