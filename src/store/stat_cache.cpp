@@ -28,6 +28,7 @@ constexpr std::uint64_t kVersion = 1;
 constexpr std::size_t kHeaderSize = 64;
 constexpr std::uint64_t kRows = 1 << 19;  // 44 MiB
 constexpr std::size_t kWindow = 8;
+constexpr std::size_t kNear = 56;  // rows read at once, with a window about a page
 constexpr std::uint64_t kListsAt = kHeaderSize + (kRows + kWindow) * sizeof(Row);
 constexpr std::uint64_t kLists = 16 << 20;
 constexpr std::size_t kMostKept = 32768;       // rows in memory
@@ -149,28 +150,31 @@ StatCache::StatCache(const StoreDirectory& directory) : directory_(directory) {
     file_.reset();
 }
 
-bool StatCache::read_window(ino_t inode) {
-  if (!file_) return false;
-  if (window_of_ == inode) return true;
-  window_.resize(kWindow);
-  window_of_.reset();
-  auto got = os::pread(file_.get(), window_.data(), kWindow * sizeof(Row), offset_of(place_of(inode)));
-  if (got < 0) return false;
-  window_.resize(static_cast<std::size_t>(got) / sizeof(Row));  // the file may end here
-  window_of_ = inode;
-  return true;
+// Where the rows of an inode may stand.
+std::span<const Row> StatCache::window(ino_t inode) {
+  if (!file_) return {};
+  const std::uint64_t place = place_of(inode);
+  if (!near_from_ || place < *near_from_ || place >= *near_from_ + kNear) {
+    near_.resize(kNear + kWindow);
+    near_from_.reset();
+    auto got = os::pread(file_.get(), near_.data(), near_.size() * sizeof(Row), offset_of(place));
+    if (got < 0) return {};
+    near_.resize(static_cast<std::size_t>(got) / sizeof(Row));  // the file may end here
+    near_from_ = place;
+  }
+  std::span<const Row> rows = near_;
+  rows = rows.subspan(std::min<std::size_t>(rows.size(), place - *near_from_));
+  return rows.first(std::min(rows.size(), kWindow));
 }
 
 bool StatCache::may_know(ino_t inode) {
-  return read_window(inode) && std::ranges::any_of(window_, [&](const Row& row) {
-           return row.inode == inode && row.kind != Row::Kind::none;
-         });
+  return std::ranges::any_of(window(inode),
+                             [&](const Row& row) { return row.inode == inode && row.kind != Row::Kind::none; });
 }
 
 std::optional<FileContent> StatCache::find(const struct stat& status) {
-  if (!read_window(status.st_ino)) return std::nullopt;
   const Row wanted = row_of(status);
-  for (const Row& row : window_) {
+  for (const Row& row : window(status.st_ino)) {
     if (!same_file(row, wanted) || row.size != wanted.size || row.modified != wanted.modified ||
         row.changed != wanted.changed || row.checksum != checksum_of(row))
       continue;
@@ -233,7 +237,7 @@ void StatCache::keep(const struct stat& status, const FileContent& content) {
 void StatCache::flush() {
   std::vector<Row> rows = std::exchange(rows_, {});
   Bytes lists = std::exchange(lists_, {});
-  window_of_.reset();
+  near_from_.reset();
   if (rows.empty()) return;
   Header header;
   if (!file_) {

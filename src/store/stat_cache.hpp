@@ -17,6 +17,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <sys/stat.h>
@@ -46,13 +47,13 @@ class StatCache {
   struct Row;
 
  private:
-  bool read_window(ino_t inode);
+  std::span<const Row> window(ino_t inode);
   bool write_rows(std::vector<Row> rows);
 
   const StoreDirectory& directory_;
   FileDescriptor file_;
-  std::vector<Row> window_;  // where rows of window_of_ may stand
-  std::optional<ino_t> window_of_;
+  std::vector<Row> near_;  // read last, from this row of the file on: the next inode's are mostly among them
+  std::optional<std::uint64_t> near_from_;
   std::optional<dev_t> device_;  // asked last, and whether its file system is believed
   bool believed_ = false;
   std::vector<Row> rows_;
