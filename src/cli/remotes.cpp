@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
 #include "base/json.hpp"
 #include "net/directory_objects.hpp"
+#include "net/url.hpp"
 
 namespace kist::cli {
 
@@ -17,6 +19,7 @@ namespace {
 
 constexpr std::uint64_t kLargestFile = 1 << 20;
 constexpr std::string_view kFile = "file://";
+constexpr std::string_view kBucket = "s3://";
 
 fs::path file_of(const catalog::Home& home) {
   return home.path() / "remotes.json";
@@ -41,6 +44,55 @@ Status check_name(std::string_view name) {
                           name));
 }
 
+Result<std::string> directory_url(std::string_view typed, const fs::path& directory) {
+  const auto colon = typed.find(':');
+  const auto slash = typed.find('/');
+  std::string_view path = typed;
+  if (typed.starts_with("file:")) {
+    path = typed.substr(5);
+    if (path.starts_with("//")) path = path.substr(2);
+    if (!path.starts_with('/'))
+      return fail(ErrorKind::invalid, fmt::format("{}: expected file:///PATH, the path absolute", typed));
+  } else if (colon != std::string_view::npos && (slash == std::string_view::npos || colon < slash)) {
+    return fail(ErrorKind::unsupported,
+                fmt::format("{}: a remote is a directory (a path, or file:///PATH) or s3://BUCKET/PREFIX", typed));
+  }
+  if (path.empty()) return fail(ErrorKind::invalid, "Where is the remote? Expected a directory or s3://BUCKET/PREFIX");
+  fs::path whole = (directory / path).lexically_normal();
+  if (!whole.has_filename() && whole.has_relative_path()) whole = whole.parent_path();
+  return fmt::format("{}{}", kFile, whole.string());
+}
+
+// The options of a place by the names they have in URLs and in the file.
+std::optional<std::string>* option_of(PlaceOptions& options, std::string_view name) {
+  if (name == "endpoint") return &options.endpoint;
+  if (name == "region") return &options.region;
+  if (name == "profile") return &options.profile;
+  if (name == "ca") return &options.ca_file;
+  return nullptr;
+}
+constexpr std::string_view kOptions[] = {"endpoint", "region", "profile", "ca"};
+
+// "s3://bucket/prefix?endpoint=…&region=…".
+Status read_bucket(std::string_view typed, NamedRemote& remote) {
+  const auto question = typed.find('?');
+  remote.url = typed.substr(0, question);
+  while (remote.url.ends_with('/')) remote.url.pop_back();
+  KIST_TRY(net::parse_s3_address(remote.url));
+  if (question == std::string_view::npos) return {};
+  KIST_TRY_ASSIGN(const auto query, net::parse_query(typed.substr(question + 1)));
+  for (const auto& [name, value] : query) {
+    auto* option = option_of(remote.options, name);
+    // Credentials in an address would be kept and shown.
+    if (option == nullptr)
+      return fail(ErrorKind::invalid,
+                  fmt::format("'{}' in {}: expected {}; keys come from the environment or a profile", name, remote.url,
+                              fmt::join(kOptions, ", ")));
+    if (!*option) *option = value;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Remotes> Remotes::load(const catalog::Home& home) {
@@ -61,7 +113,10 @@ Result<Remotes> Remotes::load(const catalog::Home& home) {
     const auto url = one.is_object() ? one.find("url") : one.end();
     if (name == one.end() || url == one.end() || !name->is_string() || !url->is_string())
       return damaged("expected each remote to have 'name' and 'url'");
-    remotes.all_.push_back({name->get<std::string>(), url->get<std::string>()});
+    NamedRemote& remote = remotes.all_.emplace_back(NamedRemote{name->get<std::string>(), url->get<std::string>(), {}});
+    for (const auto option : kOptions)
+      if (const auto given = one.find(option); given != one.end() && given->is_string())
+        *option_of(remote.options, option) = given->get<std::string>();
   }
   if (const auto chosen = value->find("default"); chosen != value->end() && chosen->is_string())
     remotes.default_ = chosen->get<std::string>();
@@ -70,7 +125,11 @@ Result<Remotes> Remotes::load(const catalog::Home& home) {
 
 Status Remotes::save(const catalog::Home& home) const {
   Json listed = Json::array();
-  for (const NamedRemote& remote : all_) listed.push_back({{"name", remote.name}, {"url", remote.url}});
+  for (NamedRemote remote : all_) {
+    Json& one = listed.emplace_back(Json{{"name", remote.name}, {"url", remote.url}});
+    for (const auto option : kOptions)
+      if (const auto& value = *option_of(remote.options, option)) one[std::string(option)] = *value;
+  }
   const Json value{{"default", default_}, {"remotes", std::move(listed)}};
   return replace_file(file_of(home), to_pretty_text(value) + "\n", 0600);
 }
@@ -78,7 +137,7 @@ Status Remotes::save(const catalog::Home& home) const {
 Result<NamedRemote> Remotes::find(const std::optional<std::string>& name) const {
   if (all_.empty())
     return fail(ErrorKind::not_found,
-                "No remote configured. `kist remote add NAME URL` adds one: a directory, or s3://…");
+                "No remote configured. `kist remote add NAME URL` adds one: a directory, or s3://BUCKET/PREFIX");
   const auto found = std::ranges::find(all_, name.value_or(default_), &NamedRemote::name);
   if (found != all_.end()) return *found;
   if (!name) return fail(ErrorKind::not_found, "Which remote? None is the default: --remote NAME");
@@ -107,26 +166,33 @@ Status Remotes::remove(const catalog::Home& home, std::string_view name) {
   return remotes.save(home);
 }
 
-Result<std::string> normal_url(std::string_view typed, const fs::path& directory) {
-  const auto colon = typed.find(':');
-  const auto slash = typed.find('/');
-  std::string_view path = typed;
-  if (typed.starts_with("file:")) {
-    path = typed.substr(5);
-    if (path.starts_with("//")) path = path.substr(2);
-    if (!path.starts_with('/'))
-      return fail(ErrorKind::invalid, fmt::format("{}: expected file:///PATH, the path absolute", typed));
-  } else if (colon != std::string_view::npos && (slash == std::string_view::npos || colon < slash)) {
-    return fail(ErrorKind::unsupported, fmt::format("{}: a remote is a directory: a path, or file:///PATH", typed));
+Result<NamedRemote> read_remote(std::string name, std::string_view typed, PlaceOptions options,
+                                const fs::path& directory) {
+  NamedRemote remote{std::move(name), {}, std::move(options)};
+  if (typed.starts_with(kBucket)) {
+    KIST_TRY(read_bucket(typed, remote));
+  } else {
+    if (remote.options.endpoint || remote.options.region || remote.options.profile || remote.options.ca_file)
+      return fail(ErrorKind::invalid, "--endpoint, --region, --profile and --ca are for s3://…");
+    KIST_TRY_ASSIGN(remote.url, directory_url(typed, directory));
   }
-  if (path.empty()) return fail(ErrorKind::invalid, "Where is the remote? Expected a directory");
-  fs::path whole = (directory / path).lexically_normal();
-  if (!whole.has_filename() && whole.has_relative_path()) whole = whole.parent_path();
-  return fmt::format("{}{}", kFile, whole.string());
+  if (remote.options.ca_file)
+    remote.options.ca_file = (directory / *remote.options.ca_file).lexically_normal().string();
+  return remote;
+}
+
+net::S3Options s3_options(const PlaceOptions& options) {
+  net::S3Options found;
+  found.endpoint = options.endpoint;
+  found.region = options.region;
+  found.profile = options.profile;
+  found.ca_file = options.ca_file;
+  return found;
 }
 
 Result<std::unique_ptr<net::ObjectStore>> open_place(const NamedRemote& remote, bool create) {
   if (remote.url.starts_with(kFile)) return net::open_directory_objects(remote.url.substr(kFile.size()), create);
+  if (remote.url.starts_with(kBucket)) return net::open_s3_objects(remote.url, s3_options(remote.options));
   return fail(ErrorKind::unsupported,
               fmt::format("the remote '{}' is at {}, which this kist cannot speak to", remote.name, remote.url));
 }

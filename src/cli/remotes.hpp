@@ -13,13 +13,24 @@
 #include "catalog/home.hpp"
 #include "cli/house.hpp"
 #include "net/object_store.hpp"
+#include "net/s3_objects.hpp"
 #include "store/remote.hpp"
 
 namespace kist::cli {
 
+// What can be said of a place beside its address. Credentials are not: they are looked for where other programs find
+// them.
+struct PlaceOptions {
+  std::optional<std::string> endpoint;
+  std::optional<std::string> region;
+  std::optional<std::string> profile;
+  std::optional<std::string> ca_file;  // absolute
+};
+
 struct NamedRemote {
   std::string name;
-  std::string url;  // "file:///srv/kist"
+  std::string url;  // "file:///srv/kist", "s3://bucket/prefix"
+  PlaceOptions options;
 };
 
 // The file, read. Not thread-safe.
@@ -44,9 +55,13 @@ class Remotes {
   std::string default_;
 };
 
-// A path or URL as it was typed, in the form that is kept; `directory` is what a relative path hangs off. Errors:
-// invalid, unsupported (a scheme that kist does not speak).
-Result<std::string> normal_url(std::string_view typed, const std::filesystem::path& directory);
+// A path or URL as it was typed, in the form that is kept: "s3://bucket/prefix?endpoint=…&region=…" is taken apart, and
+// what `options` say comes before it. `directory` is what relative paths hang off. Errors: invalid, unsupported (a
+// scheme that kist does not speak).
+Result<NamedRemote> read_remote(std::string name, std::string_view typed, PlaceOptions options,
+                                const std::filesystem::path& directory);
+// How to reach the bucket of an "s3://" URL.
+net::S3Options s3_options(const PlaceOptions& options);
 
 // The place behind a URL. `create`: a directory is made where it is missing.
 Result<std::unique_ptr<net::ObjectStore>> open_place(const NamedRemote& remote, bool create);

@@ -5,6 +5,7 @@
 #include <condition_variable>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "cli/subject.hpp"
@@ -20,6 +21,12 @@ std::string run_reference(std::string_view run) {
 }
 std::string tag_reference(std::string_view tag) {
   return fmt::format("tags/{}", tag);
+}
+
+// The text of a record under another name, which `run` has then.
+std::string text_under(model::RunRecord& run, const std::string& name) {
+  run.name = name;
+  return to_text(to_json(run));
 }
 
 std::unexpected<Error> not_finished(std::string_view run) {
@@ -54,8 +61,8 @@ Result<Move> plan_run(OpenRemote& remote, const Sending& sending) {
   KIST_TRY_ASSIGN(const auto theirs, store::read_run_record(remote.store->source(), now->target));
   if (ours.id == theirs.id) return Move{.wanted = true, .now = std::move(now)};  // resumed since it was pushed
   return fail(ErrorKind::conflict,
-              fmt::format("{} has another run '{}' ({}). Names must differ there: run it again here with "
-                          "`kist run --name`",
+              fmt::format("{0} has another run '{1}' ({2}): `kist push {1} --as NAME --remote {0}` gives this one "
+                          "another name there",
                           remote.named.name, sending.run, description(theirs)));
 }
 
@@ -107,6 +114,17 @@ Result<Sending> find_sending(House& house, std::string_view word) {
   return Sending{tag->run, *tag->record, tag->name};
 }
 
+Result<Renamed> rename(House& house, const Sending& sending, const std::string& name) {
+  KIST_TRY_ASSIGN(store::Store * store, house.store());
+  KIST_TRY_ASSIGN(auto transaction, store->begin());
+  KIST_TRY_ASSIGN(const auto text, store->object(sending.record));
+  KIST_TRY_ASSIGN(const auto value, parse_json(text));
+  KIST_TRY_ASSIGN(auto run, model::run_from_json(value));
+  KIST_TRY_ASSIGN(const Digest record, transaction->put_object(text_under(run, name)));
+  KIST_TRY(transaction->commit());
+  return Renamed{{name, record, sending.tag}, std::move(transaction)};
+}
+
 Status push_to(OpenRemote& remote, std::span<const Sending> sendings, bool force, store::Transfer& transfer) {
   // What would be refused in the end is refused before anything is sent.
   for (const Sending& sending : sendings) {
@@ -154,8 +172,8 @@ Result<bool> check_run(catalog::Catalog& catalog, const model::RunRecord& run, c
   if (!here) return std::unexpected(here.error());
   if (here->id != run.id)
     return fail(ErrorKind::conflict,
-                fmt::format("there is another run '{0}' here ({1}): `kist rm {0}` removes it, its tags would keep its "
-                            "artifacts",
+                fmt::format("there is another run '{0}' here ({1}): `kist pull {0} --as NAME` gives the one that is "
+                            "fetched another name here",
                             run.name, description(*here)));
   KIST_TRY_ASSIGN(const auto summary, catalog.summary(run.name));
   if (summary.record == record) return true;
@@ -189,23 +207,33 @@ Status refer(store::Store& store, const std::string& name, const Digest& record)
 
 }  // namespace
 
-Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word,
-                         const std::optional<std::string>& project, bool force, store::Transfer& transfer) {
+Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word, const PullOptions& options,
+                         store::Transfer& transfer) {
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, house.catalog());
   KIST_TRY_ASSIGN(store::Store * store, house.store());
   KIST_TRY_ASSIGN(const auto found, find_on(remote, word));
   // What would be refused in the end is refused before anything is fetched.
   KIST_TRY_ASSIGN(auto run, store::read_run_record(remote.store->source(), found.record));
-  KIST_TRY_ASSIGN(const bool was_here, check_run(*catalog, run, found.record));
-  if (found.tag) KIST_TRY(check_tag(*catalog, remote, *found.tag, found.record, force));
+  Digest record = found.record;  // here
+  std::string renamed;
+  if (options.as && *options.as != run.name) {
+    renamed = text_under(run, *options.as);
+    record = sha256(renamed);
+  }
+  KIST_TRY_ASSIGN(const bool was_here, check_run(*catalog, run, record));
+  if (found.tag) KIST_TRY(check_tag(*catalog, remote, *found.tag, record, options.force));
 
   KIST_TRY(remote.store->pull(found.record, transfer));
-  KIST_TRY(refer(*store, run_reference(run.name), found.record));
-  if (project) run.project = *project;
-  KIST_TRY(catalog->import_run(run, found.record));
-  KIST_TRY(remote.store->remember(run_reference(run.name), found.record));
+  KIST_TRY_ASSIGN(const auto transaction, store->begin());
+  if (!renamed.empty()) {
+    KIST_TRY(transaction->put_object(renamed));
+    KIST_TRY(transaction->commit());
+  }
+  KIST_TRY(refer(*store, run_reference(run.name), record));
+  if (options.project) run.project = *options.project;
+  KIST_TRY(catalog->import_run(run, record));
   if (found.tag) {
-    KIST_TRY(catalog->import_tag({*found.tag, run.name, found.record, now()}));
+    KIST_TRY(catalog->import_tag({*found.tag, run.name, record, now()}));
     KIST_TRY(remote.store->remember(tag_reference(*found.tag), found.record));
   }
   return Pulled{run.name, found.tag, was_here};

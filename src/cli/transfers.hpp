@@ -24,6 +24,13 @@ struct Sending {
 // What a word (RUN or :TAG) means here. Errors: not_found, invalid (the run has not ended).
 Result<Sending> find_sending(House& house, std::string_view word);
 
+// The same run under another name: a record of its own that says so. The transaction keeps it until it is sent.
+struct Renamed {
+  Sending sending;
+  std::unique_ptr<store::Transaction> transaction;
+};
+Result<Renamed> rename(House& house, const Sending& sending, const std::string& name);
+
 // Sends all of them, then their references. `force`: tags are moved although somebody else set them there. Errors:
 // conflict (another run of this name, or a tag that somebody else set, is there: the text says what to do); those of
 // RemoteStore::push().
@@ -35,10 +42,15 @@ struct Pulled {
   bool was_here = false;
 };
 
-// Fetches RUN or :TAG with all it leads to, and writes it into the catalog, as a run of `project` where one is given.
-// `force`: a tag that is another run's here is moved. Errors: not_found, conflict; those of RemoteStore::pull().
-Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word,
-                         const std::optional<std::string>& project, bool force, store::Transfer& transfer);
+// Fetches RUN or :TAG with all it leads to, and writes it into the catalog.
+struct PullOptions {
+  std::optional<std::string> project;  // the run is this one's here, wherever it was made
+  std::optional<std::string> as;       // the run's name here
+  bool force = false;                  // a tag that is another run's here is moved
+};
+// Errors: not_found, conflict; those of RemoteStore::pull().
+Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word, const PullOptions& options,
+                         store::Transfer& transfer);
 
 // The run behind a tag of the remote, with all its artifacts here; the catalog does not learn of it. They are kept
 // until the remote is closed, or something refers to them. Errors: not_found, those of RemoteStore::pull().

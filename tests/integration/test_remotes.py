@@ -99,10 +99,14 @@ def test_names_that_collide_are_told_before_anything_moves(machines, tmp_path):
     before = bytes_in(tmp_path / "shared")
     assert "another run 'same'" in two("push", "same", code=2).stderr
     assert bytes_in(tmp_path / "shared") == before
-    assert "kist rm same" in two("pull", "same", code=2).stderr
-    two("rm", "-y", "same")
-    two("pull", "same")
-    two("pull", "same")  # it is here: fine
+    assert "--as NAME" in two("pull", "same", code=2).stderr
+    two("pull", "same", "--as", "of-one")
+    two("pull", "same", "--as", "of-one")  # it is here: fine
+    assert two.json("ls", "-r", "of-one") == one.json("ls", "-r", "same")
+    two("push", "same", "--as", "of-two")
+    one("pull", "of-two")
+    assert one.json("ls", "-r", "of-two") == two.json("ls", "-r", "same")
+    assert {run["name"] for run in one.json("ps", "-a")} == {"same", "of-two"}
 
     assert "Cannot find the remote run or tag 'nothing'" in two("pull", "nothing", code=2).stderr
     assert "Cannot find the local tag 'nothing'" in two("push", ":nothing", code=2).stderr
@@ -237,3 +241,107 @@ def test_remotes_are_listed_and_forgotten(kist, tmp_path):
     assert [(item["name"], item["default"]) for item in kist.json("remote")] == [("b", True)]
     shutil.move(tmp_path / "b", tmp_path / "gone")
     assert "is not there" in kist("remote", "list", "b", code=3).stderr
+
+
+def add_bucket(machines, s3_server):
+    bucket = s3_server.bucket()
+    for machine in machines:
+        machine.environment.update(s3_server.environment)
+        machine("remote", "add", "s3", f"s3://{bucket}/some/prefix?region={s3_server.region}", "--default",
+                "--endpoint", s3_server.endpoint)
+    return bucket
+
+
+def test_a_bucket_is_a_remote(machines, s3_server, tmp_path):
+    one, two = machines
+    bucket = add_bucket(machines, s3_server)
+    one.run("make", "-t", "v1", name="r")
+    one("push", ":v1")
+    keys = s3_server.keys(bucket)
+    assert all(key.startswith("some/prefix/") for key in keys)
+    assert len(keys) < 10  # 500 files
+    two("pull", ":v1")
+    for machine, target in ((one, "a"), (two, "b")):
+        machine("artifacts", "download", "r", tmp_path / target)
+    assert picture(tmp_path / "a") == picture(tmp_path / "b")
+    two.run("use-tag", "--remote", name="u")
+    one("pull", "u")
+    assert one("cat", "u", "links/link").stdout == "large\n"
+
+    # Keys come from the environment and are kept nowhere.
+    for machine in machines:
+        for path in machine.home.rglob("*"):
+            if path.is_file():
+                assert s3_server.secret_key.encode() not in path.read_bytes(), path
+    one.environment["AWS_SECRET_ACCESS_KEY"] = "wrong" * 8
+    refused = one("push", "r", code=3).stderr
+    assert "wrong" not in refused
+
+
+def test_two_machines_push_one_tag_to_a_bucket_at_once(machines, s3_server):
+    add_bucket(machines, s3_server)
+    one, two = machines
+    one.run("make", "-t", "v1", name="of-one")
+    two.run("make", "-t", "v1", name="of-two")
+    pushes = [machine.start("push", ":v1") for machine in machines]
+    results = [(process.communicate(timeout=120), process.returncode) for process in pushes]
+    assert sorted(code for _, code in results) == [0, 2], results
+
+
+def test_kill_9_of_a_push_to_a_bucket_and_again(machines, s3_server, tmp_path):
+    bucket = add_bucket(machines, s3_server)
+    one, two = machines
+    one.write(".dstack/workflows.yaml", """\
+        workflows:
+          - name: large
+            provider: bash
+            commands: ["head -c 200000000 /dev/urandom > out/large"]
+            artifacts: [out]
+        """)
+    one.run("large", name="r")
+    process = one.start("push", "r")
+    wait_until(lambda: process.poll() is not None or len(s3_server.keys(bucket, "some/prefix/packs/")) > 0)
+    process.kill()
+    process.communicate(timeout=60)
+    there = s3_server.keys(bucket, "some/prefix/packs/")
+    assert there
+    one("push", "r")
+    # No pack was sent a second time under another name: four make 200 MB.
+    assert set(there) <= set(s3_server.keys(bucket, "some/prefix/packs/"))
+    assert len(s3_server.keys(bucket, "some/prefix/packs/")) <= 5
+    two("pull", "r")
+    one("cp", "r", "out/large", tmp_path / "a")
+    two("cp", "r", "out/large", tmp_path / "b")
+    assert subprocess.run(["cmp", tmp_path / "a", tmp_path / "b"]).returncode == 0
+
+
+def test_plain_keys_are_those_of_the_runs_own_system(kist, s3_server):
+    kist.environment.update(s3_server.environment)
+    bucket = s3_server.bucket()
+    kist.write("w.yaml", """\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {generateName: t-}
+        spec:
+          entrypoint: main
+          templates:
+            - name: main
+              container: {image: alpine, command: [sh, -c], args: ["echo hello > /tmp/a.txt; mkdir /tmp/d; echo x > '/tmp/d/ü +.txt'"]}
+              outputs:
+                artifacts:
+                  - {name: packed, path: /tmp/a.txt}
+                  - {name: plain, path: /tmp/a.txt, archive: {none: {}}}
+                  - {name: directory, path: /tmp/d, archive: {none: {}}}
+        """)
+    kist("run", "w.yaml", "--name", "wf")
+    kist("push", "--plain", f"s3://{bucket}/base", "wf")
+    keys = s3_server.keys(bucket)
+    pod = keys[0].split("/")[2]
+    assert sorted(keys) == [f"base/wf/{pod}/a.txt", f"base/wf/{pod}/d/ü +.txt", f"base/wf/{pod}/packed.tgz"]
+    assert s3_server.request("GET", f"/{bucket}/base/wf/{pod}/a.txt") == (200, b"hello\n")
+
+    kist.write(".dstack/workflows.yaml", WORKFLOWS)
+    kist.run("make", name="r")
+    left_out = kist("push", "--plain", f"s3://{bucket}/d", "r").stderr
+    assert "out/link" in left_out
+    assert f"d/artifacts/{kist.project.name}/r,make,0/out/large" in s3_server.keys(bucket, "d/")

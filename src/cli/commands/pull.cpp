@@ -13,6 +13,7 @@ namespace {
 struct Options {
   std::vector<std::string> subjects;
   std::optional<std::string> remote;
+  std::optional<std::string> as;
   bool force = false;
 };
 
@@ -27,12 +28,15 @@ Result<std::optional<std::string>> current_project() {
 }
 
 Result<int> act(Context& context, const Options& options) {
-  KIST_TRY_ASSIGN(const auto project, current_project());
+  if (options.as && options.subjects.size() != 1)
+    return fail(ErrorKind::invalid, "--as names one run: pull the others by themselves");
+  PullOptions how{.project = {}, .as = options.as, .force = options.force};
+  KIST_TRY_ASSIGN(how.project, current_project());
   KIST_TRY_ASSIGN(auto remote, open_remote(context.house, options.remote));
   for (const auto& word : options.subjects) {
     store::Transfer transfer;
     std::optional<TransferDisplay> display(std::in_place, fmt::format("Fetching {}", word), transfer);
-    const auto pulled = pull_from(context.house, remote, word, project, options.force, transfer);
+    const auto pulled = pull_from(context.house, remote, word, how, transfer);
     display.reset();
     if (!pulled) return std::unexpected(pulled.error());
     context.done(fmt::format("Pull completed: {}{}, {} fetched{}", pulled->run,
@@ -47,6 +51,7 @@ Result<int> act(Context& context, const Options& options) {
 void declare_pull(Arguments& arguments, Context& context) {
   auto options = std::make_shared<Options>();
   arguments.option("--remote", "NAME", options->remote, "Where from, instead of the default remote", Completes::remote);
+  arguments.option("--as", "NAME", options->as, "The run's name here, where another run has its own");
   arguments.flag("--force", options->force, "Move a tag here although it is of another run");
   arguments.positionals("RUN|:TAG", options->subjects, true, "Runs or tags of the remote, by their full names",
                         Completes::nothing);

@@ -58,6 +58,7 @@ Result<int> list(Context& context, const ListOptions& options) {
 struct AddOptions {
   std::string name;
   std::string url;
+  PlaceOptions place;
   bool make_default = false;
 };
 
@@ -66,8 +67,7 @@ Result<int> add(Context& context, const AddOptions& options) {
   std::error_code failed;
   const auto directory = std::filesystem::current_path(failed);
   if (failed) return fail_errno("finding the current directory", failed.value());
-  NamedRemote remote{options.name, {}};
-  KIST_TRY_ASSIGN(remote.url, normal_url(options.url, directory));
+  KIST_TRY_ASSIGN(const auto remote, read_remote(options.name, options.url, options.place, directory));
   KIST_TRY_ASSIGN(const auto place, open_place(remote, true));
   KIST_TRY(store::RemoteStore::create(*place));
   KIST_TRY(Remotes::add(*home, remote, options.make_default));
@@ -97,8 +97,16 @@ void declare_remote(Arguments& arguments, Context& context) {
   auto adding = std::make_shared<AddOptions>();
   Arguments& add_command = arguments.command("add", "Give a place a name, and make it a remote where it is none");
   add_command.flag("--default", adding->make_default, "From now on the default; the first remote is it anyway");
+  add_command.option("--endpoint", "URL", adding->place.endpoint, "Of the S3 server, where it is not Amazon's");
+  add_command.option("--region", "REGION", adding->place.region, "Of the bucket");
+  add_command.option("--profile", "NAME", adding->place.profile,
+                     "Of ~/.aws/credentials and ~/.aws/config: where the keys come from");
+  add_command.option("--ca", "FILE", adding->place.ca_file, "A certificate to trust", Completes::file);
   add_command.positional("NAME", adding->name, "What it is to be called");
-  add_command.positional("URL", adding->url, "A directory (which others may use too)", Completes::directory);
+  add_command.positional("URL", adding->url, "A directory (which others may use too), or s3://BUCKET/PREFIX",
+                         Completes::directory);
+  add_command.epilogue(
+      "Keys are never kept: they are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from a profile.");
   add_command.action([&context, adding] { return add(context, *adding); });
 
   auto removing = std::make_shared<std::string>();
