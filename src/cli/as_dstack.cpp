@@ -87,7 +87,7 @@ void declare_tags_as_dstack(Arguments& arguments, Context& context) {
 void declare_init(Arguments& arguments, Context& context) {
   auto ignored = std::make_shared<std::vector<std::string>>();
   arguments.words("ARGS", *ignored, "Accepted: there is nothing to prepare", Completes::nothing);
-  arguments.action([&context]() -> Result<int> {
+  arguments.action([&context, ignored]() -> Result<int> {
     context.done("Nothing to prepare");
     return 0;
   });

@@ -201,6 +201,7 @@ def test_under_the_name_dstack_the_documented_commands_work(kist):
     assert refused.returncode == 2 and "No remote configured" in refused.stderr
     kist("remote", "add", "shared", "../shared")
     assert kist.shell("dstack push :awesome-tag && dstack pull :awesome-tag").stdout == "OK\nOK\n"
+    assert kist("init", "-t", "token", program="dstack").stdout == "OK\n"
 
 
 def test_ctrl_c_stops_gracefully_and_keeps_artifacts(kist):
