@@ -23,20 +23,29 @@ bool is_by_name(const std::filesystem::path& name) {
   return parent.filename() == "workflows" && parent.parent_path().filename() == ".dstack";
 }
 
-// Whether the first top-level key is `workflows` and its value is a list. Lines are looked at one by one, so that a
-// file with a mistake further down is recognised too.
+// Whether the first top-level key is `workflows` and its value is a list or, by mistake, a text or a workflow without
+// its dash: that has a `provider` and no `jobs`, which every workflow of CircleCI begins with. Lines are looked at one
+// by one, so that a file with a mistake further down is recognised too.
 bool begins_with_workflows(std::string_view text) {
   bool seen = false;
+  bool first_below = true;
   while (!text.empty()) {
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
     std::size_t start = line.find_first_not_of(" \t\r");
     if (start == std::string_view::npos || line[start] == '#' || line.starts_with("---")) continue;
-    if (seen) return line[start] == '-';
+    if (seen) {
+      if (first_below && line[start] == '-') return true;
+      first_below = false;
+      line.remove_prefix(start);
+      if (start == 0 || line.starts_with("jobs:")) return false;
+      if (line.starts_with("provider:")) return true;
+      continue;
+    }
     if (!line.starts_with("workflows:")) return false;
     std::string_view value = line.substr(std::string_view("workflows:").size());
     std::size_t first = value.find_first_not_of(" \t\r");
-    if (first != std::string_view::npos && value[first] != '#') return value[first] == '[';
+    if (first != std::string_view::npos && value[first] != '#') return value[first] != '{' && value[first] != '&';
     seen = true;
   }
   return false;

@@ -66,13 +66,18 @@ Result<const Entry*> Workflows::find(std::string_view name) const {
   if (found.size() > 1)
     return fail(ErrorKind::invalid, fmt::format("there are two workflows named '{}': at {} and at {}; rename one", name,
                                                 to_string(found[0]->origin), to_string(found[1]->origin)));
-  std::string text = name.empty() ? "there is no workflow" : fmt::format("there is no workflow '{}'", name);
-  if (!entries_.empty()) text += fmt::format("; there are: {}", listing());
+  std::vector<std::string> lines;
+  // Where nothing could be read, what was wrong says it all.
+  if (!name.empty())
+    lines.push_back(fmt::format("there is no workflow '{}'", name));
+  else if (problems_.empty())
+    lines.emplace_back("there is no workflow");
+  if (!entries_.empty()) lines.front() += fmt::format("; there are: {}", listing());
   for (const model::Notice& problem : problems_) {
     std::string place = to_string(problem.origin);
-    text += place.empty() ? '\n' + problem.text : fmt::format("\n{}: {}", place, problem.text);
+    lines.push_back(place.empty() ? problem.text : fmt::format("{}: {}", place, problem.text));
   }
-  return fail(problems_.empty() ? ErrorKind::not_found : ErrorKind::invalid, std::move(text));
+  return fail(problems_.empty() ? ErrorKind::not_found : ErrorKind::invalid, fmt::format("{}", fmt::join(lines, "\n")));
 }
 
 }  // namespace kist::dialect::dstack

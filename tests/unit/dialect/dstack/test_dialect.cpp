@@ -40,6 +40,11 @@ TEST(DstackDialect, RecognisesItsFilesByNameOrShape) {
   EXPECT_FALSE(dialect().recognises("some.yaml", "workflows:\n  main:\n    jobs: []\n"));
   EXPECT_FALSE(dialect().recognises("some.yaml", "kind: Workflow\nworkflows:\n- x"));
   EXPECT_FALSE(dialect().recognises("some.yaml", "workflows:"));
+  // By their mistakes, so that these are told.
+  EXPECT_TRUE(dialect().recognises("some.yaml", "workflows: hello"));
+  EXPECT_TRUE(dialect().recognises("some.yaml", "workflows:\n    name: x\n    provider: bash\n"));
+  EXPECT_FALSE(dialect().recognises("some.yaml", "workflows:\n  a:\n    jobs:\n      - b:\n          provider: c\n"));
+  EXPECT_FALSE(dialect().recognises("some.yaml", "workflows:\n  a:\n    when: x\nprovider: c\n"));
 }
 
 TEST(DstackDialect, ABadFileLeavesTheWorkflowsOfOthersAlone) {
