@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kFileLimit = 16ULL << 20;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // some editors begin a file with it
 
 bool looks_like_path(std::string_view word) {
   return word == "-" || word.find('/') != std::string_view::npos || word.ends_with(".yaml") || word.ends_with(".yml") ||
@@ -215,8 +216,9 @@ Result<std::optional<Project>> find_project(const engine::Dialects& dialects, co
 Result<GivenFile> read_given_file(const engine::Dialects& dialects, const std::string& name) {
   auto text = name == "-" ? read_standard_input() : read_file(name, kFileLimit);
   if (!text) return std::unexpected(std::move(text).error());
+  const auto seen = std::string_view(*text).substr(text->starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
   for (const auto* dialect : dialects) {
-    if (dialect->recognises(name, *text)) return GivenFile{dialect, {name, std::move(*text)}};
+    if (dialect->recognises(name, seen)) return GivenFile{dialect, {name, std::move(*text)}};
   }
   const auto names = dialects | std::views::transform(&model::Dialect::name);
   return fail(ErrorKind::invalid, fmt::format("{}: not a workflow file of {}", name == "-" ? "standard input" : name,
@@ -239,6 +241,9 @@ Result<Prepared> prepare(const engine::Dialects& dialects, const Asked& asked, c
     }
   } else if (may_be_file && looks_like_path(asked.words.front())) {
     const auto& word = asked.words.front();
+    std::error_code ignored;
+    if (fs::is_directory(word, ignored) && fs::path(word).has_extension())
+      return fail(ErrorKind::invalid, fmt::format("{} is a directory; give a workflow file", word));
     if (fs::path(word).has_extension()) return fail(ErrorKind::not_found, fmt::format("{}: no such file", word));
   }
 

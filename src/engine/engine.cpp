@@ -46,19 +46,19 @@ std::string make_uuid(const std::function<std::uint32_t(std::uint32_t)>& random)
                      0x8000 | (word() & 0x3fff), word(), word(), word());
 }
 
-// Every source of artifacts in a workflow.
+// Every source of artifacts in a workflow, and its place in a file where it is known.
 template <typename Each>
 void for_each_source(const model::Workflow& workflow, Each each) {
   auto of_arguments = [&](const model::Arguments& arguments) {
-    for (const auto& [name, source] : arguments.artifacts) each(source);
+    for (const auto& [name, source] : arguments.artifacts) each(source, model::Origin{});
   };
   of_arguments(workflow.entry.arguments);
   for (const auto& [name, definition] : workflow.definitions) {
     for (const model::InputArtifact& input : definition.artifacts)
-      if (input.fallback) each(*input.fallback);
+      if (input.fallback) each(*input.fallback, model::Origin{});
     if (const auto* task = std::get_if<model::Task>(&definition.body)) {
       for (const model::Action& action : task->actions)
-        if (const auto* load = std::get_if<model::Load>(&action.what)) each(load->source);
+        if (const auto* load = std::get_if<model::Load>(&action.what)) each(load->source, action.origin);
       continue;
     }
     const auto& group = std::get<model::Group>(definition.body);
@@ -101,14 +101,14 @@ Result<std::vector<model::UsedRun>> pin_runs(const Parts& parts, const std::stri
                                              const model::Workflow& workflow) {
   std::vector<model::UsedRun> used;
   Status status;
-  for_each_source(workflow, [&](const model::ArtifactSource& source) {
+  for_each_source(workflow, [&](const model::ArtifactSource& source, const model::Origin& origin) {
     const auto* wanted = std::get_if<model::RunArtifacts>(&source);
     if (wanted == nullptr || !status || find_used_run(used, *wanted) != nullptr) return;
     auto pinned = pin(parts, project, *wanted);
     if (pinned)
       used.push_back(std::move(*pinned));
     else
-      status = std::unexpected(pinned.error());
+      status = origin.line > 0 ? with_context(to_string(origin), pinned.error()) : std::unexpected(pinned.error());
   });
   if (!status) return std::unexpected(status.error());
   return used;
