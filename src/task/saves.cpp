@@ -42,6 +42,12 @@ std::unexpected<Error> about(std::string_view artifact, Error error) {
   return with_context(fmt::format("artifact '{}'", artifact), std::move(error));
 }
 
+// What the store says about a file it read at `place`, about the path where the task sees it.
+std::string inside_words(std::string_view text, const fs::path& place, const fs::path& inside) {
+  if (!text.starts_with(place.native())) return std::string(text);
+  return inside.native() + std::string(text.substr(place.native().size()));
+}
+
 }  // namespace
 
 Saves::Saves(const Document& document, const Containers& containers, const Tools& tools, TaskServices& services,
@@ -193,7 +199,8 @@ Status Saves::store_source(const Source& source, store::Transaction& transaction
     adopt = adopt && path == source.path;
   }
   KIST_TRY_ASSIGN(store::Saved saved, transaction.save(path, {.adopt = adopt}));
-  for (const std::string& text : saved.notices) say(fmt::format("artifact '{}': left out: {}", wanted.name, text));
+  for (const std::string& text : saved.notices)
+    say(fmt::format("artifact '{}': {}", wanted.name, inside_words(text, path, source.inside)));
   add_part(source.action, std::move(saved));
   return {};
 }

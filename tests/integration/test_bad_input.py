@@ -74,6 +74,40 @@ def test_wrong_input_is_refused_before_anything_starts(kist, what, path, text, w
     assert kist.json("ps", "-a") == []
 
 
+@pytest.mark.parametrize("text, expected", [
+    ("workflows:\n\t- name: x\n", "w.yaml:2:1: error: a tab"),
+    ("workflows: 3\n", "w.yaml:1:12: error: workflows: expected a list of workflows"),
+    ("workflows:\n    name: x\n    provider: bash\n", "w.yaml:2:5: error: workflows: expected a list of workflows"),
+    ("workflows:\n  - name: x\n    provider: bash\n    commands: [cat x]\n    deps:\n      - tag: no-such\n",
+     "w.yaml:6:14: error: there is no tag 'no-such'"),
+])
+def test_the_mistake_of_a_file_is_the_first_thing_said(kist, text, expected):
+    (kist.project / "w.yaml").write_text(text)
+    assert kist("run", "w.yaml", code=2).stderr.startswith(expected)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark_and_end_its_lines_with_cr_lf(kist):
+    text = "\ufeffworkflows:\r\n  - name: x\r\n    provider: bash\r\n    commands:\r\n      - |\r\n        echo one\r\n"
+    (kist.project / "w.yaml").write_bytes(text.encode())
+    assert kist("run", "w.yaml").stdout == "one\n"
+
+
+def test_a_directory_is_no_workflow_file(kist):
+    (kist.project / "d.yaml").mkdir()
+    assert "is a directory" in kist("run", "d.yaml", code=2).stderr
+
+
+def test_what_cannot_be_kept_is_named_as_the_task_sees_it(kist):
+    kist.write("w.yaml", ARGO + """\
+  - name: main
+    container: {image: alpine, command: [sh, -c, "mkdir /tmp/d; mkfifo /tmp/d/pipe; echo x > /tmp/d/x"]}
+    outputs: {artifacts: [{name: d, path: /tmp/d}]}
+""")
+    done = kist("run", "w.yaml", "--name", "r")
+    assert "artifact 'd': /tmp/d/pipe was left out: it is a named pipe" in done.stderr
+    assert [entry["path"] for entry in kist.json("ls", "-r", "r")] == ["d/x"]
+
+
 def test_a_bad_file_leaves_other_workflows_and_commands_alone(kist):
     kist.write(".dstack/workflows/good.yaml", GOOD)
     name = kist.run("good")
