@@ -62,6 +62,7 @@ def test_kill_9_leaves_nothing_behind_and_resume_goes_on(kist):
     assert open("/proc/mounts").read() == mounts
     run = kist.json("show", "r")
     assert run["status"] == "interrupted"
+    assert "Duration" not in kist("show", "r").stdout, "when it ended is not known"
     assert kist("cat", "r", "first/out").stdout == before
 
     (gate / "go").touch()
@@ -71,6 +72,17 @@ def test_kill_9_leaves_nothing_behind_and_resume_goes_on(kist):
     nodes = {node["display"]: node for node in run["nodes"]}
     assert nodes["first"]["attempt"] == 1 and nodes["second"]["attempt"] == 2
     assert kist("cat", "r", "first/out").stdout == before == kist("cat", "r", "second/out").stdout
+
+
+def test_a_run_that_goes_on_is_not_resumed(kist):
+    kist.write(".dstack/workflows.yaml", """\
+        workflows:
+          - {name: long, provider: bash, commands: [sleep 1000]}
+        """)
+    kist("run", "-d", "long", "--name", "r")
+    refused = kist("resume", "r", code=2)
+    assert refused.stdout == "" and refused.stderr.startswith("kist: The run 'r' goes on in another process")
+    kist("stop", "-x", "-y", "r")
 
 
 @pytest.mark.parametrize("delay", [0.02, 0.05, 0.1, 0.2, 0.4])

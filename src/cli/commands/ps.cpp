@@ -31,7 +31,7 @@ Result<int> act(Context& context, const Options& options) {
                run.workflow,
                {std::string(to_string(run.state)), color_of(run.state)},
                how_long_ago(run.started == Time{} ? run.created : run.started, at),
-               duration_text(run.started, run.finished),
+               run.state == model::State::interrupted ? "" : duration_text(run.started, run.finished),
                fmt::format("{}", fmt::join(run.tags, ", "))});
   }
   print(table.to_text(context.colored_output()));

@@ -24,6 +24,11 @@ Result<int> act(Context& context, const Options& options) {
     return fail(ErrorKind::conflict, fmt::format("The run '{}' has ended ({}); only an interrupted run is resumed",
                                                  name, to_string(run.state)));
   }
+  KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
+  if (engine::is_owned(*home, name))
+    return fail(ErrorKind::conflict, fmt::format("The run '{0}' goes on in another process; `kist logs -f {0}` follows "
+                                                 "it, `kist stop {0}` stops it",
+                                                 name));
   KIST_TRY_ASSIGN(const model::Dialect* dialect, engine::find_dialect(dialects(), run.dialect));
   // The launcher and the split want a process without open databases: the house is opened anew behind them.
   context.house = House();

@@ -41,7 +41,8 @@ std::string header(const Context& context, const model::RunRecord& run, const st
   line("Project", run.project);
   const Time started = run.started == Time{} ? run.created : run.started;
   line("Started", fmt::format("{} ({})", local_time(started), how_long_ago(started, now())));
-  line("Duration", duration_text(run.started, run.finished));
+  // When an interrupted run ended is not known.
+  if (run.state != model::State::interrupted) line("Duration", duration_text(run.started, run.finished));
   line("Tags", fmt::format("{}", fmt::join(tags, ", ")));
   for (const auto& used : run.used_runs)
     line("Uses",
@@ -64,7 +65,7 @@ std::string tree(const model::RunRecord& run, bool colored) {
         std::string message = node.message;
         if (message.empty() && node.state != model::State::succeeded) message = to_string(node.state);
         table.add({{fmt::format("{}{}{} {}", indent, branch, mark_of(node.state), name), color_of(node.state)},
-                   duration_text(node.started, node.finished),
+                   node.state == model::State::interrupted ? "" : duration_text(node.started, node.finished),
                    message});
         const auto& below = children[node.names.name];
         for (std::size_t i = 0; i < below.size(); ++i)
