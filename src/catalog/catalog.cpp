@@ -171,7 +171,7 @@ class SqliteCatalog : public Catalog {
       KIST_TRY_ASSIGN(std::string name, choose_name(database, naming, random));
       KIST_TRY_ASSIGN(std::int64_t number, count(database, "runs"));
       KIST_TRY(insert_run(database, name, number, run));
-      if (run.request.tag) KIST_TRY(write_tag(database, *run.request.tag, name, run.created, false));
+      if (run.request.tag) KIST_TRY(write_tag(database, *run.request.tag, name, run.created, true));
       return name;
     });
   }

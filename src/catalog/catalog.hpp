@@ -74,8 +74,8 @@ class Catalog {
   // Opens (creating) the database. Errors: denied, no_space, corrupt, unavailable, invalid (made by a newer kist).
   static Result<std::unique_ptr<Catalog>> open(const Home& home);
 
-  // Gives the run its name by `naming` and writes it, in one transaction; `run.name` is ignored. Errors: conflict (a
-  // given name is taken). `random` makes the choices: uniform numbers below its argument.
+  // Gives the run its name by `naming` and writes it, in one transaction, which moves the tag it asks for; `run.name`
+  // is ignored. Errors: conflict (a given name is taken). `random` makes uniform numbers below its argument.
   virtual Result<std::string> create_run(const model::RunRecord& run, const model::RunNaming& naming,
                                          const std::function<std::uint32_t(std::uint32_t)>& random) = 0;
   // One transaction, one fsync.

@@ -16,6 +16,7 @@
 #include "engine/committer.hpp"
 #include "engine/finish.hpp"
 #include "engine/scheduler.hpp"
+#include "engine/tags.hpp"
 
 namespace kist::engine {
 namespace {
@@ -170,6 +171,8 @@ Result<std::string> Engine::submit(const model::RunRequest& request,
   model::RunNaming naming = lowered.workflow.naming;
   if (request.name) naming = {.kind = model::RunNaming::Kind::given, .stem = *request.name};
   KIST_TRY_ASSIGN(std::string name, parts_.catalog.create_run(run, naming, parts_.random));
+  // A tag that was another run's names nothing kept until this run has ended.
+  if (run.request.tag) KIST_TRY(refer_tags(parts_, std::span(&*run.request.tag, 1)));
 
   // What a removed run of this name may have left is not this one's.
   KIST_TRY(remove_tree(parts_.home.run(name)));

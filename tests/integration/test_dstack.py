@@ -122,6 +122,16 @@ def endless(path, mount=False):
         """.rstrip(" ") + ("                mount: true\n" if mount else "")
 
 
+def test_a_tag_given_to_a_run_is_moved_without_asking(kist):
+    kist.write(".dstack/workflows/a.yaml", HELLO.format(path="output"))
+    for run in ("first", "second"):
+        kist.run("hello-txt", "-t", "newest", name=run)
+        assert [(tag["name"], tag["run"]) for tag in kist.json("tags")] == [("newest", run)]
+    kist("rm", "-y", "first")
+    kist("rm", "-y", "second")
+    assert kist("cat", ":newest", "output/hello.txt").stdout == "Hello world\n"
+
+
 @pytest.mark.parametrize("words, state, kept", [(["stop", "-y"], "stopped", True), (["stop", "-x", "-y"], "aborted", False)])
 def test_stop_saves_and_abort_does_not(kist, words, state, kept):
     kist.write(".dstack/workflows/a.yaml", endless("output"))

@@ -215,10 +215,13 @@ TEST_F(CatalogTest, ATagOutlivesItsRun) {
   EXPECT_EQ(catalog->remove_tag("early").error().kind, ErrorKind::not_found);
 }
 
-TEST_F(CatalogTest, ATagThatIsTakenRefusesTheRun) {
+TEST_F(CatalogTest, ATagGivenToANewRunIsMovedToIt) {
   create({kGiven, "a"}, "w", "t").value();
-  EXPECT_EQ(create({kGiven, "b"}, "w", "t").error().kind, ErrorKind::conflict);
-  EXPECT_EQ(catalog->summary("b").error().kind, ErrorKind::not_found);
+  finish("a", State::succeeded, sha256("a"));
+  create({kGiven, "b"}, "w", "t").value();
+  EXPECT_EQ(catalog->tag("t")->run, "b");
+  EXPECT_FALSE(catalog->tag("t")->record);
+  EXPECT_THAT(catalog->summary("a")->tags, ElementsAre());
 }
 
 TEST_F(CatalogTest, RequestsAreTakenOnceInOrder) {
