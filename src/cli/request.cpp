@@ -259,6 +259,8 @@ Result<Prepared> prepare(const engine::Dialects& dialects, const Asked& asked, c
       used = 1;
     } else if (workflows.size() == 1) {
       request.workflow = workflows.front().name;
+    } else if (workflows.empty()) {
+      // Its system knows what the file is instead.
     } else {
       const std::vector<Offer> all{{given->dialect, request.files, workflows, {}}};
       KIST_TRY_ASSIGN(auto choice, choose(all, rest, name));

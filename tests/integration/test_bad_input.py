@@ -92,6 +92,14 @@ def test_a_file_may_begin_with_a_byte_order_mark_and_end_its_lines_with_cr_lf(ki
     assert kist("run", "w.yaml").stdout == "one\n"
 
 
+@pytest.mark.parametrize("command", ["run", "lint"])
+@pytest.mark.parametrize("kind", ["WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow"])
+def test_a_kind_that_is_not_run_is_named(kist, command, kind):
+    (kist.project / "w.yaml").write_text(ARGO.replace("kind: Workflow", f"kind: {kind}")
+                                         + "  - name: main\n    container: {image: alpine, command: [ls]}\n")
+    assert f"w.yaml:1:1: error: not supported yet: kind {kind}" in kist(command, "w.yaml", code=2).stderr
+
+
 def test_a_directory_is_no_workflow_file(kist):
     (kist.project / "d.yaml").mkdir()
     assert "is a directory" in kist("run", "d.yaml", code=2).stderr

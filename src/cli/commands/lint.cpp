@@ -43,12 +43,14 @@ void add_error(std::vector<model::Notice>& notices, const Error& error) {
   }
 }
 
-void check(Checked& checked, const std::string& project) {
-  const auto workflows = checked.dialect->workflows(checked.files);
+void check(Checked& checked, const std::string& project, bool named) {
+  auto workflows = checked.dialect->workflows(checked.files);
   if (!workflows) {
     add_error(checked.notices, workflows.error());
     return;
   }
+  // Of a file that was named and has no workflow, its system knows what it is instead.
+  if (named && workflows->empty()) workflows->emplace_back();
   for (const auto& workflow : *workflows) {
     model::RunRequest request;
     request.dialect = checked.dialect->name();
@@ -92,7 +94,7 @@ Result<int> act(Context& context, const Options& options) {
   std::size_t errors = 0;
   std::size_t warnings = 0;
   for (auto& checked : all) {
-    check(checked, project);
+    check(checked, project, !options.files.empty());
     for (const auto& notice : checked.notices) {
       errors += notice.level == model::Notice::Level::error ? 1 : 0;
       warnings += notice.level == model::Notice::Level::warning ? 1 : 0;
