@@ -77,17 +77,23 @@ Status add_steps(House& house, Candidates& candidates, const std::vector<std::st
   return {};
 }
 
-// Addresses first; inside an artifact what lies directly in the directory reached so far.
+// Addresses first, a directory's with its slash; inside an artifact what lies directly in the directory reached so far.
 Status add_paths(House& house, Candidates& candidates, const std::vector<std::string>& before) {
   if (before.empty()) return {};
   KIST_TRY_ASSIGN(const auto run, find_record(house, before.front()));
+  KIST_TRY_ASSIGN(store::Store * store, house.store());
   const auto found = model::resolve(run, candidates.word());
   if (!found || !candidates.word().starts_with(found->artifact.address + "/")) {
-    for (const auto& one : model::addresses(run))
-      candidates.add(one.address, fmt::format("{} files, {}", one.artifact->files, human_size(one.artifact->bytes)));
+    for (const auto& one : model::addresses(run)) {
+      if (!one.address.starts_with(candidates.word())) continue;
+      KIST_TRY_ASSIGN(const auto content, list_files(*store, run, {.prefix = one.address}));
+      const bool is_file = content.size() == 1 && content.front().file.empty() && content.front().size;
+      candidates.add(one.address + (is_file ? "" : "/"),
+                     fmt::format("{} {}, {}", one.artifact->files, one.artifact->files == 1 ? "file" : "files",
+                                 human_size(one.artifact->bytes)));
+    }
     return {};
   }
-  KIST_TRY_ASSIGN(store::Store * store, house.store());
   KIST_TRY_ASSIGN(const auto files, list_files(*store, run, {.prefix = candidates.word()}));
   for (const auto& file : files)
     candidates.add(fmt::format("{}/{}", file.artifact, file.file), file.size ? human_size(*file.size) : "");
