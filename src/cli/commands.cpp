@@ -28,6 +28,7 @@ std::span<const Command> kist_commands() {
       {"pull", "Fetch runs with all their artifacts from a remote", declare_pull, kRemotes},
       {"publish", "Keep an artifact of this task before it ends", declare_publish, kTasks},
       {"report", "Say how far this task is", declare_report, kTasks},
+      {"serve", "Serve artifacts to other machines", declare_serve, kOther},
       {"lint", "Check workflow files without running them", declare_lint, kOther},
       {"doctor", "Tell what this machine lets kist do", declare_doctor, kOther},
       {"completion", "Print completions for bash, zsh or fish", declare_completion, kOther},
