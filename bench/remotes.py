@@ -27,8 +27,10 @@ kist = pathlib.Path(sys.argv[1]).resolve()
 
 def timed(words, environment=None, cwd=None):
     begin = time.monotonic()
-    subprocess.run([str(word) for word in words], env=environment, cwd=cwd, check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.PIPE)
+    done = subprocess.run([str(word) for word in words], env=environment, cwd=cwd, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{words}: status {done.returncode}\n{done.stderr}")
     return time.monotonic() - begin
 
 
@@ -68,7 +70,7 @@ class Home:
     """kist with a run of each data set."""
 
     def __init__(self, directory, data, environment):
-        self.environment = {**os.environ, **environment, "KIST_HOME": str(directory / "home")}
+        self.environment = {**environment, "KIST_HOME": str(directory / "home")}
         self.project = data.parent  # which tasks see
         for name in ("small", "large"):
             (self.project / f"{name}.yaml").write_text(
@@ -91,21 +93,22 @@ def ratios(what, size, seconds, one_put):
 
 
 def on_s3(server, directory, data):
-    environment = server.environment
+    environment = {name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"} | server.environment
     tools = {}
     if program := s5cmd():
         tools["s5cmd"] = lambda source, bucket: timed(
             [program, "--endpoint-url", server.endpoint, "cp", f"{source}/", f"s3://{bucket}/"],
-            {**os.environ, **environment})
+            environment)
     if shutil.which("rclone"):
-        remote = (f":s3,provider=Minio,env_auth=true,region={server.region},"
-                  f"endpoint='{server.endpoint}':")
+        settings = {"TYPE": "s3", "PROVIDER": "Minio", "ENV_AUTH": "true", "REGION": server.region,
+                    "ENDPOINT": server.endpoint}
         tools["rclone"] = lambda source, bucket: timed(
-            ["rclone", "copy", "--transfers", "32", source, remote + bucket], {**os.environ, **environment})
+            ["rclone", "copy", "--transfers", "32", "--s3-no-check-bucket", source, f"bench:{bucket}"],
+            {**environment, **{f"RCLONE_CONFIG_BENCH_{name}": value for name, value in settings.items()}})
     if shutil.which("aws"):
         tools["aws"] = lambda source, bucket: timed(
             ["aws", "--endpoint-url", server.endpoint, "s3", "cp", "--recursive", source, f"s3://{bucket}/"],
-            {**os.environ, **environment})
+            environment)
     home = Home(directory, data, environment)
     for name in ("small", "large"):
         home("run", f"{name}.yaml", "--name", name)

@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
 #include "base/json.hpp"
 #include "net/directory_objects.hpp"
+#include "net/kist_objects.hpp"
 #include "net/url.hpp"
 
 namespace kist::cli {
@@ -54,8 +54,10 @@ Result<std::string> directory_url(std::string_view typed, const fs::path& direct
     if (!path.starts_with('/'))
       return fail(ErrorKind::invalid, fmt::format("{}: expected file:///PATH, the path absolute", typed));
   } else if (colon != std::string_view::npos && (slash == std::string_view::npos || colon < slash)) {
-    return fail(ErrorKind::unsupported,
-                fmt::format("{}: a remote is a directory (a path, or file:///PATH) or s3://BUCKET/PREFIX", typed));
+    return fail(
+        ErrorKind::unsupported,
+        fmt::format("{}: a remote is a directory (a path, or file:///PATH), s3://BUCKET/PREFIX or https://HOST:PORT",
+                    typed));
   }
   if (path.empty()) return fail(ErrorKind::invalid, "Where is the remote? Expected a directory or s3://BUCKET/PREFIX");
   fs::path whole = (directory / path).lexically_normal();
@@ -63,15 +65,23 @@ Result<std::string> directory_url(std::string_view typed, const fs::path& direct
   return fmt::format("{}{}", kFile, whole.string());
 }
 
+// Another kist, which serves its objects.
+bool is_kist(std::string_view url) {
+  return url.starts_with("http://") || url.starts_with("https://");
+}
+
+constexpr std::string_view kTokenFile = "token-file";
+
 // The options of a place by the names they have in URLs and in the file.
 std::optional<std::string>* option_of(PlaceOptions& options, std::string_view name) {
   if (name == "endpoint") return &options.endpoint;
   if (name == "region") return &options.region;
   if (name == "profile") return &options.profile;
   if (name == "ca") return &options.ca_file;
+  if (name == kTokenFile) return &options.token_file;
   return nullptr;
 }
-constexpr std::string_view kOptions[] = {"endpoint", "region", "profile", "ca"};
+constexpr std::string_view kOptions[] = {"endpoint", "region", "profile", "ca", kTokenFile};
 
 // "s3://bucket/prefix?endpoint=…&region=…".
 Status read_bucket(std::string_view typed, NamedRemote& remote) {
@@ -82,12 +92,13 @@ Status read_bucket(std::string_view typed, NamedRemote& remote) {
   if (question == std::string_view::npos) return {};
   KIST_TRY_ASSIGN(const auto query, net::parse_query(typed.substr(question + 1)));
   for (const auto& [name, value] : query) {
-    auto* option = option_of(remote.options, name);
+    auto* option = name == kTokenFile ? nullptr : option_of(remote.options, name);
     // Credentials in an address would be kept and shown.
     if (option == nullptr)
       return fail(ErrorKind::invalid,
-                  fmt::format("'{}' in {}: expected {}; keys come from the environment or a profile", name, remote.url,
-                              fmt::join(kOptions, ", ")));
+                  fmt::format("'{}' in {}: expected endpoint, region, profile or ca; keys come from the environment or "
+                              "a profile",
+                              name, remote.url));
     if (!*option) *option = value;
   }
   return {};
@@ -169,15 +180,22 @@ Status Remotes::remove(const catalog::Home& home, std::string_view name) {
 Result<NamedRemote> read_remote(std::string name, std::string_view typed, PlaceOptions options,
                                 const fs::path& directory) {
   NamedRemote remote{std::move(name), {}, std::move(options)};
+  PlaceOptions& given = remote.options;
+  const bool of_bucket = given.endpoint || given.region || given.profile;
   if (typed.starts_with(kBucket)) {
+    if (given.token_file) return fail(ErrorKind::invalid, "--token-file is for http://… and https://…");
     KIST_TRY(read_bucket(typed, remote));
+  } else if (is_kist(typed)) {
+    if (of_bucket) return fail(ErrorKind::invalid, "--endpoint, --region and --profile are for s3://…");
+    KIST_TRY_ASSIGN(const auto url, net::parse_url(typed));
+    remote.url = url.origin() + url.path;
   } else {
-    if (remote.options.endpoint || remote.options.region || remote.options.profile || remote.options.ca_file)
-      return fail(ErrorKind::invalid, "--endpoint, --region, --profile and --ca are for s3://…");
+    if (of_bucket || given.ca_file || given.token_file)
+      return fail(ErrorKind::invalid, "a directory needs no options: they are for s3://…, http://… and https://…");
     KIST_TRY_ASSIGN(remote.url, directory_url(typed, directory));
   }
-  if (remote.options.ca_file)
-    remote.options.ca_file = (directory / *remote.options.ca_file).lexically_normal().string();
+  for (auto* file : {&given.ca_file, &given.token_file})
+    if (*file) *file = (directory / **file).lexically_normal().string();
   return remote;
 }
 
@@ -193,6 +211,12 @@ net::S3Options s3_options(const PlaceOptions& options) {
 Result<std::unique_ptr<net::ObjectStore>> open_place(const NamedRemote& remote, bool create) {
   if (remote.url.starts_with(kFile)) return net::open_directory_objects(remote.url.substr(kFile.size()), create);
   if (remote.url.starts_with(kBucket)) return net::open_s3_objects(remote.url, s3_options(remote.options));
+  if (is_kist(remote.url)) {
+    net::KistSettings settings;
+    KIST_TRY_ASSIGN(settings.token, net::find_kist_token(remote.options.token_file));
+    settings.http.ca_file = remote.options.ca_file.value_or("");
+    return net::open_kist_objects(remote.url, std::move(settings));
+  }
   return fail(ErrorKind::unsupported,
               fmt::format("the remote '{}' is at {}, which this kist cannot speak to", remote.name, remote.url));
 }

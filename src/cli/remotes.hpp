@@ -24,12 +24,13 @@ struct PlaceOptions {
   std::optional<std::string> endpoint;
   std::optional<std::string> region;
   std::optional<std::string> profile;
-  std::optional<std::string> ca_file;  // absolute
+  std::optional<std::string> ca_file;     // absolute
+  std::optional<std::string> token_file;  // absolute; of another kist
 };
 
 struct NamedRemote {
   std::string name;
-  std::string url;  // "file:///srv/kist", "s3://bucket/prefix"
+  std::string url;  // "file:///srv/kist", "s3://bucket/prefix", "https://host:2746"
   PlaceOptions options;
 };
 

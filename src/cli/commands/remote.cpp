@@ -102,11 +102,16 @@ void declare_remote(Arguments& arguments, Context& context) {
   add_command.option("--profile", "NAME", adding->place.profile,
                      "Of ~/.aws/credentials and ~/.aws/config: where the keys come from");
   add_command.option("--ca", "FILE", adding->place.ca_file, "A certificate to trust", Completes::file);
+  add_command.option("--token-file", "FILE", adding->place.token_file,
+                     "Where the token for another kist is read from, each time", Completes::file);
   add_command.positional("NAME", adding->name, "What it is to be called");
-  add_command.positional("URL", adding->url, "A directory (which others may use too), or s3://BUCKET/PREFIX",
-                         Completes::directory);
+  add_command.positional(
+      "URL", adding->url,
+      "A directory (which others may use too), s3://BUCKET/PREFIX, or the https://HOST:PORT of a `kist serve`",
+      Completes::directory);
   add_command.epilogue(
-      "Keys are never kept: they are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from a profile.");
+      "Keys and tokens are never kept: keys are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from a "
+      "profile; tokens from KIST_TOKEN, or from the file that is named here or in KIST_TOKEN_FILE.");
   add_command.action([&context, adding] { return add(context, *adding); });
 
   auto removing = std::make_shared<std::string>();
