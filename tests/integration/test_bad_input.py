@@ -100,6 +100,18 @@ def test_a_kind_that_is_not_run_is_named(kist, command, kind):
     assert f"w.yaml:1:1: error: not supported yet: kind {kind}" in kist(command, "w.yaml", code=2).stderr
 
 
+def test_words_that_mean_nothing_are_refused(kist):
+    kist.write("w.yaml", ARGO + "  - name: main\n    container: {image: alpine, command: [ls]}\n")
+    assert "unexpected 'typo'" in kist("run", "w.yaml", "typo", code=2).stderr
+    kist.write(".circleci/config.yml", "version: 2\njobs:\n  build: {machine: true, steps: [run: ls]}\n")
+    assert "unexpected 'typo'" in kist("run", "build", "typo", code=2).stderr
+    assert kist.json("ps", "-a") == []
+
+
+def test_an_option_without_its_value_says_so(kist):
+    assert kist("run", "x", "-p", code=2).stderr.startswith("kist: --parameter needs a value\n")
+
+
 def test_a_directory_is_no_workflow_file(kist):
     (kist.project / "d.yaml").mkdir()
     assert "is a directory" in kist("run", "d.yaml", code=2).stderr

@@ -64,6 +64,11 @@ class ArgoDialect final : public model::Dialect {
   Result<model::Lowered> lower(const model::RunRequest& request) const override {
     KIST_TRY_ASSIGN(std::vector<Document> documents, read_documents(request.files));
     KIST_TRY_ASSIGN(const Document* document, choose(documents, request.workflow));
+    if (!request.arguments.empty())
+      return fail(ErrorKind::invalid,
+                  fmt::format("unexpected '{}': what a workflow of Argo is given are parameters, `-p "
+                              "NAME=VALUE`",
+                              request.arguments.front()));
     Report report(document->file);
     Spec spec = read_workflow(*document, report);
     override_parameters(request.parameters, spec, report);

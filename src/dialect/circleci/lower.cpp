@@ -72,6 +72,10 @@ void add_graph(model::Workflow& workflow, const WorkflowEntry& entry, const std:
 Result<model::Lowered> lower(const model::RunRequest& request) {
   KIST_TRY_ASSIGN(Config config, parse_config(request.files));
   KIST_TRY_ASSIGN(WorkflowEntry entry, choose(config, request.workflow));
+  if (!request.arguments.empty())
+    return fail(ErrorKind::invalid,
+                fmt::format("unexpected '{}': a workflow of CircleCI takes no words; `-e NAME=VALUE` sets a variable",
+                            request.arguments.front()));
   model::Notices notices;
   check_top_level(config, notices);
   Texts texts(config, notices);
