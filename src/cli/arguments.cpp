@@ -328,6 +328,11 @@ Result<int> Arguments::run(const std::vector<std::string>& given) {
       }
     }
     return parts_->usage_error(missing.what());
+  } catch (const CLI::ArgumentMismatch& wrong) {
+    const std::string text = wrong.what();  // "--name: 1 required NAME missing"
+    if (text.contains(" required "))
+      return parts_->usage_error(fmt::format("{} needs a value", text.substr(0, text.find(':'))));
+    return parts_->usage_error(text);
   } catch (const CLI::ParseError& wrong) {
     return parts_->usage_error(wrong.what());
   }
