@@ -230,13 +230,23 @@ def dstack_ls(kist, text):
 @check(B, 4)
 def dstack_push(kist, text):
     mnist(kist)
-    return not_yet(kist.shell(typed(text)), "push")
+    kist("remote", "add", "shared", "../shared")
+    done = kist.shell(typed(text))
+    assert done.returncode == 0, done.stderr
+    return runs("to a remote, given once by `kist remote add`")
 
 
 @check(B, 5)
 def dstack_pull(kist, text):
     mnist(kist)
-    return not_yet(kist.shell(typed(text)), "pull")
+    kist("remote", "add", "shared", "../shared")
+    kist("push", "grumpy-zebra-1")
+    before = kist("ls", "-r", "grumpy-zebra-1").stdout
+    kist("rm", "-y", "grumpy-zebra-1")
+    done = kist.shell(typed(text))
+    assert done.returncode == 0, done.stderr
+    assert kist("ls", "-r", "grumpy-zebra-1").stdout == before
+    return runs("what was pushed and removed is back")
 
 
 @check(B, 6)
@@ -252,8 +262,15 @@ def dstack_tags_add(kist, text):
 @check(B, 9)
 def dstack_remote(kist, text):
     kist.write(".dstack/workflows/mounted.yaml", all_of(B)[8])
-    kist.write("artifacts/hello.sh", all_of(B)[7])
-    return not_yet(kist.shell(typed(text)), "--remote")
+    kist.write("artifacts/hello.sh", all_of(B)[7].replace("sleep 1", "sleep 0"))
+    kist("remote", "add", "shared", "../shared")
+    done = kist.shell(typed(text))
+    assert done.returncode == 0, done.stderr
+    run = kist.json("ps")[0]["name"]
+    kist("rm", "-y", run)
+    kist("pull", run)
+    assert len(kist.json("ls", "-r", run)) == 101
+    return runs("here, and done when the remote has it (without the script's waiting)")
 
 
 # ---- Hera -------------------------------------------------------------------------------------------------------------
