@@ -9,6 +9,7 @@ import pytest
 
 from conftest import Kist
 from test_dstack import wait_until
+from test_serve import Served
 
 WORKFLOWS = """\
     workflows:
@@ -345,3 +346,26 @@ def test_plain_keys_are_those_of_the_runs_own_system(kist, s3_server):
     left_out = kist("push", "--plain", f"s3://{bucket}/d", "r").stderr
     assert "out/link" in left_out
     assert f"d/artifacts/{kist.project.name}/r,make,0/out/large" in s3_server.keys(bucket, "d/")
+
+
+def test_another_kist_is_a_remote(machines, tmp_path):
+    one, two = machines
+    (tmp_path / "server").mkdir()
+    server = Kist(tmp_path / "server")
+    with Served(server) as served:
+        told = one("remote", "add", "served", served.address, code=None)
+        assert told.returncode != 0 and "KIST_TOKEN" in told.stderr
+        one("remote", "add", "served", served.address, "--token-file", served.token_file, "--default")
+        two.environment["KIST_TOKEN"] = served.token
+        two("remote", "add", "served", served.address, "--default")
+        one.run("make", "-t", "v1", name="r")
+        one("push", ":v1")
+        two("pull", ":v1")
+        assert two.json("ls", "-r", "r") == one.json("ls", "-r", "r")
+        two.run("use", "--remote", name="u")
+        one("pull", "u")
+        for machine in machines:
+            for path in machine.home.rglob("*"):
+                assert not path.is_file() or served.token.encode() not in path.read_bytes(), path
+        two.environment["KIST_TOKEN"] = "wrong"
+        assert two("push", "u", code=3)
