@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "archive/writer.hpp"
+#include "archive/zstd.hpp"
 #include "base/utf8.hpp"
 
 namespace kist::archive {
@@ -207,11 +208,13 @@ Status TarWriter::pad(std::uint64_t size) {
   return sink_(std::span(zeros).first(kBlock - size % kBlock));
 }
 
-class TarGzipWriter final : public Writer {
+// A tar inside what compresses it.
+template <typename Compressor>
+class CompressedTarWriter final : public Writer {
  public:
-  explicit TarGzipWriter(GzipWriter gzip)
-      : gzip_(std::make_unique<GzipWriter>(std::move(gzip))),
-        tar_([gzip_writer = gzip_.get()](std::span<const std::byte> bytes) { return gzip_writer->write(bytes); }) {}
+  explicit CompressedTarWriter(Compressor compressor)
+      : compressor_(std::make_unique<Compressor>(std::move(compressor))),
+        tar_([into = compressor_.get()](std::span<const std::byte> bytes) { return into->write(bytes); }) {}
 
   Status add_directory(const Header& header) override { return tar_.add_directory(header); }
   Status add_link(const Header& header, std::string_view target) override { return tar_.add_link(header, target); }
@@ -219,11 +222,11 @@ class TarGzipWriter final : public Writer {
   Status write(std::span<const std::byte> bytes) override { return tar_.write(bytes); }
   Status finish() override {
     KIST_TRY(tar_.finish());
-    return gzip_->finish();
+    return compressor_->finish();
   }
 
  private:
-  std::unique_ptr<GzipWriter> gzip_;
+  std::unique_ptr<Compressor> compressor_;
   TarWriter tar_;
 };
 
@@ -235,7 +238,12 @@ std::unique_ptr<Writer> make_tar_writer(Sink sink) {
 
 Result<std::unique_ptr<Writer>> make_tar_gzip_writer(Sink sink, Level level) {
   KIST_TRY_ASSIGN(GzipWriter gzip, GzipWriter::make(std::move(sink), level));
-  return std::make_unique<TarGzipWriter>(std::move(gzip));
+  return std::make_unique<CompressedTarWriter<GzipWriter>>(std::move(gzip));
+}
+
+Result<std::unique_ptr<Writer>> make_tar_zstd_writer(Sink sink, Level level) {
+  KIST_TRY_ASSIGN(ZstdWriter zstd, ZstdWriter::make(std::move(sink), level));
+  return std::make_unique<CompressedTarWriter<ZstdWriter>>(std::move(zstd));
 }
 
 }  // namespace kist::archive

@@ -42,6 +42,8 @@ class Writer {
 std::unique_ptr<Writer> make_tar_writer(Sink sink);
 // The same inside gzip. Errors: invalid (level).
 Result<std::unique_ptr<Writer>> make_tar_gzip_writer(Sink sink, Level level = kUsualLevel);
+// The same inside zstd. Errors: invalid (level: 1 to 19).
+Result<std::unique_ptr<Writer>> make_tar_zstd_writer(Sink sink, Level level = kUsualLevel);
 // Zip: deflated, readable as a stream (sizes follow the data), zip64 where needed, with Unix modes, links and times.
 Result<std::unique_ptr<Writer>> make_zip_writer(Sink sink, Level level = kUsualLevel);
 

@@ -28,10 +28,13 @@ void declare_cat(Arguments& arguments, Context& context);
 void declare_complete(Arguments& arguments, Context& context);
 void declare_completion(Arguments& arguments, Context& context);
 void declare_cp(Arguments& arguments, Context& context);
+void declare_diff(Arguments& arguments, Context& context);
 void declare_doctor(Arguments& arguments, Context& context);
+void declare_export(Arguments& arguments, Context& context);
 void declare_lint(Arguments& arguments, Context& context);
 void declare_logs(Arguments& arguments, Context& context);
 void declare_ls(Arguments& arguments, Context& context);
+void declare_mount(Arguments& arguments, Context& context);
 void declare_ps(Arguments& arguments, Context& context);
 void declare_publish(Arguments& arguments, Context& context);
 void declare_pull(Arguments& arguments, Context& context);
@@ -45,5 +48,8 @@ void declare_serve(Arguments& arguments, Context& context);
 void declare_show(Arguments& arguments, Context& context);
 void declare_stop(Arguments& arguments, Context& context);
 void declare_tags(Arguments& arguments, Context& context);
+
+void declare_unmount(Arguments& arguments, Context& context);
+void declare_why(Arguments& arguments, Context& context);
 
 }  // namespace kist::cli

@@ -1,7 +1,6 @@
 #include "cli/packing.hpp"
 
 #include <memory>
-#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 
 #include "archive/writer.hpp"
 #include "base/file.hpp"
+#include "store/pack_tree.hpp"
 
 namespace kist::cli {
 
@@ -30,37 +30,12 @@ std::string top_name(const model::ArtifactRecord& artifact) {
                                                            : path.filename().string();
 }
 
-Status add(archive::Writer& writer, store::Store& store, const store::ArtifactId& id, const store::Entry& entry,
-           const std::string& top) {
-  archive::Header header{.path = entry.path.empty() ? top : fmt::format("{}/{}", top, entry.path),
-                         .mode = entry.mode,
-                         .modified = entry.modified};
-  switch (entry.type) {
-    case store::EntryType::directory:
-      return writer.add_directory(header);
-    case store::EntryType::link:
-      return writer.add_link(header, entry.link_target);
-    case store::EntryType::file:
-      KIST_TRY(writer.add_file(header, entry.size));
-      return store.read(id, entry.path, [&](std::span<const std::byte> bytes) { return writer.write(bytes); });
-  }
-  return {};
-}
-
 Status write_archive(store::Store& store, const model::ArtifactRecord& artifact, int descriptor,
                      const std::string& name) {
   KIST_TRY_ASSIGN(const auto writer, make_writer(artifact.archive, [&](std::span<const std::byte> bytes) {
                     return write_all(descriptor, bytes, name);
                   }));
-  const store::ArtifactId id{artifact.tree, artifact.times};
-  const auto top = top_name(artifact);
-  // Collected first: reading while the listing goes on would hold its blocks and the chunks' at once.
-  std::vector<store::Entry> entries;
-  KIST_TRY(store.list(id, {}, [&](const store::Entry& entry) {
-    entries.push_back(entry);
-    return true;
-  }));
-  for (const auto& entry : entries) KIST_TRY(add(*writer, store, id, entry, top));
+  KIST_TRY(store::pack_tree({store.chunks(), {artifact.tree, artifact.times}, ""}, top_name(artifact), *writer));
   return writer->finish();
 }
 

@@ -64,6 +64,14 @@ Result<model::RunRecord> find_record(House& house, std::string_view word) {
   return fail(ErrorKind::not_found, fmt::format("Cannot find the run or tag '{}'", word));
 }
 
+Result<Located> locate(House& house, std::string_view word) {
+  const auto slash = word.find('/');
+  KIST_TRY_ASSIGN(auto run, find_record(house, word.substr(0, slash)));
+  std::string_view path = slash == std::string_view::npos ? std::string_view{} : word.substr(slash + 1);
+  while (path.ends_with('/')) path.remove_suffix(1);
+  return Located{std::move(run), std::string(path)};
+}
+
 Result<std::string> tag_name(std::string_view word) {
   const auto name = word.starts_with(':') ? word.substr(1) : word;
   const auto is_odd = [](unsigned char c) { return c <= ' ' || c == 0x7F || c == '/' || c == ':'; };

@@ -21,6 +21,13 @@ Result<std::string> find_run(House& house, std::string_view word, Naming naming)
 // only run that begins so. A tag leads to its artifacts when the run is removed. Errors: not_found, invalid, corrupt.
 Result<model::RunRecord> find_record(House& house, std::string_view word);
 
+// "RUN", ":TAG", or one of these and a path behind a slash: "RUN/ARTIFACT/FILE". Errors: those of find_record().
+struct Located {
+  model::RunRecord run;
+  std::string path;  // empty: all artifacts
+};
+Result<Located> locate(House& house, std::string_view word);
+
 // A tag's name as typed, with its colon or without. Errors: invalid (a name that could not be addressed).
 Result<std::string> tag_name(std::string_view word);
 

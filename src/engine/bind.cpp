@@ -124,7 +124,21 @@ Result<ArtifactValue> bind_artifact(const model::InputArtifact& input, const mod
   return value;
 }
 
-void add_input(model::NodeRecord& record, const ArtifactValue& value) {
+// Of a text that a workflow's file holds, so much is in the record; the file is there too.
+constexpr std::size_t kTextRecorded = 1024;
+
+// `name`, `path`: of the input; where the task loads it by itself, only the path.
+void add_input(model::NodeRecord& record, const ArtifactValue& value, const std::string& name,
+               const std::string& path) {
+  if (const auto* raw = std::get_if<RawText>(&value))
+    record.input_sources.push_back({.kind = model::InputSource::Kind::text,
+                                    .name = name,
+                                    .path = path,
+                                    .text = raw->text.substr(0, kTextRecorded),
+                                    .bytes = raw->text.size()});
+  if (std::holds_alternative<model::ProjectFiles>(value))
+    record.input_sources.push_back(
+        {.kind = model::InputSource::Kind::project, .name = name, .path = path, .text = {}, .bytes = 0});
   if (const auto* artifact = std::get_if<model::ArtifactRecord>(&value)) record.input_artifacts.push_back(*artifact);
   if (const auto* used = std::get_if<const model::UsedRun*>(&value))
     std::ranges::copy((*used)->artifacts, std::back_inserter(record.input_artifacts));
@@ -209,6 +223,7 @@ Status bind_inputs(Node& node, const model::Arguments& arguments, const Caller& 
   Caller own{scope, [&](std::string_view name) { return find_input_artifact(node, name); }, used_runs};
   node.record.input_parameters.clear();
   node.record.input_artifacts.clear();
+  node.record.input_sources.clear();
   for (const model::InputParameter& input : node.definition->parameters) {
     KIST_TRY_ASSIGN(std::string value,
                     bind_parameter(input, argument(arguments.parameters, input.name), caller, scope));
@@ -219,7 +234,7 @@ Status bind_inputs(Node& node, const model::Arguments& arguments, const Caller& 
   }
   for (const model::InputArtifact& input : node.definition->artifacts) {
     KIST_TRY_ASSIGN(ArtifactValue value, bind_artifact(input, argument(arguments.artifacts, input.name), caller, own));
-    add_input(node.record, value);
+    add_input(node.record, value, input.name, input.path);
     node.inputs.insert_or_assign(input.name, std::move(value));
   }
   return {};
@@ -233,8 +248,8 @@ Result<std::map<std::size_t, task::ResolvedLoad>> resolve_loads(Node& node, cons
     if (load == nullptr) continue;
     KIST_TRY_ASSIGN(ArtifactValue value, resolve(load->source, own));
     task::ResolvedLoad& resolved = loads[i];
-    if (std::holds_alternative<model::RunArtifacts>(load->source)) add_input(node.record, value);
     const auto* reference = std::get_if<model::ArtifactReference>(&load->source);
+    if (reference == nullptr) add_input(node.record, value, "", load->path.source());
     if (std::holds_alternative<Absent>(value) && !load->optional)
       return not_supplied(reference != nullptr ? last_name(reference->name.source()) : bound.actions[i].title);
     std::visit(Overloaded{

@@ -15,6 +15,7 @@
 #include "engine/bind.hpp"
 #include "engine/committer.hpp"
 #include "engine/finish.hpp"
+#include "engine/revision.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/tags.hpp"
 
@@ -92,9 +93,11 @@ Result<model::UsedRun> pin(const Parts& parts, const std::string& project, const
     KIST_TRY_ASSIGN(run, parts.catalog.run(name));
   }
   model::UsedRun used{.by = wanted.by, .name = wanted.name, .run = run.name, .artifacts = {}};
-  for (const model::NodeRecord& node : run.nodes)
-    if (node.kind == model::NodeKind::task)
-      std::ranges::copy(node.output_artifacts, std::back_inserter(used.artifacts));
+  for (const model::NodeRecord& node : run.nodes) {
+    if (node.kind != model::NodeKind::task) continue;
+    for (const model::ArtifactRecord& artifact : node.output_artifacts)
+      used.artifacts.emplace_back(artifact).producer = model::Producer{run.name, node.names.name, artifact.name};
+  }
   return used;
 }
 
@@ -167,6 +170,7 @@ Result<std::string> Engine::submit(const model::RunRequest& request,
   run.user = user_name();
   run.created = parts_.clock();
   run.request = request;
+  run.request.revision = revision_of(request.project);
   run.used_runs = std::move(used_runs);
   model::RunNaming naming = lowered.workflow.naming;
   if (request.name) naming = {.kind = model::RunNaming::Kind::given, .stem = *request.name};

@@ -209,7 +209,10 @@ Result<ArtifactValue> GroupScope::find_artifact(std::string_view name) const {
     return unresolved(ErrorKind::invalid, name, "it is not the name of an artifact");
   KIST_TRY_ASSIGN(const Node* child, find_step(name, rest->substr(0, outputs)));
   const auto* artifact = find_output_artifact(child->record, rest->substr(outputs + kOutputs.size()));
-  return artifact == nullptr ? ArtifactValue(Absent()) : ArtifactValue(*artifact);
+  if (artifact == nullptr) return Absent();
+  model::ArtifactRecord value = *artifact;
+  if (!value.producer) value.producer = model::Producer{"", child->record.names.name, artifact->name};
+  return value;
 }
 
 Result<ArtifactValue> find_input_artifact(const Node& node, std::string_view name) {

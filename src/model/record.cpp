@@ -40,6 +40,8 @@ struct ArchiveWord {
 constexpr auto kArchives = std::to_array<ArchiveWord>(
     {{Archive::Kind::none, "none"}, {Archive::Kind::tar, "tar"}, {Archive::Kind::zip, "zip"}});
 
+constexpr std::string_view kSourceKinds[] = {"text", "project"};
+
 // ---- writing: what is empty is left out
 
 void put(Json& object, const char* key, const std::string& text) {
@@ -55,6 +57,30 @@ Json to_json(const ParameterRecord& parameter) {
 }
 Json to_json(const SourceText& source) {
   return {{"name", source.name}, {"text", source.text}};
+}
+
+Json to_json(const Producer& producer) {
+  Json value = Json::object();
+  put(value, "run", producer.run);
+  put(value, "node", producer.node);
+  put(value, "artifact", producer.artifact);
+  return value;
+}
+
+Json to_json(const InputSource& source) {
+  Json value = {{"kind", kSourceKinds[static_cast<int>(source.kind)]}};
+  put(value, "name", source.name);
+  put(value, "path", source.path);
+  put(value, "text", source.text);
+  if (source.kind == InputSource::Kind::text) value["bytes"] = source.bytes;
+  return value;
+}
+
+Json to_json(const Revision& revision) {
+  Json value = {{"commit", revision.commit}};
+  put(value, "branch", revision.branch);
+  if (revision.modified) value["modified"] = true;
+  return value;
 }
 
 template <typename T>
@@ -182,6 +208,37 @@ Result<NodeKind> parse_node_kind(std::string_view word) {
   return fail(ErrorKind::corrupt, fmt::format("run record: '{}' is not a kind of node", word));
 }
 
+Result<Producer> producer_from_json(const Json& value) {
+  Producer producer;
+  KIST_TRY(get(value, "run", producer.run));
+  KIST_TRY(get(value, "node", producer.node));
+  KIST_TRY(get(value, "artifact", producer.artifact));
+  return producer;
+}
+
+Result<InputSource> input_source_from_json(const Json& value) {
+  InputSource source;
+  std::string kind;
+  KIST_TRY(get(value, "kind", kind));
+  const auto* found = std::ranges::find(kSourceKinds, kind);
+  if (found == std::end(kSourceKinds))
+    return fail(ErrorKind::corrupt, fmt::format("run record: '{}' is not a kind of source", kind));
+  source.kind = static_cast<InputSource::Kind>(found - std::begin(kSourceKinds));
+  KIST_TRY(get(value, "name", source.name));
+  KIST_TRY(get(value, "path", source.path));
+  KIST_TRY(get(value, "text", source.text));
+  KIST_TRY(get(value, "bytes", source.bytes));
+  return source;
+}
+
+Result<Revision> revision_from_json(const Json& value) {
+  Revision revision;
+  KIST_TRY(get(value, "commit", revision.commit));
+  KIST_TRY(get(value, "branch", revision.branch));
+  KIST_TRY(get(value, "modified", revision.modified));
+  return revision;
+}
+
 Result<Archive> archive_from_json(const Json& value) {
   Archive archive;
   std::string word;
@@ -247,6 +304,7 @@ Json to_json(const ArtifactRecord& artifact) {
     if (artifact.archive.compression_level) archive["compression_level"] = *artifact.archive.compression_level;
   }
   if (artifact.live) value["live"] = true;
+  if (artifact.producer) value["producer"] = to_json(*artifact.producer);
   return value;
 }
 
@@ -262,6 +320,10 @@ Result<ArtifactRecord> artifact_from_json(const Json& value) {
   KIST_TRY_ASSIGN(const Json* archive, member(value, "archive"));
   if (archive != nullptr) {
     KIST_TRY_ASSIGN(artifact.archive, archive_from_json(*archive));
+  }
+  KIST_TRY_ASSIGN(const Json* producer, member(value, "producer"));
+  if (producer != nullptr) {
+    KIST_TRY_ASSIGN(artifact.producer, producer_from_json(*producer));
   }
   return artifact;
 }
@@ -283,6 +345,7 @@ Json to_json(const NodeRecord& node) {
   if (node.exit_code) value["exit_code"] = *node.exit_code;
   put_all(value, "input_parameters", node.input_parameters);
   put_all(value, "input_artifacts", node.input_artifacts);
+  put_all(value, "input_sources", node.input_sources);
   put_all(value, "output_parameters", node.output_parameters);
   put_all(value, "output_artifacts", node.output_artifacts);
   if (node.result) value["result"] = *node.result;
@@ -310,6 +373,7 @@ Result<NodeRecord> node_from_json(const Json& value) {
   KIST_TRY(get(value, "exit_code", node.exit_code));
   KIST_TRY(get_all(value, "input_parameters", node.input_parameters, parameter_from_json));
   KIST_TRY(get_all(value, "input_artifacts", node.input_artifacts, artifact_from_json));
+  KIST_TRY(get_all(value, "input_sources", node.input_sources, input_source_from_json));
   KIST_TRY(get_all(value, "output_parameters", node.output_parameters, parameter_from_json));
   KIST_TRY(get_all(value, "output_artifacts", node.output_artifacts, artifact_from_json));
   KIST_TRY(get(value, "result", node.result));
@@ -327,6 +391,7 @@ Json to_json(const RunRequest& request) {
   put_pairs(value, "options", request.options);
   if (request.name) value["name"] = *request.name;
   if (request.tag) value["tag"] = *request.tag;
+  if (request.revision) value["revision"] = to_json(*request.revision);
   return value;
 }
 
@@ -342,6 +407,10 @@ Result<RunRequest> request_from_json(const Json& value) {
   KIST_TRY(get_pairs(value, "options", request.options));
   KIST_TRY(get(value, "name", request.name));
   KIST_TRY(get(value, "tag", request.tag));
+  KIST_TRY_ASSIGN(const Json* revision, member(value, "revision"));
+  if (revision != nullptr) {
+    KIST_TRY_ASSIGN(request.revision, revision_from_json(*revision));
+  }
   return request;
 }
 

@@ -36,6 +36,13 @@ Result<State> parse_state(std::string_view word);
 bool is_final(State state);    // nothing more happens unless somebody asks (interrupted is not final)
 bool is_success(State state);  // succeeded, skipped, omitted: whoever depends on it goes on
 
+// Which output of which node an artifact is.
+struct Producer {
+  std::string run;   // empty: this run
+  std::string node;  // names.name
+  std::string artifact;
+};
+
 // An artifact of a node, in the store.
 struct ArtifactRecord {
   std::string name;
@@ -45,7 +52,28 @@ struct ArtifactRecord {
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
   Archive archive;
-  bool live = false;  // saved while it was written
+  bool live = false;                      // saved while it was written
+  std::optional<Producer> producer = {};  // of an input, and of what a group hands on
+};
+
+// What a node was given that no node made.
+struct InputSource {
+  enum class Kind {
+    text,     // written in the workflow's file
+    project,  // the project directory as it was
+  };
+  Kind kind = Kind::text;
+  std::string name;         // of the input artifact; empty: the task loads it by itself
+  std::string path;         // where the task has it
+  std::string text;         // its beginning
+  std::uint64_t bytes = 0;  // of all the text
+};
+
+// What the project directory's version control said when the run was submitted.
+struct Revision {
+  std::string commit;
+  std::string branch;     // empty: none
+  bool modified = false;  // files under version control differ from the commit
 };
 
 struct ParameterRecord {
@@ -79,6 +107,7 @@ struct NodeRecord {
   std::optional<int> exit_code;
   std::vector<ParameterRecord> input_parameters;
   std::vector<ArtifactRecord> input_artifacts;
+  std::vector<InputSource> input_sources;
   std::vector<ParameterRecord> output_parameters;
   std::vector<ArtifactRecord> output_artifacts;
   std::optional<std::string> result;
@@ -102,6 +131,7 @@ struct RunRequest {
   std::vector<std::pair<std::string, std::string>> options;      // the dialect's own flags, by name
   std::optional<std::string> name;                               // --name
   std::optional<std::string> tag;                                // -t
+  std::optional<Revision> revision;                              // of the project at that moment
 };
 
 // An earlier run whose artifacts this one uses (RunArtifacts), pinned when this one was submitted.

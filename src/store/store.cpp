@@ -113,6 +113,8 @@ class DiskStore final : public Store {
     return write_tree(tree, *chunks_, path, target, {options.overwrite, options.merge, {}});
   }
 
+  ChunkSource& chunks() override { return *chunks_; }
+
   Result<std::unique_ptr<View>> view(const ArtifactId& id) override { return views_->view(id); }
 
   Status set_reference(std::string_view name, const Digest& target, const std::optional<Digest>& expected) override {

@@ -21,6 +21,8 @@
 
 namespace kist::store {
 
+class ChunkSource;
+
 // Names an artifact: what it holds, and when its entries were modified.
 struct ArtifactId {
   Digest tree;
@@ -155,6 +157,10 @@ class Store {
   // conflict, no_space, corrupt, …
   virtual Status restore(const ArtifactId& id, std::string_view path, const std::filesystem::path& target,
                          const RestoreOptions& options = {}) = 0;
+
+  // All chunks, for those who read trees themselves: by TreeCursor (store/tree.hpp), compare(), pack_tree(). Thread-safe;
+  // valid as long as the store.
+  virtual ChunkSource& chunks() = 0;
 
   // The artifact as files on disk, made if it is not there already.
   virtual Result<std::unique_ptr<View>> view(const ArtifactId& id) = 0;

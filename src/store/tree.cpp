@@ -377,6 +377,37 @@ Result<const TreeEntry*> TreeCursor::find(std::string_view path) {
   return next();
 }
 
+std::optional<std::size_t> TreeCursor::block_ahead() const {
+  if (repeat_ || root_->blocks.empty()) return std::nullopt;
+  if (first_) return block_;
+  if (number_ == block_end_) return block_ + 1;
+  return std::nullopt;
+}
+
+Status TreeCursor::skip_common(TreeCursor& other) {
+  const auto here = block_ahead();
+  const auto there = other.block_ahead();
+  if (!here || !there) return {};
+  const auto& blocks = root_->blocks;
+  const auto& others = other.root_->blocks;
+  std::size_t common = 0;
+  while (*here + common < blocks.size() && *there + common < others.size() &&
+         blocks[*here + common].id == others[*there + common].id)
+    ++common;
+  if (common == 0) return {};
+  KIST_TRY(go_to_block(*here + common));
+  return other.go_to_block(*there + common);
+}
+
+Status TreeCursor::go_to_block(std::size_t block) {
+  if (block < root_->blocks.size()) return load(block);
+  block_ = block - 1;
+  number_ = block_end_ = root_->entries;
+  rest_ = {};
+  first_ = false;
+  return {};
+}
+
 Result<Time> TreeCursor::time_of(std::uint64_t number) {
   ByteSpan times = times_.only_block;
   if (!times_.blocks.empty()) {

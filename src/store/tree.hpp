@@ -105,11 +105,20 @@ class TreeCursor {
   Result<const TreeEntry*> next();
   // The entry at exactly this path. Errors: not_found.
   Result<const TreeEntry*> find(std::string_view path);
+  // next() gives the entry that it gave last once more.
+  void again() { repeat_ = true; }
+  // Where this and another cursor stand before the same block, goes behind all blocks that follow in both, with both,
+  // and reads none of them.
+  Status skip_common(TreeCursor& other);
 
   std::uint64_t entries() const { return root_->entries; }
 
  private:
   Status load(std::size_t block);
+  // To before a block, or, by the number behind the last, to the end.
+  Status go_to_block(std::size_t block);
+  // The block that the next entry begins; none where it is amid one.
+  std::optional<std::size_t> block_ahead() const;
   Result<bool> advance();
   Result<Time> time_of(std::uint64_t number);
 

@@ -21,12 +21,8 @@ struct ListOptions {
 Result<int> list(Context& context, const ListOptions& options) {
   KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.subject));
   KIST_TRY_ASSIGN(store::Store * store, context.house.store());
-  KIST_TRY_ASSIGN(const auto files, list_files(*store, run, {.prefix = "", .recursive = true}));
-  if (options.json) {
-    print_json(listing_as_json(files));
-  } else {
-    print(listing_as_table(files, context.colored_output()));
-  }
+  const ListingOptions listing{.prefix = "", .recursive = true, .digests = options.json};
+  KIST_TRY(print_listing(*store, run, listing, options.json, context.colored_output()));
   return 0;
 }
 

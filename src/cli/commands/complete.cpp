@@ -16,6 +16,7 @@ namespace kist::cli {
 namespace {
 
 constexpr std::size_t kRunsOffered = 200;
+constexpr std::size_t kPathsOffered = 1000;
 
 // What can stand at the cursor: word and meaning.
 class Candidates {
@@ -86,17 +87,17 @@ Status add_paths(House& house, Candidates& candidates, const std::vector<std::st
   if (!found || !candidates.word().starts_with(found->artifact.address + "/")) {
     for (const auto& one : model::addresses(run)) {
       if (!one.address.starts_with(candidates.word())) continue;
-      KIST_TRY_ASSIGN(const auto content, list_files(*store, run, {.prefix = one.address}));
-      const bool is_file = content.size() == 1 && content.front().file.empty() && content.front().size;
+      KIST_TRY_ASSIGN(const auto top, store->find({one.artifact->tree, one.artifact->times}, ""));
+      const bool is_file = top.type == store::EntryType::file;
       candidates.add(one.address + (is_file ? "" : "/"),
                      fmt::format("{} {}, {}", one.artifact->files, one.artifact->files == 1 ? "file" : "files",
                                  human_size(one.artifact->bytes)));
     }
     return {};
   }
-  KIST_TRY_ASSIGN(const auto files, list_files(*store, run, {.prefix = candidates.word()}));
-  for (const auto& file : files)
-    candidates.add(fmt::format("{}/{}", file.artifact, file.file), file.size ? human_size(*file.size) : "");
+  KIST_TRY(list_files(*store, run, {.prefix = candidates.word(), .limit = kPathsOffered}, [&](const Listed& file) {
+    candidates.add(path_of(file), file.size ? human_size(*file.size) : "");
+  }));
   return {};
 }
 

@@ -49,6 +49,7 @@ class SmallStore : public store::Store {
               const std::function<bool(const store::Entry&)>&) override {
     return unused();
   }
+  store::ChunkSource& chunks() override { throw std::logic_error("not used by these tests"); }
   Result<store::Entry> find(const store::ArtifactId&, std::string_view) override { return unused(); }
   Status read(const store::ArtifactId&, std::string_view, const Sink&, std::uint64_t, std::uint64_t) override {
     return unused();

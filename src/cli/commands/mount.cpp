@@ -1,0 +1,107 @@
+#include <atomic>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/time.hpp"
+#include "cli/commands.hpp"
+#include "cli/detach.hpp"
+#include "cli/subject.hpp"
+#include "mount/files.hpp"
+#include "mount/mount_point.hpp"
+#include "mount/serve.hpp"
+
+namespace kist::cli {
+
+namespace {
+
+// A damaged store must not fill the log.
+constexpr unsigned kMostComplaints = 1000;
+
+struct Options {
+  std::string subject;
+  std::string directory;
+  bool foreground = false;
+  bool allow_other = false;
+};
+
+std::vector<mount::Shown> shown_of(const model::RunRecord& run) {
+  std::vector<mount::Shown> shown;
+  for (const auto& one : model::addresses(run)) {
+    // Addresses are made of names that workflow files choose: as `cp` does, only what is a clean path is one.
+    const std::string path = std::filesystem::path(one.address).lexically_normal().relative_path().string();
+    shown.push_back({path == "." ? "artifact" : path, {one.artifact->tree, one.artifact->times}, one.artifact->bytes});
+  }
+  return shown;
+}
+
+Result<int> act(Context& context, const Options& options) {
+  KIST_TRY_ASSIGN(const auto directory, mount::resolve(options.directory));
+  if (!options.foreground) {
+    KIST_TRY_ASSIGN(const auto code, split_off());
+    if (code) return *code;
+  }
+  KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.subject));
+  KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
+  KIST_TRY_ASSIGN(store::Store * store, context.house.store());
+  // As long as it lives, what is shown is not collected.
+  KIST_TRY_ASSIGN(const auto lease, store->begin());
+  KIST_TRY_ASSIGN(const auto files, mount::Files::make(store->chunks(), shown_of(run),
+                                                       run.finished == Time{} ? run.created : run.finished));
+  KIST_TRY(mount::prepare(directory));
+
+  std::atomic<unsigned> complaints = 0;
+  mount::ServeOptions serving;
+  serving.source = fmt::format("kist:{}", run.name);
+  serving.allow_other = options.allow_other;
+  serving.ready = [&] {
+    if (options.foreground) {
+      context.tell(fmt::format("{} is at {}. Ctrl+C ends it", run.name, directory.string()));
+      return;
+    }
+    // It stands: whoever waits for it can go on. The directory it was started in may be removed.
+    announce(directory.string(), home->path() / "mounts.log");
+    (void)chdir("/");
+  };
+  serving.failed = [&](const Error& error) {
+    if (complaints.fetch_add(1) < kMostComplaints)
+      fmt::print(stderr, "{} {}: {}\n", to_rfc3339(now()), directory.string(), error.text);
+  };
+  KIST_TRY(mount::serve(*files, directory, serving));
+  return 0;
+}
+
+struct UnmountOptions {
+  std::string directory;
+  bool lazy = false;
+};
+
+Result<int> unmount(Context& context, const UnmountOptions& options) {
+  KIST_TRY_ASSIGN(const auto directory, mount::resolve(options.directory));
+  KIST_TRY(mount::unmount(directory, options.lazy));
+  context.tell(fmt::format("{} is unmounted", directory.string()));
+  return 0;
+}
+
+}  // namespace
+
+void declare_mount(Arguments& arguments, Context& context) {
+  auto options = std::make_shared<Options>();
+  arguments.flag("-f,--foreground", options->foreground, "Stay; Ctrl+C ends the mount");
+  arguments.flag("--allow-other", options->allow_other,
+                 "Other users may look into it too (an ordinary user needs user_allow_other in /etc/fuse.conf)");
+  arguments.positional("RUN|:TAG", options->subject, "Whose artifacts", Completes::run_or_tag);
+  arguments.positional("DIR", options->directory, "Where to: an empty directory, made where it is missing",
+                       Completes::directory);
+  arguments.action([&context, options] { return act(context, *options); });
+}
+
+void declare_unmount(Arguments& arguments, Context& context) {
+  auto options = std::make_shared<UnmountOptions>();
+  arguments.flag("-l,--lazy", options->lazy, "Also while programs use it");
+  arguments.positional("DIR", options->directory, "Where it is mounted", Completes::directory);
+  arguments.action([&context, options] { return unmount(context, *options); });
+}
+
+}  // namespace kist::cli
