@@ -16,7 +16,7 @@ namespace kist {
 namespace {
 
 constexpr std::size_t kContext = 3;
-constexpr std::int64_t kDearest = 1024;
+constexpr std::int64_t kDearest = 256;
 
 using Lines = std::vector<std::string_view>;  // each with its line break
 using Numbers = std::vector<std::uint32_t>;

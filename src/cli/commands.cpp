@@ -24,6 +24,7 @@ std::span<const Command> kist_commands() {
       {"artifacts", "List or download all artifacts of a run or tag", declare_artifacts, kArtifacts},
       {"export", "Write artifacts as a tar or zip archive", declare_export, kArtifacts},
       {"diff", "Tell what differs between two runs, artifacts or files", declare_diff, kArtifacts},
+      {"why", "Tell which step made an artifact or file, and from what", declare_why, kArtifacts},
       {"mount", "Show the artifacts of a run or tag as files, without copying them", declare_mount, kArtifacts},
       {"unmount", "End a mount", declare_unmount, kArtifacts},
       {"tags", "List, add or delete tags: names that keep a run's artifacts", declare_tags, kArtifacts},

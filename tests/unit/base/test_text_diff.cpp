@@ -1,16 +1,16 @@
-#include "base/text_diff.hpp"
-
-#include <gtest/gtest.h>
-
 #include <random>
 #include <sstream>
 #include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/text_diff.hpp"
 
 namespace kist {
 namespace {
 
 // Does what a hunk says: the text that a unified diff makes of `before`.
-std::string apply(const std::string& before, const std::string& diff) {
+std::string patched(const std::string& before, const std::string& diff) {
   std::vector<std::string> lines;
   std::istringstream in(before);
   for (std::string line; std::getline(in, line);) lines.push_back(line + (in.eof() ? "" : "\n"));
@@ -63,14 +63,15 @@ TEST(TextDiff, LeadsFromOneTextToTheOther) {
   for (int round = 0; round < 3000; ++round) {
     const auto text = [&] {
       std::string made;
-      for (unsigned lines = random() % 14; lines > 0; --lines) made += std::string(1, static_cast<char>('a' + random() % 4)) + "\n";
+      for (unsigned lines = random() % 14; lines > 0; --lines)
+        made += std::string(1, static_cast<char>('a' + random() % 4)) + "\n";
       if (!made.empty() && random() % 4 == 0) made.pop_back();
       return made;
     };
     const std::string before = text();
     const std::string after = text();
     const std::string diff = unified_diff(before, after);
-    ASSERT_EQ(apply(before, diff), after) << "from:\n" << before << "\nto:\n" << after << "\nby:\n" << diff;
+    ASSERT_EQ(patched(before, diff), after) << "from:\n" << before << "\nto:\n" << after << "\nby:\n" << diff;
   }
 }
 
@@ -91,7 +92,7 @@ TEST(TextDiff, DoesLargeTextsThatHaveNothingInCommon) {
     before += "a" + std::to_string(i) + "\n";
     after += "b" + std::to_string(i) + "\n";
   }
-  EXPECT_EQ(apply(before, unified_diff(before, after)), after);
+  EXPECT_EQ(patched(before, unified_diff(before, after)), after);
 }
 
 }  // namespace
