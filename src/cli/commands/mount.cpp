@@ -7,6 +7,7 @@
 #include "base/time.hpp"
 #include "cli/commands.hpp"
 #include "cli/detach.hpp"
+#include "cli/remotes.hpp"
 #include "cli/subject.hpp"
 #include "mount/files.hpp"
 #include "mount/mount_point.hpp"
@@ -22,6 +23,7 @@ constexpr unsigned kMostComplaints = 1000;
 struct Options {
   std::string subject;
   std::string directory;
+  std::optional<std::string> remote;
   bool foreground = false;
   bool allow_other = false;
 };
@@ -36,19 +38,39 @@ std::vector<mount::Shown> shown_of(const model::RunRecord& run) {
   return shown;
 }
 
+// A run of a remote, or what a tag there refers to. Full names only: a remote is asked by name.
+Result<model::RunRecord> record_on(OpenRemote& remote, std::string_view word) {
+  const bool tag = word.starts_with(':');
+  const std::string name = fmt::format("{}/{}", tag ? "tags" : "runs", tag ? word.substr(1) : word);
+  const auto reference = remote.store->reference(name);
+  if (!reference && reference.error().kind == ErrorKind::not_found)
+    return fail(ErrorKind::not_found, fmt::format("the remote {} has no {} '{}'", remote.named.name,
+                                                  tag ? "tag" : "run", tag ? word.substr(1) : word));
+  if (!reference) return std::unexpected(reference.error());
+  return store::read_run_record(remote.store->source(), reference->target);
+}
+
 Result<int> act(Context& context, const Options& options) {
   KIST_TRY_ASSIGN(const auto directory, mount::resolve(options.directory));
   if (!options.foreground) {
     KIST_TRY_ASSIGN(const auto code, split_off());
     if (code) return *code;
   }
-  KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.subject));
+  std::optional<OpenRemote> remote;
+  model::RunRecord run;
+  if (options.remote) {
+    KIST_TRY_ASSIGN(remote, open_remote(context.house, options.remote));
+    KIST_TRY_ASSIGN(run, record_on(*remote, options.subject));
+  } else {
+    KIST_TRY_ASSIGN(run, find_record(context.house, options.subject));
+  }
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
   KIST_TRY_ASSIGN(store::Store * store, context.house.store());
   // As long as it lives, what is shown is not collected.
   KIST_TRY_ASSIGN(const auto lease, store->begin());
-  KIST_TRY_ASSIGN(const auto files, mount::Files::make(store->chunks(), shown_of(run),
-                                                       run.finished == Time{} ? run.created : run.finished));
+  KIST_TRY_ASSIGN(const auto files,
+                  mount::Files::make(remote ? remote->store->source() : store->chunks(), shown_of(run),
+                                     run.finished == Time{} ? run.created : run.finished));
   KIST_TRY(mount::prepare(directory));
 
   std::atomic<unsigned> complaints = 0;
@@ -89,6 +111,8 @@ Result<int> unmount(Context& context, const UnmountOptions& options) {
 void declare_mount(Arguments& arguments, Context& context) {
   auto options = std::make_shared<Options>();
   arguments.flag("-f,--foreground", options->foreground, "Stay; Ctrl+C ends the mount");
+  arguments.option("--remote", "NAME", options->remote, "A run of this remote: what is read is fetched, and no more",
+                   Completes::remote);
   arguments.flag("--allow-other", options->allow_other,
                  "Other users may look into it too (an ordinary user needs user_allow_other in /etc/fuse.conf)");
   arguments.positional("RUN|:TAG", options->subject, "Whose artifacts", Completes::run_or_tag);
