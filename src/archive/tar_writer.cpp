@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "archive/background.hpp"
 #include "archive/writer.hpp"
 #include "archive/zstd.hpp"
 #include "base/utf8.hpp"
@@ -208,13 +209,14 @@ Status TarWriter::pad(std::uint64_t size) {
   return sink_(std::span(zeros).first(kBlock - size % kBlock));
 }
 
-// A tar inside what compresses it.
+// A tar inside what compresses it, in a thread of its own.
 template <typename Compressor>
 class CompressedTarWriter final : public Writer {
  public:
   explicit CompressedTarWriter(Compressor compressor)
-      : compressor_(std::make_unique<Compressor>(std::move(compressor))),
-        tar_([into = compressor_.get()](std::span<const std::byte> bytes) { return into->write(bytes); }) {}
+      : compressor_(std::move(compressor)),
+        background_([this](std::span<const std::byte> bytes) { return compressor_.write(bytes); }),
+        tar_([this](std::span<const std::byte> bytes) { return background_.write(bytes); }) {}
 
   Status add_directory(const Header& header) override { return tar_.add_directory(header); }
   Status add_link(const Header& header, std::string_view target) override { return tar_.add_link(header, target); }
@@ -222,11 +224,13 @@ class CompressedTarWriter final : public Writer {
   Status write(std::span<const std::byte> bytes) override { return tar_.write(bytes); }
   Status finish() override {
     KIST_TRY(tar_.finish());
-    return compressor_->finish();
+    KIST_TRY(background_.finish());
+    return compressor_.finish();
   }
 
  private:
-  std::unique_ptr<Compressor> compressor_;
+  Compressor compressor_;
+  Background background_;
   TarWriter tar_;
 };
 

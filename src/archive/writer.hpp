@@ -24,7 +24,8 @@ struct Header {
   Time modified;
 };
 
-// Not thread-safe. After an error nothing more may be written.
+// Not thread-safe. After an error nothing more may be written. A compressing writer calls its sink from a thread of its
+// own, until finish() or destruction.
 class Writer {
  public:
   virtual ~Writer() = default;

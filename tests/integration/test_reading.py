@@ -41,7 +41,7 @@ CHAIN = """\
               for line in 1 2 3 4 5 6 7 8 9; do echo $line; done > /tmp/made/lines
               echo "{{inputs.parameters.word}}" >> /tmp/made/lines
               echo same > /tmp/made/deep/kept
-              head -c 300000 /dev/zero | tr '\\\\0' "{{inputs.parameters.word}}" > /tmp/made/large
+              head -c 300000 /dev/zero | tr '\\0' "{{inputs.parameters.word}}" > /tmp/made/large
               ln -s deep/kept /tmp/made/link
               chmod 600 /tmp/made/deep/kept
               touch -d 2020-02-02T02:02:02Z /tmp/made/lines
@@ -291,7 +291,7 @@ def test_a_damaged_chunk_is_an_error_and_not_other_bytes(kist, chain, mount_poin
     for pack in (kist.home / "store/containers").iterdir():
         pack.chmod(0o600)
         data = bytearray(pack.read_bytes())
-        for at in range(16, len(data) - 2000, 64):
+        for at in range(16, len(data) // 2, 8):
             data[at] ^= 0xFF
         pack.write_bytes(data)
     failures = 0
@@ -301,7 +301,7 @@ def test_a_damaged_chunk_is_an_error_and_not_other_bytes(kist, chain, mount_poin
         except OSError:
             failures += 1
     assert failures > 0
-    assert "is not" in (kist.home / "mounts.log").read_text()
+    assert "/pack-" in (kist.home / "mounts.log").read_text()
 
 
 @needs_fuse
@@ -309,8 +309,9 @@ def test_a_mount_of_a_remote_reads_without_pulling(kist, chain, mount_point, tmp
     kist("remote", "add", "shared", str(tmp_path / "remote"))
     kist("push", chain, "--remote", "shared")
     kist("rm", "-y", chain)
-    shutil.rmtree(kist.home / "store/containers")
-    shutil.rmtree(kist.home / "store/index")
+    for directory in ("containers", "index"):
+        for file in (kist.home / "store" / directory).iterdir():
+            file.unlink()
     kist("mount", chain, mount_point, "--remote", "shared")
     assert (mount_point / "out/note").read_text() == "a note from the file"
     assert (mount_point / "made/large").read_bytes() == b"h" * 300_000
