@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/all_runs.hpp"
 #include "cli/commands.hpp"
 #include "cli/context.hpp"
 #include "cli/diagnostics.hpp"
@@ -78,12 +79,14 @@ Result<int> dispatch(Context& context, std::vector<std::string> words) {
 int main(int argument_count, char** arguments) {
   const std::string called = argument_count > 0 ? std::filesystem::path(arguments[0]).filename().string() : "kist";
   Context context(called == "dstack" ? called : "kist");
+  const bool completing = argument_count > 1 && std::string_view(arguments[1]).starts_with("__");
   auto code = dispatch(context, {arguments + std::min(argument_count, 1), arguments + argument_count});
   if (code) {
     if (auto written = finish_output(); !written) code = std::unexpected(std::move(written).error());
   } else {
     std::fflush(stdout);
   }
+  if (code && !completing) keep_dstack_artifacts(context);
   if (code) return *code;
   print_error(context.program(), code.error(), {}, context.colored_errors());
   return exit_code_of(code.error());

@@ -34,42 +34,87 @@ Inode inode_of(std::size_t artifact, std::uint64_t number) {
 
 }  // namespace
 
-Files::Files(store::ChunkSource& chunks, Time made)
-    : chunks_(chunks, kChunkBudget), blocks_(kBlockBudget), made_(made), nodes_(1) {}
+Files::Files(store::ChunkSource& chunks) : chunks_(chunks, kChunkBudget), blocks_(kBlockBudget), nodes_(1) {}
 
 Result<std::unique_ptr<Files>> Files::make(store::ChunkSource& chunks, const std::vector<Shown>& shown, Time made) {
-  std::unique_ptr<Files> files(new Files(chunks, made));
-  for (const Shown& one : shown) KIST_TRY(files->add(one));
-  files->trees_.resize(files->artifacts_.size());
+  std::unique_ptr<Files> files(new Files(chunks));
+  files->nodes_.front().changed = made;
+  KIST_TRY(files->show(shown, made));
   return files;
 }
 
-Status Files::add(const Shown& shown) {
-  if (artifacts_.size() == kMostArtifacts)
+Status Files::show(const std::vector<Shown>& shown, Time at) {
+  for (const Shown& one : shown)
+    if (!store::is_clean_path(one.path))
+      return fail(ErrorKind::invalid, fmt::format("the artifact '{}' has a name that no file can have", one.path));
+  std::unique_lock lock(mutex_);
+  if (artifacts_.size() + shown.size() > kMostArtifacts)
     return fail(ErrorKind::unsupported, "more artifacts than one mount can show");
-  std::size_t node = 0;
-  if (!shown.path.empty()) {
-    if (!store::is_clean_path(shown.path))
-      return fail(ErrorKind::invalid, fmt::format("the artifact '{}' has a name that no file can have", shown.path));
-    for (std::string_view rest = shown.path; !rest.empty();) {
-      const std::size_t slash = std::min(rest.find('/'), rest.size());
-      const auto [child, added] = nodes_[node].children.try_emplace(std::string(rest.substr(0, slash)), nodes_.size());
-      node = child->second;
-      if (added) nodes_.emplace_back();
-      rest.remove_prefix(std::min(slash + 1, rest.size()));
+  for (Artifact& artifact : artifacts_) artifact.shown = false;
+  bytes_ = 0;
+  for (const Shown& one : shown) {
+    const std::size_t node = node_at(one.path, at);
+    const auto [number, added] = numbers_.try_emplace({node, one.id}, artifacts_.size());
+    if (added) artifacts_.push_back({.id = one.id});
+    artifacts_[number->second].shown = true;
+    if (nodes_[node].artifact != number->second) {
+      nodes_[node].artifact = number->second;
+      nodes_[node].changed = at;
     }
+    bytes_ += one.bytes;
   }
-  nodes_[node].artifact = artifacts_.size();
-  artifacts_.push_back(shown.id);
-  bytes_ += shown.bytes;
+  forget_empty(at);
   return {};
 }
 
+// The node of a path, made where it is missing.
+std::size_t Files::node_at(std::string_view path, Time at) {
+  std::size_t node = 0;
+  while (!path.empty()) {
+    const std::size_t slash = std::min(path.find('/'), path.size());
+    const auto [child, added] = nodes_[node].children.try_emplace(std::string(path.substr(0, slash)), nodes_.size());
+    if (added) {
+      nodes_[node].changed = at;
+      nodes_.emplace_back().changed = at;
+    }
+    node = child->second;
+    path.remove_prefix(std::min(slash + 1, path.size()));
+  }
+  return node;
+}
+
+bool Files::is_in_use(std::size_t node) const {
+  return nodes_[node].artifact || !nodes_[node].children.empty();
+}
+
+// Children have higher numbers than their directory, so one pass from the end does it.
+void Files::forget_empty(Time at) {
+  for (std::size_t number = nodes_.size(); number-- > 0;) {
+    Node& node = nodes_[number];
+    if (node.artifact && !artifacts_[*node.artifact].shown) {
+      node.artifact.reset();
+      node.changed = at;
+    }
+    if (std::erase_if(node.children, [&](const auto& child) { return !is_in_use(child.second); }) > 0)
+      node.changed = at;
+  }
+}
+
+Result<Files::Node> Files::node(std::size_t number) const {
+  std::shared_lock lock(mutex_);
+  if (number != 0 && !is_in_use(number)) return no_such();
+  return nodes_[number];
+}
+
 Result<NumberedTree*> Files::tree(std::size_t artifact) {
-  std::lock_guard lock(mutex_);
-  auto& opened = trees_[artifact];
+  {
+    std::shared_lock lock(mutex_);
+    if (artifacts_[artifact].tree) return artifacts_[artifact].tree.get();
+  }
+  std::unique_lock lock(mutex_);
+  auto& opened = artifacts_[artifact].tree;
   if (!opened) {
-    KIST_TRY_ASSIGN(opened, NumberedTree::open(chunks_, blocks_, artifacts_[artifact]));
+    KIST_TRY_ASSIGN(opened, NumberedTree::open(chunks_, blocks_, artifacts_[artifact].id));
     if (opened->size() > kEntryMask) return fail(ErrorKind::unsupported, "more entries than a mount can show");
   }
   return opened.get();
@@ -77,12 +122,13 @@ Result<NumberedTree*> Files::tree(std::size_t artifact) {
 
 Result<Files::Where> Files::where(Inode inode) const {
   const std::uint64_t high = inode >> kEntryBits;
+  std::shared_lock lock(mutex_);
   if (high == 0) {
     if (inode == 0 || inode > nodes_.size()) return no_such();
     const std::size_t node = inode - 1;
     return Where{node, nodes_[node].artifact, 0};
   }
-  if (high > artifacts_.size()) return no_such();
+  if (high > artifacts_.size() || !artifacts_[high - 1].shown) return no_such();
   return Where{std::nullopt, high - 1, inode & kEntryMask};
 }
 
@@ -106,18 +152,25 @@ Result<Attributes> Files::attributes_of(std::size_t artifact, std::uint64_t numb
   return attributes;
 }
 
-Result<Attributes> Files::attributes_of_node(std::size_t node) {
-  if (nodes_[node].artifact) {
-    const std::size_t artifact = *nodes_[node].artifact;
-    KIST_TRY_ASSIGN(NumberedTree * opened, tree(artifact));
+Result<Attributes> Files::attributes_of_node(std::size_t number) {
+  KIST_TRY_ASSIGN(const Node its, node(number));
+  if (its.artifact) {
+    KIST_TRY_ASSIGN(NumberedTree * opened, tree(*its.artifact));
     NumberedTree::Pin pin;
     KIST_TRY_ASSIGN(const TreeEntry* top, opened->at(0, pin));
     // What other artifacts' paths go through is a directory.
-    if (nodes_[node].children.empty() || top->type == EntryType::directory)
-      return attributes_of(artifact, 0, *top, node);
+    if (its.children.empty() || top->type == EntryType::directory) {
+      KIST_TRY_ASSIGN(Attributes attributes, attributes_of(*its.artifact, 0, *top, number));
+      attributes.lasting = false;
+      return attributes;
+    }
   }
-  return Attributes{
-      .inode = node + 1, .type = EntryType::directory, .mode = kDirectoryMode, .size = 0, .modified = made_};
+  return Attributes{.inode = number + 1,
+                    .type = EntryType::directory,
+                    .mode = kDirectoryMode,
+                    .size = 0,
+                    .modified = its.changed,
+                    .lasting = false};
 }
 
 Result<Attributes> Files::attributes(Inode inode) {
@@ -128,11 +181,17 @@ Result<Attributes> Files::attributes(Inode inode) {
   return attributes_of(*at.artifact, at.number, *found, std::nullopt);
 }
 
+bool Files::may_change(Inode directory) {
+  return directory >> kEntryBits == 0;
+}
+
 Result<Attributes> Files::lookup(Inode directory, std::string_view name) {
+  if (may_change(directory)) look();
   KIST_TRY_ASSIGN(const Where at, where(directory));
   if (at.node) {
-    const auto& children = nodes_[*at.node].children;
-    if (const auto child = children.find(name); child != children.end()) return attributes_of_node(child->second);
+    KIST_TRY_ASSIGN(const Node its, node(*at.node));
+    if (const auto child = its.children.find(name); child != its.children.end())
+      return attributes_of_node(child->second);
   }
   if (!at.artifact) return no_such();
   KIST_TRY_ASSIGN(NumberedTree * opened, tree(*at.artifact));
@@ -155,14 +214,21 @@ Result<std::string> Files::link_target(Inode inode) {
 }
 
 Status Files::list(Inode directory, std::uint64_t position, const EachName& each) {
+  if (may_change(directory) && position == 0) look();
   KIST_TRY_ASSIGN(const Where at, where(directory));
-  static const std::map<std::string, std::size_t, std::less<>> kNone;
-  const auto& children = at.node ? nodes_[*at.node].children : kNone;
+  Node its;
+  if (at.node) {
+    KIST_TRY_ASSIGN(its, node(*at.node));
+  }
+  const auto& children = its.children;
   const std::uint64_t in_tree = children.size();
   for (auto child = std::next(children.begin(), static_cast<std::ptrdiff_t>(std::min(position, in_tree)));
        child != children.end(); ++child) {
-    KIST_TRY_ASSIGN(const Attributes attributes, attributes_of_node(child->second));
-    if (!each(child->first, attributes, ++position)) return {};
+    const auto attributes = attributes_of_node(child->second);
+    ++position;
+    if (!attributes && attributes.error().kind == ErrorKind::not_found) continue;  // it has just gone
+    if (!attributes) return std::unexpected(attributes.error());
+    if (!each(child->first, *attributes, position)) return {};
   }
   if (!at.artifact) return {};
 

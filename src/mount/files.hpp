@@ -4,15 +4,19 @@
 // was asked for: memory is two caches of fixed size, whatever is mounted and however it is walked. Trees are opened
 // when they are first looked into. All bytes are checked against their digests as they are read.
 //
+// What is shown may be replaced while it is looked at. An inode number is never used for anything else; that of an
+// artifact that is gone is not found any more.
+//
 // Thread-safe.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +45,7 @@ struct Attributes {
   std::uint32_t mode = 0;
   std::uint64_t size = 0;
   Time modified;
+  bool lasting = true;  // false: of a directory between artifacts, in which others may come to be
 };
 
 class Files {
@@ -48,6 +53,14 @@ class Files {
   // Paths that end or begin alike share directories; `made` is the time of those that belong to no artifact. The chunks
   // must outlive it. Errors: invalid (a path that cannot be one of a file).
   static Result<std::unique_ptr<Files>> make(store::ChunkSource& chunks, const std::vector<Shown>& shown, Time made);
+
+  // Shows these from now on. `at`: the time of directories whose entries change. Errors: invalid.
+  Status show(const std::vector<Shown>& shown, Time at);
+  // Called before a directory between artifacts is looked into: who keeps it fresh calls show() then. To be set before
+  // anything is asked; called by several threads.
+  void before_looking(std::function<void()> call) { before_looking_ = std::move(call); }
+  // Whether what is in a directory may change: it lies between artifacts.
+  static bool may_change(Inode directory);
 
   // Errors of all: not_found (no such inode or name), corrupt, io.
   Result<Attributes> attributes(Inode inode);
@@ -67,13 +80,22 @@ class Files {
   Result<std::vector<Piece>> read(Inode file, std::uint64_t offset, std::uint64_t length);
 
   // Of all artifacts.
-  std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t bytes() const {
+    std::shared_lock lock(mutex_);
+    return bytes_;
+  }
 
  private:
   // A directory that the paths make, or the top of an artifact, or both.
   struct Node {
     std::map<std::string, std::size_t, std::less<>> children;
     std::optional<std::size_t> artifact;
+    Time changed;
+  };
+  struct Artifact {
+    store::ArtifactId id;
+    bool shown = true;
+    std::unique_ptr<store::NumberedTree> tree = nullptr;  // opened on demand
   };
   // What an inode is: the top of a node, or an entry below the top of an artifact.
   struct Where {
@@ -82,8 +104,15 @@ class Files {
     std::uint64_t number = 0;
   };
 
-  Files(store::ChunkSource& chunks, Time made);
-  Status add(const Shown& shown);
+  explicit Files(store::ChunkSource& chunks);
+  std::size_t node_at(std::string_view path, Time at);
+  void forget_empty(Time at);
+  bool is_in_use(std::size_t node) const;
+  void look() const {
+    if (before_looking_) before_looking_();
+  }
+  // A copy: nodes may change meanwhile.
+  Result<Node> node(std::size_t number) const;
   Result<Where> where(Inode inode) const;
   Result<store::NumberedTree*> tree(std::size_t artifact);
   Result<Attributes> attributes_of(std::size_t artifact, std::uint64_t number, const store::TreeEntry& entry,
@@ -93,12 +122,12 @@ class Files {
 
   store::CachedChunks chunks_;
   store::NumberedTree::BlockCache blocks_;
-  Time made_;
+  std::function<void()> before_looking_;
+  mutable std::shared_mutex mutex_;  // what follows; numbers stay what they are
   std::uint64_t bytes_ = 0;
-  std::vector<Node> nodes_;
-  std::vector<store::ArtifactId> artifacts_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<store::NumberedTree>> trees_;  // opened on demand
+  std::deque<Node> nodes_;
+  std::deque<Artifact> artifacts_;
+  std::map<std::pair<std::size_t, store::ArtifactId>, std::size_t> numbers_;  // of artifacts, by their nodes
 };
 
 }  // namespace kist::mount

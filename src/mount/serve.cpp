@@ -1,5 +1,6 @@
 // libfuse's low-level interface. The kernel reads ahead and keeps pages, names and attributes (for a year: they cannot
-// change), and is told not to ask for opening and closing at all, so that what is read twice costs nothing here.
+// change, but for directories between artifacts), and is told not to ask for opening and closing at all, so that what
+// is read twice costs nothing here.
 #include "mount/serve.hpp"
 
 #define FUSE_USE_VERSION 312
@@ -24,6 +25,7 @@ namespace {
 using store::EntryType;
 
 constexpr double kKeptFor = 365 * 86400.0;
+constexpr double kKeptIfChanging = 1;
 constexpr unsigned kMostThreads = 8;
 constexpr unsigned kRequestsUnderWay = 64;
 constexpr std::size_t kLargestList = 1 << 20;
@@ -80,11 +82,15 @@ struct stat status_of(const Server& server, const Attributes& attributes) {
   return status;
 }
 
+double kept_for(const Server& server, bool lasting) {
+  return lasting || !server.options.changing ? kKeptFor : kKeptIfChanging;
+}
+
 fuse_entry_param entry_of(const Server& server, const Attributes& attributes) {
   fuse_entry_param entry{};
   entry.ino = attributes.inode;
   entry.attr = status_of(server, attributes);
-  entry.attr_timeout = entry.entry_timeout = kKeptFor;
+  entry.attr_timeout = entry.entry_timeout = kept_for(server, attributes.lasting);
   return entry;
 }
 
@@ -107,7 +113,7 @@ void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   } else if (found.error().kind == ErrorKind::not_found) {
     // That it is not there can be kept too.
     fuse_entry_param none{};
-    none.entry_timeout = kKeptFor;
+    none.entry_timeout = kept_for(server, !Files::may_change(parent));
     fuse_reply_entry(request, &none);
   } else {
     refuse(request, found.error());
@@ -119,7 +125,7 @@ void on_getattr(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
   const auto found = server.files.attributes(inode);
   if (!found) return refuse(request, found.error());
   const struct stat status = status_of(server, *found);
-  fuse_reply_attr(request, &status, kKeptFor);
+  fuse_reply_attr(request, &status, kept_for(server, found->lasting));
 }
 
 void on_readlink(fuse_req_t request, fuse_ino_t inode) {

@@ -16,6 +16,7 @@ namespace kist::mount {
 
 struct ServeOptions {
   std::string source;                                   // what stands for the device in the table of mounts
+  bool changing = false;                                // artifacts may come and go (Files::show())
   bool allow_other = false;                             // other users may look into it too
   std::function<void()> ready;                          // called once, when it stands
   std::function<void(const Error& error)> failed = {};  // called where a program was told EIO; by several threads

@@ -317,3 +317,56 @@ def test_a_mount_of_a_remote_reads_without_pulling(kist, chain, mount_point, tmp
     assert (mount_point / "made/large").read_bytes() == b"h" * 300_000
     kist("mount", "nobody", tmp_path / "other", "--remote", "shared", code=2)
     kist("unmount", mount_point)
+
+
+@needs_fuse
+def test_a_mount_of_all_runs_follows_what_comes_and_goes(kist, chain, mount_point):
+    kist("mount", "--all", mount_point)
+    assert os.listdir(mount_point) == ["one"]
+    assert (mount_point / "one/out/note").read_text() == "a note from the file"
+    kist.run("chain.yaml", name="two")
+    wait_until(lambda: sorted(os.listdir(mount_point)) == ["one", "two"])
+    assert (mount_point / "two/made/deep/kept").read_text() == "same\n"
+    kist("rm", "-y", "one")
+    wait_until(lambda: os.listdir(mount_point) == ["two"])
+    assert not (mount_point / "one").exists()
+    kist("unmount", mount_point)
+    kist("mount", "--all", chain, mount_point, code=2)
+
+
+@needs_fuse
+def test_dstack_shows_artifacts_where_it_kept_them(kist, tmp_path, request):
+    kist.write(".dstack/workflows.yaml", """\
+        workflows:
+          - name: hello
+            provider: bash
+            commands: [echo hello > output/hello.txt]
+            artifacts: [{path: ./output}]
+        """)
+    home = tmp_path.resolve() / "person"
+    artifacts = home / ".dstack/artifacts"
+    home.mkdir()
+    kist.environment["HOME"] = str(home)
+
+    def end():
+        if is_mounted(artifacts):
+            server = server_of(artifacts)
+            subprocess.run(["fusermount3", "-u", "-z", artifacts], check=True)
+            wait_until(lambda: not pathlib.Path(f"/proc/{server}").exists())
+
+    request.addfinalizer(end)
+    kist("run", "hello", "--name", "quick-fox-1", program="dstack")
+    assert not artifacts.exists()  # nobody who never had dstack gets its directory
+    artifacts.parent.mkdir()
+    kist("ps", program="dstack")
+    shown = artifacts / "project/quick-fox-1,hello,0/output/hello.txt"
+    assert shown.read_text() == "hello\n"
+    with pytest.raises(OSError):
+        shown.write_text("other")
+    kist("run", "hello", "--name", "lazy-dog-1", program="dstack")
+    wait_until(lambda: (artifacts / "project/lazy-dog-1,hello,0/output/hello.txt").exists())
+    # What dstack itself left there is never hidden.
+    end()
+    (artifacts / "old").mkdir()
+    kist("ps", program="dstack")
+    assert not is_mounted(artifacts)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/time.hpp"
+#include "cli/all_runs.hpp"
 #include "cli/commands.hpp"
 #include "cli/detach.hpp"
 #include "cli/remotes.hpp"
@@ -21,9 +22,11 @@ namespace {
 constexpr unsigned kMostComplaints = 1000;
 
 struct Options {
-  std::string subject;
-  std::string directory;
+  std::string subject;  // or, of all runs, the directory
+  std::optional<std::string> directory;
   std::optional<std::string> remote;
+  std::optional<std::string> layout;
+  bool all = false;
   bool foreground = false;
   bool allow_other = false;
 };
@@ -50,8 +53,26 @@ Result<model::RunRecord> record_on(OpenRemote& remote, std::string_view word) {
   return store::read_run_record(remote.store->source(), reference->target);
 }
 
+Result<Layout> layout_of(const Options& options) {
+  if (!options.layout || *options.layout == "run") return Layout::by_run;
+  if (*options.layout == "dstack") return Layout::dstack;
+  return fail(ErrorKind::invalid, fmt::format("--layout: expected run or dstack, not '{}'", *options.layout));
+}
+
+Status check(const Options& options) {
+  if (options.all && options.directory)
+    return fail(ErrorKind::invalid, "--all shows all runs: name only the directory");
+  if (!options.all && !options.directory)
+    return fail(ErrorKind::invalid, "a run or tag and a directory were expected, or --all and a directory");
+  if (options.all && options.remote) return fail(ErrorKind::invalid, "--all shows this machine's runs, not a remote's");
+  if (!options.all && options.layout) return fail(ErrorKind::invalid, "--layout is for --all");
+  return {};
+}
+
 Result<int> act(Context& context, const Options& options) {
-  KIST_TRY_ASSIGN(const auto directory, mount::resolve(options.directory));
+  KIST_TRY(check(options));
+  KIST_TRY_ASSIGN(const Layout layout, layout_of(options));
+  KIST_TRY_ASSIGN(const auto directory, mount::resolve(options.all ? options.subject : *options.directory));
   if (!options.foreground) {
     KIST_TRY_ASSIGN(const auto code, split_off());
     if (code) return *code;
@@ -61,25 +82,37 @@ Result<int> act(Context& context, const Options& options) {
   if (options.remote) {
     KIST_TRY_ASSIGN(remote, open_remote(context.house, options.remote));
     KIST_TRY_ASSIGN(run, record_on(*remote, options.subject));
-  } else {
+  } else if (!options.all) {
     KIST_TRY_ASSIGN(run, find_record(context.house, options.subject));
   }
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
   KIST_TRY_ASSIGN(store::Store * store, context.house.store());
-  // As long as it lives, what is shown is not collected.
-  KIST_TRY_ASSIGN(const auto lease, store->begin());
+  // As long as it lives, what is shown is not collected. A mount of all runs shows what there is, and holds nothing.
+  std::unique_ptr<store::Transaction> lease;
+  if (!options.all) {
+    KIST_TRY_ASSIGN(lease, store->begin());
+  }
   KIST_TRY_ASSIGN(const auto files,
                   mount::Files::make(remote ? remote->store->source() : store->chunks(), shown_of(run),
-                                     run.finished == Time{} ? run.created : run.finished));
+                                     options.all              ? now()
+                                     : run.finished == Time{} ? run.created
+                                                              : run.finished));
+  AllRuns runs(context.house, layout);
+  if (options.all) {
+    KIST_TRY(runs.refresh(*files));
+    files->before_looking([&] { runs.refresh_if_due(*files); });
+  }
   KIST_TRY(mount::prepare(directory));
 
   std::atomic<unsigned> complaints = 0;
   mount::ServeOptions serving;
-  serving.source = fmt::format("kist:{}", run.name);
+  const std::string what = options.all ? "all" : run.name;
+  serving.source = fmt::format("kist:{}", what);
+  serving.changing = options.all;
   serving.allow_other = options.allow_other;
   serving.ready = [&] {
     if (options.foreground) {
-      context.tell(fmt::format("{} is at {}. Ctrl+C ends it", run.name, directory.string()));
+      context.tell(fmt::format("{} is at {}. Ctrl+C ends it", what, directory.string()));
       return;
     }
     // It stands: whoever waits for it can go on. The directory it was started in may be removed.
@@ -115,6 +148,10 @@ void declare_mount(Arguments& arguments, Context& context) {
                    Completes::remote);
   arguments.flag("--allow-other", options->allow_other,
                  "Other users may look into it too (an ordinary user needs user_allow_other in /etc/fuse.conf)");
+  arguments.flag("--all", options->all,
+                 "The artifacts of all finished runs, as they come and go: `kist mount --all DIR`");
+  arguments.option("--layout", "LAYOUT", options->layout,
+                   "With --all: run (RUN/ADDRESS) or dstack (PROJECT/JOB/PATH, as dstack kept them)");
   arguments.positional("RUN|:TAG", options->subject, "Whose artifacts", Completes::run_or_tag);
   arguments.positional("DIR", options->directory, "Where to: an empty directory, made where it is missing",
                        Completes::directory);

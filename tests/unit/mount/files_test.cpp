@@ -144,5 +144,37 @@ TEST_F(MountedFiles, ManyEntriesAreFoundAndReadByManyThreads) {
   EXPECT_EQ(all.size(), 6000U);
 }
 
+TEST_F(MountedFiles, WhatIsShownMayBeReplaced) {
+  write("one/file", "first");
+  write("two/file", "second");
+  const Shown one = save("one", "runs/one");
+  const Shown two = save("two", "runs/two");
+  auto made = Files::make(store_->chunks(), {one}, Time{});
+  ASSERT_TRUE(made) << made.error().text;
+  Files& files = **made;
+  const auto before = walk(files, "runs/one/file");
+  ASSERT_TRUE(before);
+  int looks = 0;
+  files.before_looking([&] {
+    if (++looks == 3) EXPECT_TRUE(files.show({one, two}, Time(std::chrono::seconds(5))));
+  });
+  EXPECT_EQ(names(files, "runs", 10), (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(walk(files, "runs")->modified, Time(std::chrono::seconds(5)));
+  EXPECT_FALSE(walk(files, "runs")->lasting);
+  EXPECT_TRUE(walk(files, "runs/two/file")->lasting);
+  EXPECT_EQ(walk(files, "runs/one/file")->inode, before->inode);
+
+  ASSERT_TRUE(files.show({two}, Time(std::chrono::seconds(6))));
+  EXPECT_FALSE(files.attributes(before->inode));
+  EXPECT_FALSE(walk(files, "runs/one"));
+  EXPECT_EQ(names(files, "runs", 10), std::vector<std::string>{"two"});
+  ASSERT_TRUE(files.show({}, Time(std::chrono::seconds(7))));
+  EXPECT_TRUE(names(files, "", 10).empty());
+  ASSERT_TRUE(files.show({one}, Time(std::chrono::seconds(8))));
+  const auto again = walk(files, "runs/one/file");
+  ASSERT_TRUE(again);
+  EXPECT_EQ(text(files, again->inode, 0, 100), "first");
+}
+
 }  // namespace
 }  // namespace kist::mount
