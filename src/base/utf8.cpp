@@ -43,6 +43,17 @@ bool is_control(char32_t character) {
   return character < 0x20 || (character >= 0x7F && character < 0xA0);
 }
 
+// Whether all of it is ASCII that a terminal shows, one column each: most names are, and need no closer look. Without a
+// branch for each byte, so that many are looked at at once.
+bool is_plain(std::string_view text) {
+  unsigned other = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    other |= static_cast<unsigned>(byte - 0x20U > 0x7EU - 0x20U);
+  }
+  return other == 0;
+}
+
 }  // namespace
 
 std::size_t utf8_length(std::string_view text) {
@@ -67,6 +78,7 @@ bool is_utf8(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
+  if (is_plain(text)) return std::string(text);
   std::string shown;
   shown.reserve(text.size());
   while (!text.empty()) {
@@ -83,6 +95,7 @@ std::string printable(std::string_view text) {
 }
 
 std::size_t display_width(std::string_view text) {
+  if (is_plain(text)) return text.size();
   std::size_t width = 0;
   while (!text.empty()) {
     std::size_t length = utf8_length(text);

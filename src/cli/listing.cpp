@@ -273,7 +273,8 @@ void ListingTable::add(const Listed& listed) {
   row.file = printable(listed.file);
   if (listed.entry.type == EntryType::link) row.file += " -> " + printable(listed.entry.link_target);
   row.directory = listed.entry.type == EntryType::directory;
-  file_width_ = std::max(file_width_, display_width(row.file));
+  row.file_width = display_width(row.file);
+  file_width_ = std::max(file_width_, row.file_width);
   if (listed.size) row.size = human_size(*listed.size);
   if (begun_) return print_row(row);
   waiting_.push_back(std::move(row));
@@ -286,7 +287,7 @@ void ListingTable::finish() {
 
 void ListingTable::print_waiting() {
   begun_ = true;
-  print_row({"PATH", "FILE", false, "SIZE"});
+  print_row({.artifact = "PATH", .file = "FILE", .file_width = 4, .directory = false, .size = "SIZE"});
   for (const Row& row : waiting_) print_row(row);
   waiting_.clear();
 }
@@ -300,7 +301,7 @@ void ListingTable::print_row(const Row& row) {
     owed = 0;
   }
   if (!row.size.empty()) {
-    line.append(owed + file_width_ - display_width(row.file) + 2, ' ');
+    line.append(owed + file_width_ - row.file_width + 2, ' ');
     line += row.size;
   }
   line += '\n';

@@ -53,6 +53,7 @@ class ListingTable {
   struct Row {
     std::string artifact;
     std::string file;
+    std::size_t file_width = 0;  // columns
     bool directory = false;
     std::string size;
   };
