@@ -174,6 +174,7 @@ Result<Attributes> Files::attributes_of_node(std::size_t number) {
 }
 
 Result<Attributes> Files::attributes(Inode inode) {
+  if (may_change(inode)) look();  // its time tells the kernel whether to list it anew
   KIST_TRY_ASSIGN(const Where at, where(inode));
   if (at.node) return attributes_of_node(*at.node);
   NumberedTree::Pin pin;

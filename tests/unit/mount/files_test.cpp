@@ -156,7 +156,9 @@ TEST_F(MountedFiles, WhatIsShownMayBeReplaced) {
   ASSERT_TRUE(before);
   int looks = 0;
   files.before_looking([&] {
-    if (++looks == 3) EXPECT_TRUE(files.show({one, two}, Time(std::chrono::seconds(5))));
+    if (++looks == 3) {
+      EXPECT_TRUE(files.show({one, two}, Time(std::chrono::seconds(5))));
+    }
   });
   EXPECT_EQ(names(files, "runs", 10), (std::vector<std::string>{"one", "two"}));
   EXPECT_EQ(walk(files, "runs")->modified, Time(std::chrono::seconds(5)));
