@@ -105,7 +105,7 @@ class PartLister {
           return list_below(tree, below);
         }
       }
-      return give(top, "", std::nullopt);
+      return give(top, "", file_size(top));
     }
     std::string from = std::max(below, part_.begins);
     if (after) from = std::max(from, *after + '\0');  // the least path behind it
