@@ -359,6 +359,16 @@ class SqliteCatalog : public Catalog {
     });
   }
 
+  Status check() override {
+    return read([&](Database& database) -> Status {
+      auto row = database.query("PRAGMA quick_check(1)");
+      KIST_TRY_ASSIGN(bool found, row.step());
+      if (found && row.text(0) != "ok")
+        return fail(ErrorKind::corrupt, fmt::format("{} is damaged: {}", path_.string(), row.text(0)));
+      return {};
+    });
+  }
+
   Status add_request(std::string_view run, const Request& request) override {
     return write([&](Database& database) -> Status {
       KIST_TRY_ASSIGN(bool exists, run_exists(database, run));

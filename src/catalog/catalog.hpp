@@ -104,6 +104,9 @@ class Catalog {
   virtual Result<std::vector<Tag>> tags() = 0;  // newest first
   virtual Status remove_tag(std::string_view name) = 0;
 
+  // Reads all of the database. Errors: corrupt.
+  virtual Status check() = 0;
+
   // Requests to the owner of a run: written by anybody, taken (and removed) by the owner, oldest first.
   virtual Status add_request(std::string_view run, const Request& request) = 0;
   virtual Result<std::vector<Request>> take_requests(std::string_view run) = 0;

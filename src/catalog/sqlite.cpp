@@ -26,10 +26,10 @@ std::unexpected<Error> sqlite_error(sqlite3* database, int code) {
                               kBusyMilliseconds / 1000));
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return fail(ErrorKind::corrupt,
-                  fmt::format("{} is damaged ({}). Move it away, with its -wal and -shm files: kist "
-                              "begins a new one, and what the store holds is not touched",
-                              name, reason));
+      return fail(
+          ErrorKind::corrupt,
+          fmt::format("{} is damaged ({}): `kist fsck --rebuild-catalog` makes it anew from the records in the store",
+                      name, reason));
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:

@@ -8,6 +8,7 @@ std::span<const Command> kist_commands() {
   static constexpr std::string_view kRuns = "Runs";
   static constexpr std::string_view kArtifacts = "Artifacts";
   static constexpr std::string_view kRemotes = "Remotes";
+  static constexpr std::string_view kStore = "The store";
   static constexpr std::string_view kTasks = "Inside a task";
   static constexpr std::string_view kOther = "Files and this machine";
   static constexpr auto kCommands = std::to_array<Command>({
@@ -34,6 +35,9 @@ std::span<const Command> kist_commands() {
       {"publish", "Keep an artifact of this task before it ends", declare_publish, kTasks},
       {"report", "Say how far this task is", declare_report, kTasks},
       {"serve", "Serve artifacts to other machines", declare_serve, kOther},
+      {"gc", "Free what no run and no tag needs; remove old runs by rules", declare_gc, kStore},
+      {"fsck", "Check and repair what is stored", declare_fsck, kStore},
+      {"du", "Tell what runs cost", declare_du, kStore},
       {"lint", "Check workflow files without running them", declare_lint, kOther},
       {"doctor", "Tell what this machine lets kist do", declare_doctor, kOther},
       {"completion", "Print completions for bash, zsh or fish", declare_completion, kOther},

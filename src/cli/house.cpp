@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include "catalog/settings.hpp"
 #include "cli/transfers.hpp"
 #include "dialect/argo/dialect.hpp"
 #include "dialect/circleci/dialect.hpp"
@@ -23,6 +24,24 @@ Result<const model::Wording*> wording_of(std::string_view name) {
   return &dialect->wording();
 }
 
+namespace {
+
+// A home without its catalog is not an empty home: its runs would get new ones' names.
+Status check_catalog_is_there(const catalog::Home& home) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::exists(home.catalog(), error)) return {};
+  for (const auto& reference : fs::directory_iterator(home.store() / "refs/runs", error))
+    return fail(
+        ErrorKind::corrupt,
+        fmt::format("{} is missing, while the store has runs ({} …)\n`kist fsck --rebuild-catalog` makes it anew "
+                    "from their records",
+                    home.catalog().string(), reference.path().filename().string()));
+  return {};
+}
+
+}  // namespace
+
 Result<const catalog::Home*> House::home() {
   if (!home_) {
     KIST_TRY_ASSIGN(home_, catalog::Home::open());
@@ -33,6 +52,7 @@ Result<const catalog::Home*> House::home() {
 Result<catalog::Catalog*> House::catalog() {
   if (!catalog_) {
     KIST_TRY_ASSIGN(const catalog::Home* at, home());
+    KIST_TRY(check_catalog_is_there(*at));
     KIST_TRY_ASSIGN(catalog_, catalog::Catalog::open(*at));
   }
   return catalog_.get();
@@ -41,7 +61,8 @@ Result<catalog::Catalog*> House::catalog() {
 Result<store::Store*> House::store() {
   if (!store_) {
     KIST_TRY_ASSIGN(const catalog::Home* at, home());
-    KIST_TRY_ASSIGN(store_, store::Store::open(at->store()));
+    KIST_TRY_ASSIGN(const auto settings, catalog::read_settings(*at));
+    KIST_TRY_ASSIGN(store_, store::Store::open(at->store(), {.views_budget = settings.views}));
   }
   return store_.get();
 }

@@ -15,6 +15,7 @@
 #include "engine/bind.hpp"
 #include "engine/committer.hpp"
 #include "engine/finish.hpp"
+#include "engine/retention.hpp"
 #include "engine/revision.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/tags.hpp"
@@ -156,6 +157,7 @@ Result<std::string> Engine::submit(const model::RunRequest& request,
                                    const std::function<void(const model::Notice&)>& notice) {
   KIST_TRY_ASSIGN(const model::Dialect* dialect, find_dialect(parts_.dialects, request.dialect));
   KIST_TRY_ASSIGN(model::Lowered lowered, dialect->lower(request));
+  KIST_TRY(check_quota(parts_.home));
   for (const model::Notice& warning : lowered.notices) notice(warning);
   // What is pinned stays, also where its run is removed before this one is written down.
   KIST_TRY_ASSIGN(auto hold, parts_.store.hold());

@@ -19,42 +19,50 @@ Result<model::RunRecord> read_record(store::Store& store, const Digest& digest) 
 
 class Taking {
  public:
-  Taking(const Parts& parts, const store::TakeRoot& take, const Problem* problem)
-      : parts_(parts), take_(take), problem_(problem) {}
+  Taking(store::Store& store, catalog::Catalog* catalog, const store::TakeRoot& take, const Problem* problem,
+         const std::set<std::string>& without = {})
+      : store_(store), catalog_(catalog), take_(take), problem_(problem), without_(without) {}
 
   Status all() {
     // First the catalog, then the references: a run that ends between the two looks gets its reference first.
-    KIST_TRY_ASSIGN(auto runs, parts_.catalog.runs({}));
-    for (const catalog::RunSummary& summary : runs) {
-      if (summary.record) {
-        KIST_TRY(record(fmt::format("run {}", summary.name), *summary.record));
-        continue;
-      }
-      auto run = parts_.catalog.run(summary.name);
-      if (!run && run.error().kind == ErrorKind::not_found) continue;  // removed meanwhile
-      if (!run) return std::unexpected(run.error());
-      KIST_TRY(artifacts(fmt::format("run {}", summary.name), *run));
-    }
-    KIST_TRY_ASSIGN(auto tags, parts_.catalog.tags());
-    for (const catalog::Tag& tag : tags)
-      if (tag.record) KIST_TRY(record(fmt::format("tag {}", tag.name), *tag.record));
+    if (catalog_ != nullptr) KIST_TRY(cataloged());
     for (const char* kind : {"runs/", "tags/"}) KIST_TRY(references(kind));
     return other_references();
   }
 
  private:
+  Status cataloged() {
+    KIST_TRY_ASSIGN(auto runs, catalog_->runs({}));
+    for (const catalog::RunSummary& summary : runs) {
+      if (without_.contains(summary.name)) continue;
+      if (summary.record) {
+        KIST_TRY(record(fmt::format("run {}", summary.name), *summary.record));
+        continue;
+      }
+      auto run = catalog_->run(summary.name);
+      if (!run && run.error().kind == ErrorKind::not_found) continue;  // removed meanwhile
+      if (!run) return std::unexpected(run.error());
+      KIST_TRY(artifacts(fmt::format("run {}", summary.name), *run));
+    }
+    KIST_TRY_ASSIGN(auto tags, catalog_->tags());
+    for (const catalog::Tag& tag : tags)
+      if (tag.record) KIST_TRY(record(fmt::format("tag {}", tag.name), *tag.record));
+    return {};
+  }
+
   Status references(std::string_view kind) {
-    auto found = parts_.store.references(kind);
+    auto found = store_.references(kind);
     if (!found && problem_ != nullptr) return {};  // the store's own check names the file
     if (!found) return std::unexpected(found.error());
     for (const auto& [name, target] : *found)
-      KIST_TRY(record(fmt::format("{} {}", kind == "runs/" ? "run" : "tag", name.substr(kind.size())), target));
+      if (kind != "runs/" || !without_.contains(name.substr(kind.size())))
+        KIST_TRY(record(fmt::format("{} {}", kind == "runs/" ? "run" : "tag", name.substr(kind.size())), target));
     return {};
   }
 
   // What a reference of a kind that is not known here leads to must be a record too, or it is not known what it keeps.
   Status other_references() {
-    auto found = parts_.store.references("");
+    auto found = store_.references("");
     if (!found && problem_ != nullptr) return {};
     if (!found) return std::unexpected(found.error());
     for (const auto& [name, target] : *found)
@@ -64,7 +72,7 @@ class Taking {
 
   Status record(const std::string& name, const Digest& digest) {
     if (!seen_.insert(digest).second) return {};
-    auto run = read_record(parts_.store, digest);
+    auto run = read_record(store_, digest);
     if (!run) {
       if (problem_ == nullptr)
         return with_context(fmt::format("the record of {} cannot be read, so what it keeps is not known (`kist fsck` "
@@ -86,9 +94,11 @@ class Taking {
     return status;
   }
 
-  const Parts& parts_;
+  store::Store& store_;
+  catalog::Catalog* catalog_;
   const store::TakeRoot& take_;
   const Problem* problem_;
+  const std::set<std::string> without_;
   std::set<Digest> seen_;
 };
 
@@ -108,13 +118,13 @@ void each_artifact(const model::RunRecord& run,
       each(artifact, fmt::format("artifact '{}' of {}", artifact.name, used.run));
 }
 
-Status take_roots(const Parts& parts, const store::TakeRoot& take) {
-  return Taking(parts, take, nullptr).all();
+Status take_roots(const Parts& parts, const store::TakeRoot& take, const std::set<std::string>& without) {
+  return Taking(parts.store, &parts.catalog, take, nullptr, without).all();
 }
 
-Status take_readable_roots(const Parts& parts, const store::TakeRoot& take,
+Status take_readable_roots(store::Store& store, catalog::Catalog* catalog, const store::TakeRoot& take,
                            const std::function<void(const std::string&, const Error&)>& problem) {
-  return Taking(parts, take, &problem).all();
+  return Taking(store, catalog, take, &problem).all();
 }
 
 Status take_groups(const Parts& parts, const store::TakeGroup& take) {

@@ -1,6 +1,9 @@
 // What the store has to keep for a home: what its catalog and the store's references lead to.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "engine/engine.hpp"
 #include "store/maintenance.hpp"
 
@@ -11,13 +14,14 @@ namespace kist::engine {
 void each_artifact(const model::RunRecord& run,
                    const std::function<void(const model::ArtifactRecord&, std::string)>& each);
 
-// Names every root: records and artifacts of the store's references, of tags, and of runs that have not ended. Errors:
-// corrupt (a record cannot be read, so what it keeps is not known), and those of `take`.
-Status take_roots(const Parts& parts, const store::TakeRoot& take);
+// Names every root: records and artifacts of the store's references, of tags, and of runs that have not ended; as if
+// the runs `without` were removed. Errors: corrupt (a record cannot be read, so what it keeps is not known), and those
+// of `take`.
+Status take_roots(const Parts& parts, const store::TakeRoot& take, const std::set<std::string>& without = {});
 
 // The same for a check: what cannot be read is told to `problem` (the record's name and what is wrong), and the rest is
-// gone through.
-Status take_readable_roots(const Parts& parts, const store::TakeRoot& take,
+// gone through. `catalog` may be none: then what the references lead to.
+Status take_readable_roots(store::Store& store, catalog::Catalog* catalog, const store::TakeRoot& take,
                            const std::function<void(const std::string& name, const Error& error)>& problem);
 
 // The runs and removed runs' tags, each with what it keeps, newest first: what `kist du` counts.

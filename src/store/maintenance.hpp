@@ -54,7 +54,7 @@ struct CheckOptions {
 };
 
 struct Finding {
-  enum class Kind { container, index, reference, chunk, artifact, object };
+  enum class Kind { container, index, reference, catalog, artifact, object };
   Kind kind = Kind::container;
   std::string place;  // a file of the store, or the root's name
   std::string text;   // what is wrong, and what was or can be done

@@ -246,6 +246,7 @@ class Counting : public catalog::Catalog {
   Result<catalog::Tag> tag(std::string_view name) override { return real_.tag(name); }
   Result<std::vector<catalog::Tag>> tags() override { return real_.tags(); }
   Status remove_tag(std::string_view name) override { return real_.remove_tag(name); }
+  Status check() override { return real_.check(); }
   Status add_request(std::string_view run, const catalog::Request& request) override {
     return real_.add_request(run, request);
   }
