@@ -94,12 +94,15 @@ inline std::map<std::string, std::string> picture(const fs::path& top, bool time
 class StoreTest : public testing::Test {
  protected:
   void SetUp() override {
-    auto made = ScratchDirectory::make(fs::current_path(), "store-test-");
+    auto made = ScratchDirectory::make(parent(), "store-test-");
     ASSERT_OK(made);
     scratch_ = std::make_unique<ScratchDirectory>(std::move(*made));
     fs::create_directory(path("work"));
     reopen();
   }
+
+  // Where the test works.
+  virtual fs::path parent() const { return fs::current_path(); }
 
   fs::path path(std::string_view name) const { return scratch_->path() / name; }
   fs::path home() const { return path("store"); }
