@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 CORPUS ?= $(firstword $(wildcard ../shared/corpus))
 
-.PHONY: help build demo test unit integration conformance fuzz bench lint format install clean
+.PHONY: help build demo test unit integration conformance torture fuzz bench lint format install clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ conformance: build ## every YAML and command block of the documents that kist an
 	@scripts/install-dependencies test
 	@scripts/python-environment
 	@.venv/bin/python tests/conformance/run.py
+
+torture: ## kill savers and collectors 500 times, and look at what was promised
+	@scripts/install-dependencies test
+	@cmake --preset debug >/dev/null
+	@ninja -C build/debug -j $(JOBS) torture_store
+	@build/debug/torture_store --rounds 500 build
 
 fuzz: ## each fuzzer for a minute
 	@scripts/install-dependencies test

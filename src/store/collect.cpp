@@ -461,6 +461,7 @@ Status forget_missing_containers(const StoreParts& parts) {
   if (!sources.empty()) {
     KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory, parts.lease));
     KIST_TRY_ASSIGN(written, write_index(file, sources));
+    KIST_TRY(file.sync());
     file.close();
     KIST_TRY(file.move_to("index/" + written));
     KIST_TRY(directory.sync("index"));
