@@ -1,6 +1,7 @@
 #include "net/kist_objects.hpp"
 
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
