@@ -50,7 +50,7 @@ fuzz: ## each fuzzer for a minute
 	@scripts/fuzz 60
 
 bench: ## kist beside its peers, as ratios
-	@scripts/install-dependencies test
+	@scripts/install-dependencies bench
 	@cmake --preset bench >/dev/null
 	@ninja -C build/bench -j $(JOBS)
 	@scripts/bench
