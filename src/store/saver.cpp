@@ -13,12 +13,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <deque>
+#include <map>
+#include <set>
 
 #include <dirent.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/system.hpp"
+#include "base/utf8.hpp"
 #include "store/adoption.hpp"
 #include "store/chunker.hpp"
 #include "store/file_time.hpp"
@@ -51,6 +54,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kAttempts = 3;
+constexpr std::size_t kMostNotices = 100;
 constexpr std::size_t kMostPending = 16384;          // entries waiting for their chunks
 constexpr std::size_t kMostUnpublished = 128 << 10;  // chunks: 8 GiB of data, 13 MB of table
 
@@ -82,28 +86,74 @@ class Saver {
         stat_cache_(context.directory) {}
 
   Result<Saved> save() {
-    FileDescriptor top(os::openat(AT_FDCWD, source_.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
-    if (!top) return fail_errno(fmt::format("cannot save {}", source_));
     struct stat status{};
-    if (::fstat(top.get(), &status) != 0) return fail_errno(fmt::format("cannot save {}", source_));
-    chain_.emplace(top.get(), source_);
+    KIST_TRY_ASSIGN(FileDescriptor top, open_top(status));
     if (S_ISREG(status.st_mode)) {
-      KIST_TRY(save_file(top.get(), "", status));
+      KIST_TRY(save_file(top.get(), "", status, Taking::again));
     } else if (S_ISDIR(status.st_mode)) {
       add_entry(EntryType::directory, "", status);
       KIST_TRY(walk());
     } else {
       return fail(ErrorKind::invalid, fmt::format("cannot save {}: it is {}", source_, kind_of(status.st_mode)));
     }
+    return finish();
+  }
+
+  Result<Saved> save_entries(std::span<const Change> changes, std::vector<std::string>& unsettled) {
+    struct stat status{};
+    KIST_TRY_ASSIGN(FileDescriptor top, open_top(status));
+    if (!S_ISDIR(status.st_mode))
+      return fail(ErrorKind::invalid, fmt::format("cannot save {}: it is no directory", source_));
+    // The order of the tree is that of whole paths: "a", "a-b", "a/c".
+    std::map<std::string_view, const Change*> entries;  // nullptr: only on the way
+    for (const Change& change : changes) {
+      std::string_view path = change.path;
+      entries[path] = &change;
+      for (std::size_t end = path.rfind('/'); end != std::string_view::npos; end = path.rfind('/', end - 1))
+        if (!entries.try_emplace(path.substr(0, end), nullptr).second) break;
+    }
+    add_entry(EntryType::directory, "", status);
+    std::set<std::string_view> directories = {""};  // an entry lies in a directory that is an entry too
+    for (const auto& [path, change] : entries) {
+      std::size_t slash = path.rfind('/');
+      std::string_view above = slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+      if (!directories.contains(above)) continue;
+      auto directory = chain_->open(above);
+      if (!directory) continue;
+      std::string name(path.substr(slash == std::string_view::npos ? 0 : slash + 1));
+      if (::fstatat(*directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (S_ISDIR(status.st_mode)) {
+        directories.insert(path);
+      } else if (change == nullptr) {
+        continue;
+      }
+      Taking taking = change != nullptr && !change->settled ? Taking::as_read : Taking::once;
+      auto saved = save_entry(*directory, name, std::string(path), IFTODT(status.st_mode), taking);
+      if (!saved && saved.error().kind != ErrorKind::unavailable) return std::unexpected(saved.error());
+      if (!saved) unsettled.emplace_back(path);
+      KIST_TRY(emit());
+    }
+    return finish();
+  }
+
+ private:
+  Result<FileDescriptor> open_top(struct stat& status) {
+    FileDescriptor top(os::openat(AT_FDCWD, source_.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    if (!top || ::fstat(top.get(), &status) != 0) return fail_errno(fmt::format("cannot save {}", source_));
+    chain_.emplace(top.get(), source_);
+    return top;
+  }
+
+  Result<Saved> finish() {
     KIST_TRY(retire_all());
     KIST_TRY(emit());
     stat_cache_.flush();
     KIST_TRY_ASSIGN(auto saved, tree_.finish());
+    if (left_out_ > kMostNotices) notices_.push_back(fmt::format("and {} more", left_out_ - kMostNotices));
     saved.notices = std::move(notices_);
     return saved;
   }
 
- private:
   // --- The walk -----------------------------------------------------------------------------------------------------
 
   struct Level {
@@ -133,7 +183,7 @@ class Saver {
         KIST_TRY(emit());
         continue;
       }
-      KIST_TRY(save_entry(directory, name, path, item.type));
+      KIST_TRY(save_entry(directory, name, path, item.type, Taking::again));
       KIST_TRY(emit());
     }
     return {};
@@ -148,13 +198,17 @@ class Saver {
     return {};
   }
 
-  Status save_entry(int directory, const std::string& name, const std::string& path, std::uint8_t type) {
+  // How a file is taken that may change while it is read: read again until it does not, given up, or taken as it came
+  // up to the size that it had.
+  enum class Taking { again, once, as_read };
+
+  Status save_entry(int directory, const std::string& name, const std::string& path, std::uint8_t type, Taking taking) {
     if (type == DT_REG) {
       FileDescriptor file(os::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
       struct stat status{};
       if (!file || ::fstat(file.get(), &status) != 0) return leave_out(path, fail_errno("cannot open it").error());
       if (!S_ISREG(status.st_mode)) return changed(path);
-      return save_file(file.get(), path, status);
+      return save_file(file.get(), path, status, taking);
     }
     struct stat status{};
     if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
@@ -223,12 +277,12 @@ class Saver {
   // What cannot be kept is said, or is an error where the caller wants all or nothing. Damage and a full disk always
   // are.
   Status leave_out(const std::string& path, const Error& why) {
-    std::string text = fmt::format("{} was left out: {}", show(path), why.text);
     bool harmless =
         why.kind == ErrorKind::denied || why.kind == ErrorKind::not_found || why.kind == ErrorKind::unsupported;
     if (options_.strict || !harmless)
       return std::unexpected(Error{why.kind, fmt::format("cannot save {}: {}", show(path), why.text)});
-    notices_.push_back(std::move(text));
+    if (++left_out_ <= kMostNotices)
+      notices_.push_back(fmt::format("{}: {}", path.empty() ? "." : printable(path), why.text));
     return {};
   }
 
@@ -236,13 +290,15 @@ class Saver {
 
   enum class Outcome { kept, changed, not_adopted };
 
-  Status save_file(int file, const std::string& path, struct stat status) {
+  Status save_file(int file, const std::string& path, struct stat status, Taking taking) {
     PendingEntry& pending = add_entry(EntryType::file, path, status);
     bool adopt = may_adopt(status);
-    for (int attempt = 0; attempt < kAttempts; ++attempt) {
-      const bool keep = stat_cache_.may_keep(file, status);
-      auto outcome = status.st_size <= static_cast<off_t>(kSmallFile) ? read_small(pending, file, status)
-                                                                      : read_large(pending, file, status, adopt);
+    const bool as_read = taking == Taking::as_read;
+    for (int attempt = 0; attempt < (taking == Taking::again ? kAttempts : 1); ++attempt) {
+      const bool keep = !as_read && stat_cache_.may_keep(file, status);
+      auto outcome = status.st_size <= static_cast<off_t>(kSmallFile)
+                         ? read_small(pending, file, status, as_read)
+                         : read_large(pending, file, status, adopt, as_read);
       if (!outcome) return with_context(fmt::format("cannot save {}", show(path)), outcome.error());
       if (*outcome == Outcome::kept) {
         if (keep && !adopt) pending.keep = status;
@@ -261,11 +317,12 @@ class Saver {
       pending.entry.mode = status.st_mode & 07777;
       pending.entry.modified = from_timespec(status.st_mtim);
     }
+    pending_.pop_back();
     return changed(path);
   }
 
-  Result<Outcome> read_small(PendingEntry& pending, int file, const struct stat& status) {
-    const auto size = static_cast<std::size_t>(status.st_size);
+  Result<Outcome> read_small(PendingEntry& pending, int file, const struct stat& status, bool as_read) {
+    auto size = static_cast<std::size_t>(status.st_size);
     // The byte more shows whether it has grown.
     if (batch_->room() < size + 1 || batch_->used >= Batch::kFull) KIST_TRY(submit());
     std::size_t got = 0;
@@ -277,20 +334,23 @@ class Saver {
     }
     struct stat after{};
     if (::fstat(file, &after) != 0) return fail_errno("cannot read it");
-    if (got != size || !unchanged(status, after)) return Outcome::changed;
+    if (as_read)
+      size = std::min(got, size);
+    else if (got != size || !unchanged(status, after))
+      return Outcome::changed;
     if (size > 0) add_piece(pending, batch_->used, size);
     batch_->used += size;
     if (batch_->pieces.size() >= Batch::kMostPieces) KIST_TRY(submit());
     return Outcome::kept;
   }
 
-  Result<Outcome> read_large(PendingEntry& pending, int file, const struct stat& status, bool adopt) {
+  Result<Outcome> read_large(PendingEntry& pending, int file, const struct stat& status, bool adopt, bool as_read) {
     if (adopt) {
       KIST_TRY(retire_all());  // its batches are to hold nothing else
       KIST_TRY_ASSIGN(auto table, AdoptionTable::create(context_.directory, context_.lease));
       pending.adoption.emplace(PendingEntry::Adoption{std::move(table)});
     }
-    if (static_cast<std::uint64_t>(status.st_size) >= kSegmentsFrom && !is_sparse(status))
+    if (static_cast<std::uint64_t>(status.st_size) >= kSegmentsFrom && !is_sparse(status) && !as_read)
       return read_segments(pending, file, status);
     Holes holes(file, status);
     std::uint64_t position = 0;        // in the file, of the next read
@@ -304,7 +364,9 @@ class Saver {
         add_piece(pending, start, kChunkMax).hole = true;
         if (batch_->pieces.size() >= Batch::kMostPieces) KIST_TRY(next_batch(pending, start));
       }
-      ssize_t count = os::pread(file, batch_->end(), batch_->room(), static_cast<off_t>(position));
+      std::size_t wanted = batch_->room();
+      if (as_read) wanted = std::min<std::size_t>(wanted, static_cast<std::uint64_t>(status.st_size) - position);
+      ssize_t count = os::pread(file, batch_->end(), wanted, static_cast<off_t>(position));
       if (count < 0) return fail_errno("cannot read it");
       ended = count == 0;
       batch_->used += static_cast<std::size_t>(count);
@@ -318,6 +380,7 @@ class Saver {
       if (batch_->used >= Batch::kFull || batch_->pieces.size() >= Batch::kMostPieces)
         KIST_TRY(next_batch(pending, start));
     }
+    if (as_read) return Outcome::kept;
     struct stat after{};
     if (::fstat(file, &after) != 0) return fail_errno("cannot read it");
     if (position != static_cast<std::uint64_t>(status.st_size) || !unchanged(status, after)) return Outcome::changed;
@@ -546,7 +609,7 @@ class Saver {
       KIST_TRY(pending.adoption->table.add(record));
       if (piece.known) pending.adoption->known += piece.length;
     } else if (piece.hole) {
-      KIST_TRY(context_.pending.put(zero_bytes()));
+      if (!context_.pending.contains(piece.id)) KIST_TRY(context_.pending.put(zero_bytes()));
     } else if (!piece.known) {
       KIST_TRY(context_.pending.add(piece.id, batch.frame(piece), piece.length));
     }
@@ -583,6 +646,7 @@ class Saver {
   bool chain_broken_ = false;    // it became shorter meanwhile
   TreeWriter tree_;
   StatCache stat_cache_;
+  std::size_t left_out_ = 0;
   std::vector<std::string> notices_;
 };
 
@@ -590,6 +654,12 @@ class Saver {
 
 Result<Saved> save_tree(const SaveContext& context, const fs::path& source, const SaveOptions& options) {
   return Saver(context, options, source.string()).save();
+}
+
+Result<Saved> save_entries(const SaveContext& context, const fs::path& directory, std::span<const Change> changes,
+                           std::vector<std::string>& unsettled) {
+  const SaveOptions options;
+  return Saver(context, options, directory.string()).save_entries(changes, unsettled);
 }
 
 }  // namespace kist::store

@@ -10,6 +10,7 @@
 #include "store/lease.hpp"
 #include "store/publisher.hpp"
 #include "store/references.hpp"
+#include "store/survey.hpp"
 #include "store/transaction.hpp"
 #include "store/tree.hpp"
 #include "store/verify.hpp"
@@ -99,6 +100,11 @@ class DiskStore final : public Store {
                         static_assert(kPiece >= kChunkMax);
                         return sink(ByteSpan(bytes).subspan(from, to - from));
                       });
+  }
+
+  Status survey(const std::optional<ArtifactId>& id, const std::filesystem::path& directory,
+                const std::function<bool(const Surveyed&)>& each) override {
+    return survey_tree(*chunks_, id, directory, each);
   }
 
   Result<std::string> object(const Digest& name) override {

@@ -47,8 +47,9 @@ struct Saved {
   ArtifactId id;
   std::uint64_t bytes = 0;  // of all files
   std::uint64_t files = 0;
-  std::vector<std::string>
-      notices;  // what could not be kept and was left out, by path: sockets, devices, unreadable files
+  // What could not be kept and was left out, "PATH: WHY", the path relative to the source and as it can be shown:
+  // sockets, devices, unreadable files. At most 100, then "and N more".
+  std::vector<std::string> notices;
 };
 
 struct SaveOptions {
@@ -57,6 +58,24 @@ struct SaveOptions {
   bool adopt = false;
   // Unreadable files, sockets, devices: an error instead of a notice.
   bool strict = false;
+};
+
+// An entry of a directory that may have changed since the directory was saved.
+struct Change {
+  std::string path;     // relative to the directory, not empty
+  bool settled = true;  // a file is taken whole or, where it changes while it is read, not at all; else as it is read
+};
+
+struct Updated {
+  Saved saved;
+  std::vector<std::string> unsettled;  // files that changed while they were read: they are as in the base
+};
+
+// An entry of a directory beside the artifact that the directory was saved as.
+struct Surveyed {
+  std::string_view path;   // valid only while it is handed out
+  bool directory = false;  // it is one on disk
+  bool differs = false;    // by type, mode, size, time or link target; or it is on one side only
 };
 
 // Where entries lie in a listing.
@@ -87,6 +106,13 @@ class Transaction {
     ArtifactId id;
   };
   virtual Result<Saved> combine(std::span<const Part> parts) = 0;
+
+  // The artifact of a directory once more: `base` (nothing was saved yet where it is absent) with the entries at these
+  // paths as they are on disk now. Nothing else is read: the cost is that of the changes and of writing the tree. What
+  // is gone from disk goes with all below it; a directory is taken without what is below it, and so are those on the
+  // way to a path. Errors: those of save() and combine(); files that cannot be read are left out.
+  virtual Result<Updated> update(const std::optional<ArtifactId>& base, const std::filesystem::path& directory,
+                                 std::span<const Change> changes) = 0;
 
   // Stores an immutable object that is no artifact (a run record) and returns its name.
   virtual Result<Digest> put_object(std::string_view bytes) = 0;
@@ -149,6 +175,11 @@ class Store {
   using Sink = std::function<Status(std::span<const std::byte>)>;
   virtual Status read(const ArtifactId& id, std::string_view path, const Sink& sink, std::uint64_t offset = 0,
                       std::uint64_t length = UINT64_MAX) = 0;
+  // Compares a directory with an artifact (nothing, where it is absent) without reading any content. Calls `each`, in
+  // path order, for every directory, before its content is listed, and for every other entry that differs, until it
+  // returns false. What appears or goes meanwhile may be missed. Errors: not_found, corrupt, io.
+  virtual Status survey(const std::optional<ArtifactId>& id, const std::filesystem::path& directory,
+                        const std::function<bool(const Surveyed&)>& each) = 0;
   // An object stored by put_object(). Errors: not_found, corrupt.
   virtual Result<std::string> object(const Digest& name) = 0;
 

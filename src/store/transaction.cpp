@@ -1,10 +1,16 @@
 #include "store/transaction.hpp"
 
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
 #include "store/chunker.hpp"
 #include "store/combine.hpp"
 #include "store/frame.hpp"
 #include "store/saver.hpp"
 #include "store/tree.hpp"
+#include "store/update.hpp"
 
 namespace kist::store {
 namespace {
@@ -20,7 +26,7 @@ class DiskTransaction final : public Transaction {
 
   Result<Saved> save(const std::filesystem::path& source, const SaveOptions& options) override {
     KIST_TRY(usable());
-    return save_tree({directory_, lease_, pending_, [this] { return publish(); }}, source, options);
+    return save_tree(context(), source, options);
   }
 
   Result<Saved> save_text(std::string_view content, std::uint32_t mode, Time modified) override {
@@ -44,6 +50,28 @@ class DiskTransaction final : public Transaction {
   Result<Saved> combine(std::span<const Part> parts) override {
     KIST_TRY(usable());
     return combine_trees(pending_, put(), parts);
+  }
+
+  Result<Updated> update(const std::optional<ArtifactId>& base, const std::filesystem::path& directory,
+                         std::span<const Change> changes) override {
+    KIST_TRY(usable());
+    std::vector<Change> sorted(changes.begin(), changes.end());
+    for (const Change& change : sorted)
+      if (change.path.empty() || !is_clean_path(change.path))
+        return fail(ErrorKind::invalid, fmt::format("'{}' is no path inside a directory", change.path));
+    std::ranges::stable_sort(sorted, {}, &Change::path);
+    const auto same = std::ranges::unique(sorted, {}, &Change::path);
+    sorted.erase(same.begin(), same.end());
+    Updated updated;
+    KIST_TRY_ASSIGN(updated.saved, save_entries(context(), directory, sorted, updated.unsettled));
+    if (!base) return updated;
+    std::set<std::string_view> looked_at;
+    for (const Change& change : sorted) looked_at.insert(looked_at.end(), change.path);
+    for (const std::string& path : updated.unsettled) looked_at.erase(path);
+    std::vector<std::string> notices = std::move(updated.saved.notices);
+    KIST_TRY_ASSIGN(updated.saved, update_tree(pending_, put(), *base, updated.saved.id, looked_at));
+    updated.saved.notices = std::move(notices);
+    return updated;
   }
 
   Result<Digest> put_object(std::string_view bytes) override {
@@ -72,6 +100,10 @@ class DiskTransaction final : public Transaction {
     }();
     if (!published) failed_ = published.error();
     return published;
+  }
+
+  SaveContext context() {
+    return {directory_, lease_, pending_, [this] { return publish(); }};
   }
 
   Put put() {

@@ -57,6 +57,10 @@ class SmallStore : public store::Store {
   Status restore(const store::ArtifactId&, std::string_view, const fs::path&, const store::RestoreOptions&) override {
     return unused();
   }
+  Status survey(const std::optional<store::ArtifactId>&, const fs::path&,
+                const std::function<bool(const store::Surveyed&)>&) override {
+    return unused();
+  }
   Result<std::vector<std::pair<std::string, Digest>>> references(std::string_view) override { return unused(); }
   Result<store::VerifyReport> verify() override { return unused(); }
 
@@ -100,6 +104,10 @@ class SmallStore : public store::Store {
     }
     Result<store::Saved> save_text(std::string_view, std::uint32_t, Time) override { return unused(); }
     Result<store::Saved> combine(std::span<const Part>) override { return unused(); }
+    Result<store::Updated> update(const std::optional<store::ArtifactId>&, const fs::path&,
+                                  std::span<const store::Change>) override {
+      return unused();
+    }
 
    private:
     SmallStore& store_;

@@ -1,0 +1,152 @@
+// An artifact that follows a directory by what changed in it, and what the file system says has changed.
+#include <random>
+
+#include <sys/stat.h>
+
+#include "store/observers.hpp"
+
+namespace kist::store {
+namespace {
+
+class UpdateTest : public StoreTest {
+ protected:
+  Updated update(const std::optional<ArtifactId>& base, const std::vector<Change>& changes) {
+    auto transaction = store_->begin();
+    EXPECT_TRUE(transaction);
+    auto updated = (*transaction)->update(base, path("work"), changes);
+    EXPECT_TRUE(updated) << updated.error().text;
+    auto committed = (*transaction)->commit();
+    EXPECT_TRUE(committed) << committed.error().text;
+    return updated.value_or(Updated{});
+  }
+
+  std::vector<Change> differences(const std::optional<ArtifactId>& base) {
+    std::vector<Change> changes;
+    auto compared = store_->survey(base, path("work"), [&](const Surveyed& entry) {
+      if (entry.differs && !entry.path.empty()) changes.push_back({.path = std::string(entry.path)});
+      return true;
+    });
+    EXPECT_TRUE(compared) << compared.error().text;
+    return changes;
+  }
+};
+
+TEST_F(UpdateTest, IsTheSameAsSavingAllOfItAgain) {
+  std::mt19937 random(7);
+  // Names around '/', so that what lies in a directory does not follow it at once.
+  const std::vector<std::string> names = {"a", "a-b", "a.", "a0", "b", "\xff\xfe"};
+  auto any_path = [&] {
+    std::string name = names[random() % names.size()];
+    for (unsigned depth = random() % 3; depth > 0; --depth) name += "/" + names[random() % names.size()];
+    return name;
+  };
+  std::optional<ArtifactId> followed;
+  std::size_t size = 1;
+  for (int round = 0; round < 120; ++round) {
+    for (unsigned edits = 1 + random() % 4; edits > 0; --edits) {
+      fs::path target = path("work") / any_path();
+      std::error_code error;
+      switch (random() % 6) {
+        case 0:
+          fs::remove_all(target, error);
+          break;
+        case 1:
+          fs::rename(target, path("work") / any_path(), error);
+          break;
+        case 2:
+          fs::create_directories(target, error);
+          break;
+        case 3:
+          if (fs::create_directories(target.parent_path(), error); !error)
+            fs::create_symlink(any_path(), target, error);
+          break;
+        case 4:
+          if (fs::exists(fs::symlink_status(target, error)) && !fs::is_symlink(target, error))
+            fs::permissions(target, fs::perms(0700 + random() % 64), error);
+          break;
+        default:
+          fs::create_directories(target.parent_path(), error);
+          if (!error && !fs::is_directory(fs::symlink_status(target, error)) && !fs::is_symlink(target, error) &&
+              fs::is_directory(target.parent_path()))
+            write(target, noise(++size, static_cast<unsigned>(round)));
+      }
+    }
+    std::vector<Change> changes = differences(followed);
+    if (followed && changes.empty()) continue;
+    Updated updated = update(followed, changes);
+    EXPECT_TRUE(updated.unsettled.empty());
+    Saved whole = save(path("work"));
+    ASSERT_EQ(updated.saved.id.tree, whole.id.tree) << round;
+    ASSERT_EQ(updated.saved.files, whole.files);
+    ASSERT_EQ(updated.saved.bytes, whole.bytes);
+    followed = updated.saved.id;
+    ASSERT_TRUE(differences(followed).empty()) << round;
+  }
+}
+
+TEST_F(UpdateTest, ReadsWhatChangedAndNothingElse) {
+  fs::create_directory(path("work/d"));
+  for (int i = 0; i < 500; ++i) write(path("work/d") / std::to_string(i), noise(1000, static_cast<unsigned>(i)));
+  ArtifactId before = save(path("work")).id;
+  write(path("work/d/77"), "changed");
+  fs::remove(path("work/d/78"));
+  Saved after;
+  {
+    Watching watching;
+    after = update(before, {{.path = "d/78"}, {.path = "d/77"}, {.path = "d/77"}, {.path = "never/was"}}).saved;
+    EXPECT_LT(watching.count(os::Operation::read), 20);
+  }
+  EXPECT_EQ(after.id.tree, save(path("work")).id.tree);
+  EXPECT_EQ(after.files, 499U);
+
+  auto transaction = store_->begin();
+  ASSERT_OK(transaction);
+  EXPECT_ERROR((*transaction)->update(before, path("work"), std::vector<Change>{{.path = "../x"}}), ErrorKind::invalid);
+}
+
+// Appends to a file whenever something is read.
+class Appending : public os::Observer {
+ public:
+  explicit Appending(fs::path file) : file_(std::move(file)) { os::observe(this); }
+  ~Appending() override { os::observe(nullptr); }
+  int before(os::Operation operation) override {
+    if (operation == os::Operation::read) std::ofstream(file_, std::ios::app) << "more";
+    return 0;
+  }
+  void synced(int) override {}
+
+ private:
+  fs::path file_;
+};
+
+TEST_F(UpdateTest, AFileThatChangesWhileItIsReadIsTakenOnlyWhereAsked) {
+  for (std::size_t size : {std::size_t{1000}, std::size_t{1'000'000}}) {
+    write(path("work/log"), noise(size, 1));
+    write(path("work/other"), "other");
+    std::string first = contents(path("work/log"));
+    ArtifactId before = save(path("work")).id;
+    write(path("work/log"), first + "second");
+    {
+      Appending appending(path("work/log"));
+      Updated updated = update(before, {{.path = "log"}, {.path = "other"}});
+      EXPECT_EQ(updated.unsettled, std::vector<std::string>{"log"});
+      EXPECT_EQ(*read(updated.saved.id, "log"), first);
+      updated = update(std::nullopt, {{.path = "log"}, {.path = "other"}});
+      EXPECT_EQ(updated.unsettled, std::vector<std::string>{"log"});
+      EXPECT_EQ(paths(updated.saved.id), (std::vector<std::string>{"", "other"}));
+    }
+    write(path("work/log"), first + "second");
+    {
+      Appending appending(path("work/log"));
+      Updated updated = update(before, {{.path = "log", .settled = false}});
+      EXPECT_TRUE(updated.unsettled.empty());
+      EXPECT_EQ(*read(updated.saved.id, "log"), first + "second");
+      before = updated.saved.id;
+    }
+    // It has the time of before it was read, so that what came meanwhile is seen.
+    EXPECT_EQ(differences(before).size(), 1U);
+  }
+}
+
+}  // namespace
+}  // namespace kist::store
