@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.hpp"
 #include "base/terminal.hpp"
 #include "base/utf8.hpp"
 #include "cli/context.hpp"
@@ -314,6 +315,7 @@ Json listing_as_json(const Listed& listed) {
             {"path", path_of(listed)},
             {"file", listed.file},
             {"type", kTypes[static_cast<int>(listed.entry.type)]}};
+  if (!is_utf8(path_of(listed))) item["path_bytes"] = to_base64(path_of(listed));
   if (listed.size) item["size"] = *listed.size;
   item["mode"] = fmt::format("{:04o}", listed.entry.mode);
   item["modified"] = json_time(listed.entry.modified);

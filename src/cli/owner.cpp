@@ -4,11 +4,13 @@
 #include <csignal>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "cli/live_sender.hpp"
 #include "cli/remotes.hpp"
 #include "cli/transfers.hpp"
 #include "environment/place.hpp"
@@ -91,6 +93,19 @@ std::function<Status(const model::RunRecord&, const Digest&)> sender(House& hous
   };
 }
 
+// Sends the run as it is now, not ended.
+Status send_unfinished(House& house, const engine::Parts& parts, const std::string& name, const std::string& remote) {
+  KIST_TRY_ASSIGN(const auto run, engine::current_record(parts, name));
+  // Until it is sent the record is kept by the transaction alone.
+  KIST_TRY_ASSIGN(const auto transaction, parts.store.begin());
+  KIST_TRY_ASSIGN(const Digest record, transaction->put_object(to_text(model::to_json(run))));
+  KIST_TRY(transaction->commit());
+  KIST_TRY_ASSIGN(auto opened, open_remote(house, remote));
+  store::Transfer transfer;
+  const Sending sending{name, record, std::nullopt};
+  return push_to(opened, std::span(&sending, 1), false, transfer);
+}
+
 }  // namespace
 
 Status set_destination(const catalog::Home& home, const std::string& run, const std::string& remote) {
@@ -100,8 +115,23 @@ Status set_destination(const catalog::Home& home, const std::string& run, const 
 Result<int> own_run(House& house, sandbox::Launcher& launcher, Interruptions& interruptions, const std::string& run,
                     engine::Observer& observer, int jobs) {
   KIST_TRY_ASSIGN(auto parts, house.parts());
-  if (auto remote = read_file(destination_file(parts.home, run), kLongestName))
-    parts.deliver = sender(house, observer, std::move(*remote));
+  std::optional<LiveSender> live;
+  if (const auto remote = read_file(destination_file(parts.home, run), kLongestName)) {
+    live.emplace([&, name = *remote] { return send_unfinished(house, parts, run, name); },
+                 [&, name = *remote](const Error& error) {
+                   observer.notice({.level = model::Notice::Level::warning,
+                                    .origin = {},
+                                    .text = fmt::format("what is saved while the run goes on could not be sent to {}, "
+                                                        "and is tried again: {}",
+                                                        name, error.text)});
+                 });
+    parts.kept_live = [&live] { live->wake(); };
+    parts.deliver = [&live, deliver = sender(house, observer, *remote)](const model::RunRecord& ended,
+                                                                        const Digest& record) {
+      live.reset();  // no task is left that could wake it, and one sending goes on at a time
+      return deliver(ended, record);
+    };
+  }
   if (jobs <= 0) jobs = std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
   task::Rooms rooms(launcher, parts.home.scratch());
   const task::Tools tools{rooms, parts.store, parts.home.path()};

@@ -192,6 +192,7 @@ Status fill(model::RunRequest& request, const Asked& asked, const model::Dialect
   request.dialect = dialect.name();
   request.name = asked.name;
   request.tag = asked.tag;
+  request.restore_from = asked.restore_from;
   return {};
 }
 

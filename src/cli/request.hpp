@@ -22,6 +22,7 @@ struct Asked {
   std::vector<std::pair<std::string, std::string>> options;  // the dialects' own flags, by name
   std::optional<std::string> name;
   std::optional<std::string> tag;
+  std::optional<std::string> restore_from;
 };
 
 struct Prepared {

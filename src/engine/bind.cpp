@@ -192,7 +192,7 @@ Result<model::Task> bind(const model::Task& task, const expression::Scope& scope
 
 const model::UsedRun* find_used_run(const std::vector<model::UsedRun>& used, const model::RunArtifacts& wanted) {
   auto found = std::ranges::find_if(
-      used, [&](const model::UsedRun& one) { return one.by == wanted.by && one.name == wanted.name; });
+      used, [&](const model::UsedRun& one) { return !one.restored && one.by == wanted.by && one.name == wanted.name; });
   return found == used.end() ? nullptr : &*found;
 }
 
@@ -262,6 +262,23 @@ Result<std::map<std::size_t, task::ResolvedLoad>> resolve_loads(Node& node, cons
                value);
   }
   return loads;
+}
+
+std::map<std::size_t, model::ArtifactRecord> find_restored(const model::NodeRecord& node, const model::Task& bound,
+                                                           const std::vector<model::UsedRun>& used_runs) {
+  std::map<std::size_t, model::ArtifactRecord> restored;
+  for (std::size_t i = 0; i < bound.actions.size(); ++i) {
+    const auto* watch = std::get_if<model::Watch>(&bound.actions[i].what);
+    if (watch == nullptr) continue;
+    auto take_from = [&](const std::vector<model::ArtifactRecord>& artifacts) {
+      auto same = std::ranges::find(artifacts, watch->name, &model::ArtifactRecord::name);
+      if (same != artifacts.end()) restored.try_emplace(i, *same);
+    };
+    take_from(node.output_artifacts);
+    for (const model::UsedRun& used : used_runs)
+      if (used.restored) take_from(used.artifacts);
+  }
+  return restored;
 }
 
 }  // namespace kist::engine

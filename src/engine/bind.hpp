@@ -40,4 +40,9 @@ Status bind_inputs(Node& node, const model::Arguments& arguments, const Caller& 
 Result<std::map<std::size_t, task::ResolvedLoad>> resolve_loads(Node& node, const model::Task& bound,
                                                                 const Caller& own);
 
+// What the watched directories of the (bound) task begin with, by the index of the Watch: what an earlier attempt left
+// there, else what the run was to restore.
+std::map<std::size_t, model::ArtifactRecord> find_restored(const model::NodeRecord& node, const model::Task& bound,
+                                                           const std::vector<model::UsedRun>& used_runs);
+
 }  // namespace kist::engine

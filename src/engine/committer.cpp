@@ -16,13 +16,14 @@ Committer::~Committer() {
   thread_.join();
 }
 
-void Committer::node(const model::NodeRecord& node) {
+void Committer::node(const model::NodeRecord& node, std::shared_ptr<Receipt> receipt) {
   std::lock_guard lock(mutex_);
   auto [position, is_new] = next_.index.try_emplace(node.names.name, next_.nodes.size());
   if (is_new)
     next_.nodes.push_back(node);
   else
     next_.nodes[position->second] = node;
+  if (receipt) next_.receipts.push_back(std::move(receipt));
   changed_.notify_all();
 }
 
@@ -49,6 +50,7 @@ void Committer::work() {
     writing_ = true;
     lock.unlock();
     Status written = write(group);
+    for (const auto& receipt : group.receipts) receipt->tell(written);
     lock.lock();
     writing_ = false;
     if (!written) {

@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "base/result.hpp"
 #include "catalog/catalog.hpp"
 #include "engine/engine.hpp"
+#include "engine/inbox.hpp"
 #include "model/record.hpp"
 
 namespace kist::engine {
@@ -41,7 +43,8 @@ class Committer {
   // Writes what has been given so far.
   ~Committer();
 
-  void node(const model::NodeRecord& node);
+  // `receipt`: told when the node is durable.
+  void node(const model::NodeRecord& node, std::shared_ptr<Receipt> receipt = nullptr);
   // `changes` are the run's own; `shown` is the run as it is with them, without nodes.
   void run(catalog::Changes changes, model::RunRecord shown);
 
@@ -54,6 +57,7 @@ class Committer {
     std::unordered_map<std::string, std::size_t> index;  // of nodes, by name
     std::vector<catalog::Changes> changes;
     std::vector<model::RunRecord> shown;
+    std::vector<std::shared_ptr<Receipt>> receipts;
     bool empty() const { return nodes.empty() && changes.empty(); }
   };
 

@@ -119,9 +119,38 @@ Result<std::vector<model::UsedRun>> pin_runs(const Parts& parts, const std::stri
   return used;
 }
 
+// What --restore-from names: a run, or a tag with its colon. Errors: not_found, invalid (a task of it has nothing that
+// could be restored).
+Result<model::UsedRun> pin_restored(const Parts& parts, const std::string& name) {
+  bool is_tag = name.starts_with(':');
+  KIST_TRY_ASSIGN(RunRecord run, is_tag ? record_of_tag(parts, name.substr(1)) : parts.catalog.run(name));
+  model::UsedRun used{.by = is_tag ? model::RunArtifacts::By::tag : model::RunArtifacts::By::workflow,
+                      .name = is_tag ? name.substr(1) : name,
+                      .run = run.name,
+                      .artifacts = {},
+                      .restored = true};
+  for (const model::NodeRecord& node : run.nodes)
+    if (node.kind == model::NodeKind::task)
+      std::ranges::copy(node.output_artifacts, std::back_inserter(used.artifacts));
+  return used;
+}
+
+bool watches(const model::Workflow& workflow, const std::vector<model::ArtifactRecord>& artifacts) {
+  for (const auto& [name, definition] : workflow.definitions)
+    if (const auto* task = std::get_if<model::Task>(&definition.body))
+      for (const model::Action& action : task->actions)
+        if (const auto* watch = std::get_if<model::Watch>(&action.what))
+          if (std::ranges::find(artifacts, watch->name, &model::ArtifactRecord::name) != artifacts.end()) return true;
+  return false;
+}
+
 model::Notice notice_of(const model::UsedRun& used) {
   model::Notice notice;
   notice.level = model::Notice::Level::information;
+  if (used.restored) {
+    notice.text = fmt::format("beginning with the mounted artifacts of {}", used.run);
+    return notice;
+  }
   notice.text =
       used.by == model::RunArtifacts::By::tag
           ? fmt::format("using the artifacts of {} (tag {})", used.run, used.name)
@@ -162,6 +191,16 @@ Result<std::string> Engine::submit(const model::RunRequest& request,
   // What is pinned stays, also where its run is removed before this one is written down.
   KIST_TRY_ASSIGN(auto hold, parts_.store.hold());
   KIST_TRY_ASSIGN(auto used_runs, pin_runs(parts_, request.project, lowered.workflow));
+  if (request.restore_from) {
+    KIST_TRY_ASSIGN(model::UsedRun restored, pin_restored(parts_, *request.restore_from));
+    if (!watches(lowered.workflow, restored.artifacts))
+      return fail(
+          ErrorKind::invalid,
+          fmt::format("nothing of '{}' can be restored: this workflow mounts no artifact that it has. Only "
+                      "artifacts with `mount: true` begin with what an earlier run left; for others write `deps`",
+                      *request.restore_from));
+    used_runs.push_back(std::move(restored));
+  }
   for (const model::UsedRun& used : used_runs) notice(notice_of(used));
 
   RunRecord run;

@@ -52,6 +52,8 @@ struct Parts {
   // Called when a run's artifacts, logs and record are durable here and before it is finished; the run is finished only
   // when this succeeds, and is interrupted otherwise. May be empty.
   std::function<Status(const model::RunRecord& run, const Digest& record)> deliver = {};
+  // Called when a run has written down an artifact of a task that goes on. From the tasks' threads: it returns at once.
+  std::function<void()> kept_live = {};
 };
 
 // Thread-safe: one engine may own many runs, each in a thread of its own.

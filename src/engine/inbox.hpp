@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <variant>
 #include <vector>
@@ -14,12 +16,35 @@
 
 namespace kist::engine {
 
+// Carries back to whoever waits that something is durable, or why it will never be. Told once; left untold, it says
+// that the run has ended.
+class Receipt {
+ public:
+  Receipt() = default;
+  ~Receipt() {
+    if (!told_) answer_.set_value(fail(ErrorKind::unavailable, "the run has ended before it was written down"));
+  }
+  Receipt(const Receipt&) = delete;
+  Receipt& operator=(const Receipt&) = delete;
+
+  std::future<Status> answer() { return answer_.get_future(); }
+  void tell(Status status) {
+    told_ = true;
+    answer_.set_value(std::move(status));
+  }
+
+ private:
+  std::promise<Status> answer_;
+  bool told_ = false;
+};
+
 struct TaskStarted {
   Node* node;
 };
 struct TaskPublished {
   Node* node;
   model::ArtifactRecord artifact;
+  std::shared_ptr<Receipt> receipt;
 };
 struct TaskEnded {
   Node* node;
@@ -36,8 +61,17 @@ class Inbox {
  public:
   void post(Event event) {
     std::lock_guard lock(mutex_);
+    if (closed_) return;
     events_.push_back(std::move(event));
     changed_.notify_one();
+  }
+
+  // Nobody takes events any more: they are forgotten, now and later.
+  void close() {
+    std::vector<Event> forgotten;
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    forgotten = std::exchange(events_, {});
   }
 
   // All events since the last call; waits for one until `deadline`.
@@ -51,6 +85,7 @@ class Inbox {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Event> events_;
+  bool closed_ = false;
 };
 
 }  // namespace kist::engine

@@ -54,7 +54,9 @@ Scheduler::Scheduler(const Parts& parts, environment::Place& place, Audience& au
   }
 }
 
-Scheduler::~Scheduler() = default;
+Scheduler::~Scheduler() {
+  inbox_->close();
+}
 
 Result<model::RunRecord> Scheduler::run() {
   KIST_TRY_ASSIGN(scope_, RunScope::make(run_, workflow_));
@@ -119,7 +121,7 @@ void Scheduler::handle(Event event) {
   if (auto* published = std::get_if<TaskPublished>(&event)) {
     if (model::is_final(published->node->record.state)) return;
     add_artifact(published->node->record.output_artifacts, std::move(published->artifact));
-    changed(*published->node);
+    committer_.node(published->node->record, std::move(published->receipt));
   }
   if (auto* ended = std::get_if<TaskEnded>(&event)) task_ended(*ended->node, std::move(ended->outcome));
 }

@@ -24,7 +24,8 @@ model::NodeKind kind_of(const model::Definition* definition) {
   return group->kind == model::Group::Kind::graph ? model::NodeKind::graph : model::NodeKind::sequence;
 }
 
-// Ready for another attempt: nothing of the last one is left but its number.
+// Ready for another attempt: nothing of the last one is left but its number, and what was to stay however it ends: that
+// is replaced by what the next one makes.
 void begin_again(model::NodeRecord& record) {
   bool was_under_way = record.state != State::pending;
   if (was_under_way && record.kind == model::NodeKind::task) ++record.attempt;
@@ -34,7 +35,7 @@ void begin_again(model::NodeRecord& record) {
   record.exit_code.reset();
   record.result.reset();
   record.output_parameters.clear();
-  record.output_artifacts.clear();
+  std::erase_if(record.output_artifacts, [](const model::ArtifactRecord& artifact) { return !artifact.live; });
 }
 
 }  // namespace
@@ -153,14 +154,16 @@ Status Scheduler::start_task(Node& node, const model::Task& task) {
   task::Document document;
   KIST_TRY_ASSIGN(document.task, bind(task, scope));
   KIST_TRY_ASSIGN(document.loads, resolve_loads(node, document.task, own));
+  document.restored = find_restored(node.record, document.task, run_.used_runs);
   document.run = run_.name;
   document.node = node.record.names;
   document.attempt = node.record.attempt;
   document.project = run_.project;
 
   node.submitted = parts_.clock();
-  node.services = std::make_shared<NodeServices>(
-      node, log_file(parts_.home.run(run_.name) / "logs", node.record.names.name), parts_.clock, audience_, inbox_);
+  node.services =
+      std::make_shared<NodeServices>(node, log_file(parts_.home.run(run_.name) / "logs", node.record.names.name),
+                                     parts_.clock, audience_, inbox_, parts_.kept_live);
   changed(node);
   with_place_.insert(&node);
   place_.submit(std::move(document), *node.services,

@@ -16,11 +16,12 @@ namespace kist::engine {
 class NodeServices : public task::TaskServices {
  public:
   NodeServices(Node& node, std::filesystem::path log, std::function<Time()> clock, Audience& audience,
-               std::shared_ptr<Inbox> inbox)
+               std::shared_ptr<Inbox> inbox, std::function<void()> kept_live)
       : node_(node),
         names_(node.record.names),
         audience_(audience),
         inbox_(std::move(inbox)),
+        kept_live_(std::move(kept_live)),
         log_(std::move(log), std::move(clock), [this](task::Stream stream, std::string_view line) {
           audience_.tell([&](Observer& observer) { observer.output(names_, stream, line); });
         }) {}
@@ -30,8 +31,12 @@ class NodeServices : public task::TaskServices {
     if (auto written = log_.write(stream, bytes); !written) inbox_->post(Broken{written.error()});
   }
   Status publish(const model::ArtifactRecord& artifact) override {
-    inbox_->post(TaskPublished{&node_, artifact});
-    return {};
+    auto receipt = std::make_shared<Receipt>();
+    auto answer = receipt->answer();
+    inbox_->post(TaskPublished{&node_, artifact, std::move(receipt)});
+    Status written = answer.get();
+    if (written && kept_live_) kept_live_();
+    return written;
   }
   void report(std::string_view progress) override {
     audience_.tell([&](Observer& observer) { observer.progress(names_, progress); });
@@ -45,6 +50,7 @@ class NodeServices : public task::TaskServices {
   const model::NodeNames names_;
   Audience& audience_;
   const std::shared_ptr<Inbox> inbox_;
+  const std::function<void()> kept_live_;
   LogWriter log_;
 };
 

@@ -305,6 +305,7 @@ Json to_json(const ArtifactRecord& artifact) {
   }
   if (artifact.live) value["live"] = true;
   if (artifact.producer) value["producer"] = to_json(*artifact.producer);
+  if (!artifact.left_out.empty()) value["left_out"] = artifact.left_out;
   return value;
 }
 
@@ -317,6 +318,7 @@ Result<ArtifactRecord> artifact_from_json(const Json& value) {
   KIST_TRY(get(value, "bytes", artifact.bytes));
   KIST_TRY(get(value, "files", artifact.files));
   KIST_TRY(get(value, "live", artifact.live));
+  KIST_TRY(get_all(value, "left_out", artifact.left_out, text_from_json));
   KIST_TRY_ASSIGN(const Json* archive, member(value, "archive"));
   if (archive != nullptr) {
     KIST_TRY_ASSIGN(artifact.archive, archive_from_json(*archive));
@@ -392,6 +394,7 @@ Json to_json(const RunRequest& request) {
   if (request.name) value["name"] = *request.name;
   if (request.tag) value["tag"] = *request.tag;
   if (request.revision) value["revision"] = to_json(*request.revision);
+  if (request.restore_from) value["restore_from"] = *request.restore_from;
   return value;
 }
 
@@ -411,12 +414,14 @@ Result<RunRequest> request_from_json(const Json& value) {
   if (revision != nullptr) {
     KIST_TRY_ASSIGN(request.revision, revision_from_json(*revision));
   }
+  KIST_TRY(get(value, "restore_from", request.restore_from));
   return request;
 }
 
 Json to_json(const UsedRun& used) {
   Json value = {{used.by == RunArtifacts::By::tag ? "tag" : "workflow", used.name}, {"run", used.run}};
   put_all(value, "artifacts", used.artifacts);
+  if (used.restored) value["restored"] = true;
   return value;
 }
 
@@ -427,6 +432,7 @@ Result<UsedRun> used_run_from_json(const Json& value) {
   KIST_TRY(get(value, tag != nullptr ? "tag" : "workflow", used.name));
   KIST_TRY(get(value, "run", used.run));
   KIST_TRY(get_all(value, "artifacts", used.artifacts, artifact_from_json));
+  KIST_TRY(get(value, "restored", used.restored));
   return used;
 }
 

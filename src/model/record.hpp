@@ -52,8 +52,9 @@ struct ArtifactRecord {
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
   Archive archive;
-  bool live = false;                      // saved while it was written
-  std::optional<Producer> producer = {};  // of an input, and of what a group hands on
+  bool live = false;                       // saved while it was written, or published by the task
+  std::optional<Producer> producer = {};   // of an input, and of what a group hands on
+  std::vector<std::string> left_out = {};  // what could not be kept: "PATH: WHY"
 };
 
 // What a node was given that no node made.
@@ -132,6 +133,7 @@ struct RunRequest {
   std::optional<std::string> name;                               // --name
   std::optional<std::string> tag;                                // -t
   std::optional<Revision> revision;                              // of the project at that moment
+  std::optional<std::string> restore_from;                       // --restore-from: a run, or a tag with its colon
 };
 
 // An earlier run whose artifacts this one uses (RunArtifacts), pinned when this one was submitted.
@@ -140,6 +142,7 @@ struct UsedRun {
   std::string name;                       // as asked for: the workflow or the tag
   std::string run;                        // which run it was
   std::vector<ArtifactRecord> artifacts;  // all artifacts of its tasks, in the order of its nodes
+  bool restored = false;                  // no input: what the watched directories of this run begin with
 };
 
 struct RunRecord {

@@ -27,6 +27,14 @@ Json error_reply(std::string_view text) {
   return Json{{"error", text}};
 }
 
+Json published_reply(const model::ArtifactRecord& record) {
+  return Json{{"ok", true},
+              {"tree", record.tree.to_string()},
+              {"bytes", record.bytes},
+              {"files", record.files},
+              {"left_out", record.left_out.size()}};
+}
+
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -160,10 +168,7 @@ void ControlServer::publish_aside(Connection& connection, std::string name, fs::
   connection.busy = true;
   connection.worker = std::jthread([this, &connection, name = std::move(name), path = std::move(path)] {
     auto record = handler_.publish(name, path);
-    connection.reply(
-        record
-            ? Json{{"ok", true}, {"tree", record->tree.to_string()}, {"bytes", record->bytes}, {"files", record->files}}
-            : error_reply(record.error().text));
+    connection.reply(record ? published_reply(*record) : error_reply(record.error().text));
     connection.busy = false;
     std::uint64_t one = 1;
     (void)!::write(wake_.get(), &one, sizeof one);
@@ -229,7 +234,8 @@ Result<Published> publish(std::string_view name, const fs::path& path) {
   KIST_TRY_ASSIGN(Json answer, ask(Json{{"do", "publish"}, {"name", name}, {"path", fs::absolute(path).string()}}));
   return Published{.tree = text_of(answer, "tree"),
                    .bytes = answer.value("bytes", std::uint64_t{0}),
-                   .files = answer.value("files", std::uint64_t{0})};
+                   .files = answer.value("files", std::uint64_t{0}),
+                   .left_out = answer.value("left_out", std::uint64_t{0})};
 }
 
 Status report(std::string_view text) {

@@ -1,7 +1,8 @@
 // The control socket: how a program inside a task speaks to kist while it runs. $KIST_TASK names a unix socket;
 // requests and replies are JSON, one a line (docs/tasks.md):
 //
-//   {"do":"publish","name":"model","path":"/work/model"}  ->  {"ok":true,"tree":"sha256:…","bytes":123,"files":4}
+//   {"do":"publish","name":"model","path":"/work/model"}  ->
+//   {"ok":true,"tree":"sha256:…","bytes":123,"files":4,"left_out":0}
 //   {"do":"report","text":"3/10"}                         ->  {"ok":true}
 //   anything else                                         ->  {"error":"…"}
 //
@@ -79,6 +80,7 @@ struct Published {
   std::string tree;
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
+  std::uint64_t left_out = 0;  // how much could not be kept; the task's log names it
 };
 Result<Published> publish(std::string_view name, const std::filesystem::path& path);
 Status report(std::string_view text);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
+#include "base/utf8.hpp"
 #include "task/copy_file.hpp"
 #include "task/inside.hpp"
 #include "task/paths.hpp"
@@ -65,6 +66,11 @@ class Stager {
         KIST_TRY(directory(below, relative / name, target / name));
         if (auto copy = open_file(target / name, O_RDONLY | O_DIRECTORY))
           KIST_TRY(copy_mode_and_times(status, *copy, target / name));
+      } else {
+        std::string_view what = S_ISFIFO(status.st_mode)   ? "a named pipe"
+                                : S_ISSOCK(status.st_mode) ? "a socket"
+                                                           : "a device";
+        leave_out(relative / name, fmt::format("it is {}", what));
       }
     }
     return {};
@@ -101,8 +107,12 @@ class Stager {
     else if (::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode))
       why = "leads to no file";
     if (why.empty()) return keep(*file, target);
-    result_.left_out.push_back(fmt::format("{} is a link that {}", (inside_ / relative).string(), why));
+    leave_out(relative, fmt::format("a link that {}", why));
     return {};
+  }
+
+  void leave_out(const fs::path& relative, std::string_view why) {
+    result_.left_out.push_back(fmt::format("{}: {}", printable(relative.native()), why));
   }
 
   const FileDescriptor& root_;

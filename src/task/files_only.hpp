@@ -14,7 +14,7 @@ namespace kist::task {
 struct FilesOnly {
   std::uint64_t files = 0;       // 0: there is nothing to keep
   std::filesystem::path source;  // what to save: the source itself where all of it is kept, else a copy in `staging`
-  std::vector<std::string> left_out;  // links, with the reason
+  std::vector<std::string> left_out;  // "PATH: WHY", relative to the source
 };
 
 // `source` is the path to read the directory by, `inside` its path in the task (absolute links below it count as

@@ -213,12 +213,20 @@ class Performance final : public ControlHandler {
 
   void perform_one(std::size_t index, const model::Watch& watch) {
     auto watched = std::ranges::find(plan_.watched, index, &WatchedDirectory::action);
+    std::optional<store::ArtifactId> begins_with;
+    if (auto found = document_.restored.find(index); found != document_.restored.end()) {
+      begins_with = store::ArtifactId{.tree = found->second.tree, .times = found->second.times};
+      // Its files may be what took days to make: without them the task is not to begin.
+      if (auto restored = tools_.store.restore(*begins_with, "", watched->source); !restored)
+        return fail_kist(fmt::format("artifact '{}' cannot be restored: {}", watch.name, restored.error().text));
+      if (auto saved = saves_->announce(found->second); !saved) return fail_kist(saved.error().text);
+    }
     watching_.insert(index);
     watchers_.push_back(std::make_unique<Watcher>(
         tools_.store, Watcher::Options{.directory = watched->source,
-                                       .staging = room_->directory() / fmt::format("skeleton-{}", index),
                                        .name = watch.name,
                                        .path = watch.path.source(),
+                                       .begins_with = begins_with,
                                        .announce = [this](const auto& record) { return saves_->announce(record); },
                                        .say = [this](std::string_view text) { say(text); }}));
   }

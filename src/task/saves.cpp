@@ -42,12 +42,6 @@ std::unexpected<Error> about(std::string_view artifact, Error error) {
   return with_context(fmt::format("artifact '{}'", artifact), std::move(error));
 }
 
-// What the store says about a file it read at `place`, about the path where the task sees it.
-std::string inside_words(std::string_view text, const fs::path& place, const fs::path& inside) {
-  if (!text.starts_with(place.native())) return std::string(text);
-  return inside.native() + std::string(text.substr(place.native().size()));
-}
-
 }  // namespace
 
 Saves::Saves(const Document& document, const Containers& containers, const Tools& tools, TaskServices& services,
@@ -79,13 +73,16 @@ Result<model::ArtifactRecord> Saves::publish(const std::string& name, const fs::
   KIST_TRY_ASSIGN(auto transaction, tools_.store.begin());
   KIST_TRY_ASSIGN(store::Saved saved, transaction->save(by_descriptor(found->handle)));
   KIST_TRY(transaction->commit());
+  tell_left_out(name, saved.notices);
   model::ArtifactRecord record{.name = name,
                                .path = path.string(),
                                .tree = saved.id.tree,
                                .times = saved.id.times,
                                .bytes = saved.bytes,
                                .files = saved.files,
-                               .archive = {}};
+                               .archive = {},
+                               .live = true,
+                               .left_out = std::move(saved.notices)};
   KIST_TRY(announce(record));
   return record;
 }
@@ -187,9 +184,11 @@ Result<std::optional<Saves::Source>> Saves::locate(std::size_t action, sandbox::
 Status Saves::store_source(const Source& source, store::Transaction& transaction, bool adopt) {
   Wanted wanted = wanted_by(document_.task.actions[source.action]);
   fs::path path = source.handle ? by_descriptor(source.handle) : source.path;
+  std::vector<std::string> left_out;
   if (!wanted.directories && source.is_directory) {
     KIST_TRY_ASSIGN(FilesOnly files, files_only(path, source.inside, staging_ / fmt::format("files-{}", ++staged_)));
-    for (const std::string& text : files.left_out) say(fmt::format("artifact '{}': left out: {}", wanted.name, text));
+    left_out = std::move(files.left_out);
+    tell_left_out(wanted.name, left_out);
     if (files.files == 0 && wanted.missing == model::Save::Missing::fail)
       return fail(ErrorKind::not_found, fmt::format("there are no files in {}", source.inside.string()));
     if (files.files == 0 && wanted.missing == model::Save::Missing::notice)
@@ -199,8 +198,8 @@ Status Saves::store_source(const Source& source, store::Transaction& transaction
     adopt = adopt && path == source.path;
   }
   KIST_TRY_ASSIGN(store::Saved saved, transaction.save(path, {.adopt = adopt}));
-  for (const std::string& text : saved.notices)
-    say(fmt::format("artifact '{}': {}", wanted.name, inside_words(text, path, source.inside)));
+  tell_left_out(wanted.name, saved.notices);
+  saved.notices.insert(saved.notices.begin(), left_out.begin(), left_out.end());
   add_part(source.action, std::move(saved));
   return {};
 }
@@ -241,6 +240,9 @@ Status Saves::store_deferred(std::size_t index, bool adopt) {
 Result<model::ArtifactRecord> Saves::merge(const Named& entry, store::Transaction& own) const {
   Wanted wanted = wanted_by(document_.task.actions[entry.parts.rbegin()->first]);
   store::Saved all = entry.parts.rbegin()->second;
+  std::vector<std::string> left_out;
+  for (const auto& [action, saved] : entry.parts)
+    left_out.insert(left_out.end(), saved.notices.begin(), saved.notices.end());
   if (entry.parts.size() > 1) {
     std::vector<store::Transaction::Part> parts;
     for (const auto& [action, saved] : entry.parts) parts.push_back({.prefix = "", .id = saved.id});
@@ -253,7 +255,8 @@ Result<model::ArtifactRecord> Saves::merge(const Named& entry, store::Transactio
                                .bytes = all.bytes,
                                .files = all.files,
                                .archive = wanted.archive,
-                               .live = wanted.live};
+                               .live = wanted.live,
+                               .left_out = std::move(left_out)};
 }
 
 Result<store::Transaction*> Saves::transaction() {
@@ -270,6 +273,10 @@ Saves::Named& Saves::named(const std::string& name) {
   Named& entry = named_.emplace_back();
   entry.name = name;
   return entry;
+}
+
+void Saves::tell_left_out(std::string_view artifact, const std::vector<std::string>& left_out) {
+  for (const std::string& text : left_out) say(fmt::format("artifact '{}': left out: {}", artifact, text));
 }
 
 void Saves::say(std::string_view text) {

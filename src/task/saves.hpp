@@ -82,6 +82,7 @@ class Saves {
   Result<model::ArtifactRecord> merge(const Named& named, store::Transaction& transaction) const;
   Result<store::Transaction*> transaction();
   Named& named(const std::string& name);
+  void tell_left_out(std::string_view artifact, const std::vector<std::string>& left_out);
   void say(std::string_view text);
 
   const Document& document_;

@@ -40,8 +40,9 @@ struct Document {
   model::NodeNames node;
   int attempt = 1;
   model::Task task;
-  std::map<std::size_t, ResolvedLoad> loads;  // by the index of the Load in task.actions
-  std::filesystem::path project;              // absolute
+  std::map<std::size_t, ResolvedLoad> loads;              // by the index of the Load in task.actions
+  std::map<std::size_t, model::ArtifactRecord> restored;  // what a watched directory begins with, by its Watch
+  std::filesystem::path project;                          // absolute
 };
 
 enum class Stream { output, error, kist };
@@ -58,7 +59,7 @@ class TaskServices {
   // Bytes a process of the task wrote (secrets already masked), or a line of kist's own.
   virtual void log(Stream stream, std::string_view bytes) = 0;
   // An artifact is durable in the store before the task ends. The engine records it; later ones of the same name
-  // replace it.
+  // replace it. On return that is durable too: whatever happens to the owner of the run, it is listed.
   virtual Status publish(const model::ArtifactRecord& artifact) = 0;
   // How far the task is, in its own words ("3/10"); shown, not kept.
   virtual void report(std::string_view progress) = 0;

@@ -1,11 +1,16 @@
-// inotify only tells that something changed; what changed is found by a walk and a comparison of each file's inode,
-// size and times with what was saved. That is simple, survives an overflow of events, and still works, only slower,
-// where no watch can be had: the walk is done every few seconds anyway.
+// Events say which files to look at (directory_events.hpp), so that only those are read; a version is the last one plus
+// what changed. Every few seconds a look around compares the whole directory with the last version by what the file
+// system says of it: for files that stay open, and for what events do not tell.
 //
-// The cost is bounded: a burst of changes is waited for a moment and saved once; a scan that took long is not repeated
-// before four times as long; only changed files are read; a version is the last one plus what changed. A file that is
-// still being written (its ctime is young) is left for the next scan, but a small one that never comes to rest, a log,
-// is taken every few seconds all the same.
+// A file that was closed is taken at the next version. One that may be open is taken at once if it is small and new,
+// then when it has been quiet for a moment, and otherwise every few seconds, as it is: its bytes up to the size it had.
+// A file that somebody opened again and that changed while it was read stays as it was in the last version, until that
+// has gone on for as long.
+//
+// The cost is bounded. A burst of changes is waited for a moment and saved once; after a version there is a pause as
+// long as it took; a large file is read at a bounded rate on the average, though at once when it is closed for the
+// first time; a look around takes a twentieth of the time. Memory: what was noted since the last version, at most so
+// many paths (beyond, a look around finds the rest), and the path of each directory.
 #include "task/watch.hpp"
 
 #include <algorithm>
@@ -15,46 +20,43 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "base/time.hpp"
-#include "task/inside.hpp"
 
 namespace kist::task {
-
-namespace fs = std::filesystem;
 
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-constexpr milliseconds kCoalesce(250);  // from the first change to the scan
-constexpr milliseconds kQuiet(200);     // a file untouched for so long is taken
-constexpr seconds kRestless(5);         // a small one that never is: so often
-constexpr std::int64_t kSmall = 16 << 20;
-constexpr seconds kPatrol(5);  // a walk without an event
-constexpr int kBreak = 4;      // times the last scan's duration, between scans
-constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB |
-                                  IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK;
+constexpr milliseconds kCoalesce(400);  // from the first change to the version that has it
+constexpr milliseconds kBreath(20);     // between two reads of events
+constexpr milliseconds kQuiet(500);     // a file that may be open and was untouched for so long is taken
+constexpr seconds kRestless(5);         // one that is never quiet: so often
+constexpr seconds kLook(5);             // between looks around,
+constexpr int kLookShare = 20;          // or so many times as long as one takes
+constexpr seconds kAfterError(1);
+constexpr off_t kSmall = 128 << 10;  // up to this size a file is taken at once when it is seen first
+constexpr std::uint64_t kLarge = 16 << 20;
+constexpr std::uint64_t kLargeRate = 32 << 20;  // bytes a second of each large file
+constexpr std::size_t kMostNoted = 50'000;
 
 bool is_same(const timespec& a, const timespec& b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 bool is_same(const struct stat& a, const struct stat& b) {
-  return a.st_ino == b.st_ino && a.st_size == b.st_size && a.st_mode == b.st_mode && is_same(a.st_mtim, b.st_mtim) &&
+  return a.st_ino == b.st_ino && a.st_size == b.st_size && is_same(a.st_mtim, b.st_mtim) &&
          is_same(a.st_ctim, b.st_ctim);
 }
 
-std::string join(const std::string& prefix, const std::string& name) {
-  return prefix.empty() ? name : prefix + "/" + name;
-}
-
-std::string link_text(const FileDescriptor& directory, const std::string& name) {
-  std::array<char, 1 << 14> text;
-  auto length = ::readlinkat(directory.get(), name.c_str(), text.data(), text.size());
-  return std::string(text.data(), length < 0 ? 0 : static_cast<std::size_t>(length));
+// A clock that was set back must not keep a file from ever being quiet.
+bool is_quiet(const struct stat& status) {
+  auto changed = Time(seconds(status.st_ctim.tv_sec) + nanoseconds(status.st_ctim.tv_nsec));
+  nanoseconds age = now() - changed;
+  return age >= kQuiet || age <= -kQuiet;
 }
 
 }  // namespace
@@ -63,165 +65,186 @@ Watcher::Watcher(store::Store& store, Options options)
     : store_(store),
       options_(std::move(options)),
       stop_(::eventfd(0, EFD_CLOEXEC)),
-      inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
+      top_(::open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+      events_(options_.directory),
+      published_(options_.begins_with),
+      looked_(Clock::now()),
       thread_([this] { run(); }) {}
 
 Watcher::~Watcher() {
+  ending_ = true;
   std::uint64_t one = 1;
   (void)!::write(stop_.get(), &one, sizeof one);
 }
 
 void Watcher::run() {
-  add_inotify("");
-  Clock::time_point next = Clock::now();
-  bool asked = true;  // `next` is due for a reason, not for the patrol
-  milliseconds pause(0);
+  Clock::time_point earliest = Clock::now();  // of the next version
+  Clock::time_point woken = earliest;         // the first change since the last one
+  auto is_stopped = [this](milliseconds wait) {
+    pollfd stop{.fd = stop_.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&stop, 1, static_cast<int>(wait.count())) > 0;
+  };
   for (;;) {
-    auto wait = std::max<std::int64_t>(0, std::chrono::ceil<milliseconds>(next - Clock::now()).count());
-    std::array<pollfd, 2> waiting{pollfd{stop_.get(), POLLIN, 0}, pollfd{inotify_.get(), POLLIN, 0}};
-    (void)::poll(waiting.data(), inotify_ ? 2 : 1, static_cast<int>(wait));
+    Clock::time_point due = look_now_ ? earliest : std::max(earliest, next_look_);
+    if (!noted_.empty() || top_changed_) due = std::min(due, std::max(earliest, woken + kCoalesce));
+    auto wait = std::max<std::int64_t>(0, std::chrono::ceil<milliseconds>(due - Clock::now()).count());
+    std::array<pollfd, 2> waiting{pollfd{.fd = stop_.get(), .events = POLLIN, .revents = 0},
+                                  pollfd{.fd = events_.descriptor(), .events = POLLIN, .revents = 0}};
+    (void)::poll(waiting.data(), waiting.size(), static_cast<int>(wait));
     if (waiting[0].revents != 0) return;
     if (waiting[1].revents != 0) {
-      std::array<char, 1 << 14> events;
-      while (::read(inotify_.get(), events.data(), events.size()) > 0) continue;
-      if (!asked) next = Clock::now() + std::max(kCoalesce, pause);
-      asked = true;
+      bool is_first = noted_.empty() && !top_changed_;
+      Clock::time_point heard = Clock::now();
+      bool all = events_.read([&](std::string path, DirectoryEvents::Sign sign) {
+        note(std::move(path), sign == DirectoryEvents::Sign::closed, heard);
+      });
+      if (!all) look_now_ = true;
+      if (is_first) woken = heard;
     }
-    if (Clock::now() < next) continue;
+    if (Clock::now() < due) {
+      if (waiting[1].revents != 0 && is_stopped(kBreath)) return;
+      continue;
+    }
     Clock::time_point begin = Clock::now();
-    unfinished_ = false;
-    if (auto scanned = scan(); !scanned && !complained_) {
-      complained_ = true;
-      options_.say(
-          fmt::format("artifact '{}' cannot be saved while it is written: {}", options_.name, scanned.error().text));
+    Status done;
+    if (look_now_ || begin >= next_look_) done = look_around();
+    if (done) done = save_noted();
+    if (!done && !ending_)
+      complain(fmt::format("artifact '{}' cannot be saved while it is written, and is tried again: {}", options_.name,
+                           done.error().text));
+    woken = Clock::now();
+    earliest = woken + (woken - begin);
+    if (!done) {
+      look_now_ = true;
+      earliest += kAfterError;
     }
-    Clock::time_point end = Clock::now();
-    pause = kBreak * std::chrono::ceil<milliseconds>(end - begin);
-    asked = unfinished_;
-    next = end + std::max<milliseconds>(unfinished_ ? kCoalesce : milliseconds(kPatrol), pause);
   }
 }
 
-Status Watcher::scan() {
-  KIST_TRY_ASSIGN(auto top, open_file(options_.directory, O_RDONLY | O_DIRECTORY));
-  Walked walked;
-  for (auto& [path, file] : files_) file.seen = false;
-  KIST_TRY(walk(top, "", walked));
-  walked.removed = std::erase_if(files_, [](const auto& file) { return !file.second.seen && file.second.saved; }) > 0;
-  std::erase_if(files_, [](const auto& file) { return !file.second.seen; });
-  bool reshaped = walked.skeleton != skeleton_;
-  if (walked.changed.empty() && !walked.removed && !reshaped) return {};
+void Watcher::note(std::string path, bool closed, Clock::time_point since) {
+  if (path.empty()) {
+    top_changed_ = true;
+    return;
+  }
+  if (noted_.size() >= kMostNoted && !noted_.contains(path)) {
+    look_now_ = true;
+    return;
+  }
+  auto [position, is_new] = noted_.try_emplace(std::move(path), Noted{.since = since, .was = {}});
+  if (closed) position->second.closed = true;
+}
 
+Status Watcher::look_around() {
+  Clock::time_point begin = Clock::now();
+  look_now_ = false;
+  auto compared = store_.survey(published_, options_.directory, [&](const store::Surveyed& entry) {
+    std::string path(entry.path);
+    if (entry.directory) (void)events_.watch(path);
+    // A file that differs has done so since the last look at most; had it been closed, that would have been heard.
+    bool is_nothing_yet = path.empty() && !published_;
+    if (entry.differs && !is_nothing_yet) note(std::move(path), entry.directory, looked_);
+    return !look_now_ && !ending_;
+  });
+  looked_ = begin;
+  Clock::duration took = Clock::now() - begin;
+  next_look_ = begin + std::max<Clock::duration>(kLook, kLookShare * took);
+  if (events_.is_limited())
+    complain(
+        fmt::format("artifact '{}': this machine lets no more directories be watched "
+                    "(fs.inotify.max_user_watches): changes in some of them are seen every {} s only",
+                    options_.name, std::chrono::ceil<seconds>(next_look_ - begin).count()));
+  return compared;
+}
+
+Status Watcher::save_noted() {
+  std::vector<store::Change> changes = choose();
+  if (changes.empty() && !top_changed_) return {};
+  top_changed_ = false;
   KIST_TRY_ASSIGN(auto transaction, store_.begin());
-  std::vector<store::Transaction::Part> changed;
-  for (const std::string& path : walked.changed) {
-    KnownFile& file = files_[path];
-    if (!is_quiet(file)) {
-      unfinished_ = true;
-      continue;
-    }
-    auto opened = open_beneath(top, path, false);
-    auto saved = opened ? transaction->save(by_descriptor(*opened)) : std::unexpected(opened.error());
-    if (!saved && (saved.error().kind == ErrorKind::no_space || saved.error().kind == ErrorKind::corrupt))
-      return std::unexpected(saved.error());
-    if (!saved) {  // it is written, or was removed, at this moment
-      unfinished_ = true;
-      continue;
-    }
-    file.taken = Clock::now();
-    file.saved = saved->id;
-    file.saved_status = file.status;
-    changed.push_back({.prefix = path, .id = saved->id});
+  KIST_TRY_ASSIGN(store::Updated updated, transaction->update(published_, options_.directory, changes));
+  for (const std::string& path : updated.unsettled) {
+    Noted& noted = noted_[path];
+    noted.tried = true;
   }
-  if (changed.empty() && !walked.removed && !reshaped) return {};
-
-  std::vector<store::Transaction::Part> parts;
-  if (published_ && !walked.removed) parts.push_back({.prefix = "", .id = *published_});
-  bool anew = !published_ || walked.removed || reshaped;
-  if (anew) {
-    KIST_TRY_ASSIGN(store::ArtifactId skeleton, save_skeleton(walked.skeleton, *transaction));
-    if (reshaped) parts.clear();  // a link or a directory may be gone
-    parts.push_back({.prefix = "", .id = skeleton});
-    changed.clear();
-    for (const auto& [path, file] : files_)
-      if (file.saved) changed.push_back({.prefix = path, .id = *file.saved});
+  for (const store::Change& change : changes) {
+    auto position = noted_.find(change.path);
+    if (position == noted_.end() || position->second.tried) continue;
+    if (change.settled)
+      noted_.erase(position);
+    else
+      position->second = {.since = Clock::now(), .was = position->second.was};
   }
-  if (!published_ && changed.empty()) return {};  // nothing to show yet
-  parts.insert(parts.end(), changed.begin(), changed.end());
-  KIST_TRY_ASSIGN(store::Saved all, transaction->combine(parts));
+  if (published_ == updated.saved.id) return {};
   KIST_TRY(transaction->commit());
-  KIST_TRY(options_.announce({.name = options_.name,
-                              .path = options_.path,
-                              .tree = all.id.tree,
-                              .times = all.id.times,
-                              .bytes = all.bytes,
-                              .files = all.files,
-                              .archive = {},
-                              .live = true}));
-  published_ = all.id;
-  skeleton_ = std::move(walked.skeleton);
+  KIST_TRY(announce(updated.saved));
+  published_ = updated.saved.id;
   return {};
 }
 
-Status Watcher::walk(const FileDescriptor& directory, const std::string& prefix, Walked& walked) {
-  KIST_TRY_ASSIGN(auto names, names_in(directory));
-  for (const std::string& name : names) {
-    std::string path = join(prefix, name);
-    struct stat status{};
-    if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;  // removed just now
-    if (S_ISLNK(status.st_mode)) {
-      walked.skeleton[path] = "> " + link_text(directory, name);
-    } else if (S_ISREG(status.st_mode)) {
-      auto [known, is_new] = files_.try_emplace(path);
-      KnownFile& file = known->second;
-      file.seen = true;
-      if (is_new) file.taken = Clock::now();
-      if (!file.saved || !is_same(file.saved_status, status)) walked.changed.push_back(path);
-      file.status = status;
-    } else if (S_ISDIR(status.st_mode)) {
-      bool is_new = !skeleton_.contains(path);
-      walked.skeleton[path] = fmt::format("{:o}", status.st_mode & 07777);
-      if (is_new) add_inotify(path);
-      FileDescriptor below(::openat(directory.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-      if (below) KIST_TRY(walk(below, path, walked));
+std::vector<store::Change> Watcher::choose() {
+  std::vector<store::Change> changes;
+  for (auto position = noted_.begin(); position != noted_.end();) {
+    auto& [path, noted] = *position;
+    Turn turn = turn_of(path, noted);
+    if (turn == Turn::never) {
+      position = noted_.erase(position);
+      continue;
     }
+    if (turn != Turn::later) changes.push_back({.path = path, .settled = turn == Turn::now});
+    if (turn == Turn::as_it_is) noted.tried = false;
+    ++position;
   }
-  return {};
+  return changes;
 }
 
-// A second watch of one directory is the same watch.
-void Watcher::add_inotify(const std::string& prefix) {
-  if (inotify_) (void)::inotify_add_watch(inotify_.get(), (options_.directory / prefix).c_str(), kEvents);
-}
-
-bool Watcher::is_quiet(const KnownFile& file) const {
-  auto changed = Time(seconds(file.status.st_ctim.tv_sec) + std::chrono::nanoseconds(file.status.st_ctim.tv_nsec));
-  if (now() - changed >= kQuiet) return true;
-  return file.status.st_size <= kSmall && Clock::now() - file.taken >= kRestless;
-}
-
-// The directories and links alone, made in a directory of our own for a moment.
-Result<store::ArtifactId> Watcher::save_skeleton(const Skeleton& skeleton, store::Transaction& transaction) const {
+// The path is one of the task's: what it leads to is only asked for its status.
+Watcher::Turn Watcher::turn_of(const std::string& path, Noted& noted) {
   struct stat status{};
-  if (::stat(options_.directory.c_str(), &status) != 0 || ::mkdir(options_.staging.c_str(), 0700) != 0)
-    return fail_errno(fmt::format("cannot make {}", options_.staging.string()));
-  auto saved = [&]() -> Result<store::ArtifactId> {
-    for (const auto& [path, what] : skeleton) {  // a directory comes before what it holds
-      fs::path entry = options_.staging / path;
-      bool made =
-          what.starts_with("> ") ? ::symlink(what.c_str() + 2, entry.c_str()) == 0 : ::mkdir(entry.c_str(), 0700) == 0;
-      if (!made) return fail_errno(fmt::format("cannot make {}", entry.string()));
-    }
-    for (auto entry = skeleton.rbegin(); entry != skeleton.rend(); ++entry)
-      if (!entry->second.starts_with("> "))
-        (void)::chmod((options_.staging / entry->first).c_str(),
-                      static_cast<mode_t>(std::stoul(entry->second, nullptr, 8)));
-    (void)::chmod(options_.staging.c_str(), status.st_mode & 07777);
-    KIST_TRY_ASSIGN(store::Saved all, transaction.save(options_.staging));
-    return all.id;
-  }();
-  KIST_TRY(remove_tree(options_.staging));
-  return saved;
+  bool is_file = ::fstatat(top_.get(), path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode);
+  if (!is_file) {
+    large_.erase(path);
+    return Turn::now;
+  }
+  bool is_restless = Clock::now() - noted.since >= kRestless;
+  bool as_it_is = !noted.closed || (noted.tried && is_restless);
+  if (!noted.closed) {
+    if (noted.was && is_same(*noted.was, status)) return is_quiet(status) ? Turn::never : Turn::later;
+    bool costs_little = !noted.was && status.st_size <= kSmall;
+    if (!costs_little && !is_restless && !is_quiet(status) && status.st_nlink == 1) return Turn::later;
+  }
+  if (!may_be_read(path, noted, static_cast<std::uint64_t>(status.st_size))) return Turn::later;
+  if (as_it_is) noted.was = status;
+  return as_it_is ? Turn::as_it_is : Turn::now;
+}
+
+// What was saved only as it was may be read at once when it is closed.
+bool Watcher::may_be_read(const std::string& path, const Noted& noted, std::uint64_t size) {
+  if (size < kLarge) {
+    large_.erase(path);
+    return true;
+  }
+  auto [position, is_new] = large_.try_emplace(path);
+  Large& large = position->second;
+  bool is_complete_at_last = noted.closed && !large.was_closed;
+  if (!is_new && !is_complete_at_last && Clock::now() < large.next) return false;
+  large = {.next = Clock::now() + milliseconds(size / (kLargeRate / 1000)), .was_closed = noted.closed};
+  return true;
+}
+
+Status Watcher::announce(const store::Saved& saved) {
+  return options_.announce({.name = options_.name,
+                            .path = options_.path,
+                            .tree = saved.id.tree,
+                            .times = saved.id.times,
+                            .bytes = saved.bytes,
+                            .files = saved.files,
+                            .archive = {},
+                            .live = true,
+                            .left_out = saved.notices});
+}
+
+void Watcher::complain(std::string_view why) {
+  if (!std::exchange(complained_, true)) options_.say(why);
 }
 
 }  // namespace kist::task

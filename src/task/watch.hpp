@@ -2,14 +2,15 @@
 // engine knows, whatever happens next. The exact tree is saved at the end of the task (saves.hpp).
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #include "base/result.hpp"
 #include "model/record.hpp"
 #include "store/store.hpp"
+#include "task/directory_events.hpp"
 
 namespace kist::task {
 
@@ -25,9 +27,9 @@ class Watcher {
  public:
   struct Options {
     std::filesystem::path directory;                               // on this machine
-    std::filesystem::path staging;                                 // does not exist; beside it
     std::string name;                                              // of the artifact
     std::string path;                                              // as the task's file names it
+    std::optional<store::ArtifactId> begins_with;                  // what the directory holds already
     std::function<Status(const model::ArtifactRecord&)> announce;  // told of each version; called from a thread
     std::function<void(std::string_view)> say;                     // told once what keeps it from saving
   };
@@ -40,37 +42,44 @@ class Watcher {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct KnownFile {
-    struct stat status = {};                 // in this walk
-    struct stat saved_status = {};           // when it was saved
-    std::optional<store::ArtifactId> saved;  // none yet
-    Clock::time_point taken;                 // when it was saved last, or seen first
-    bool seen = false;                       // in this walk
+  // A path that may have changed since it was saved.
+  struct Noted {
+    bool closed = false;             // nobody may be writing to it any more
+    bool tried = false;              // it changed while it was read
+    Clock::time_point since;         // it was noted; or, of a file that is open, saved
+    std::optional<struct stat> was;  // of a file that was saved although it may be open
   };
-  // Directories with their modes and links with their targets, by path.
-  using Skeleton = std::map<std::string, std::string>;
-  struct Walked {
-    Skeleton skeleton;
-    std::vector<std::string> changed;  // files whose saved version is not what is there
-    bool removed = false;              // a file is gone
+  // A large file: how often it may be read.
+  struct Large {
+    Clock::time_point next;
+    bool was_closed = false;  // when it was saved last
   };
 
   void run();
-  Status scan();
-  Status walk(const FileDescriptor& directory, const std::string& prefix, Walked& walked);
-  void add_inotify(const std::string& prefix);
-  bool is_quiet(const KnownFile& file) const;
-  Result<store::ArtifactId> save_skeleton(const Skeleton& skeleton, store::Transaction& transaction) const;
+  void note(std::string path, bool closed, Clock::time_point since);
+  Status look_around();
+  Status save_noted();
+  std::vector<store::Change> choose();
+  enum class Turn { now, as_it_is, later, never };
+  Turn turn_of(const std::string& path, Noted& noted);
+  bool may_be_read(const std::string& path, const Noted& noted, std::uint64_t size);
+  Status announce(const store::Saved& saved);
+  void complain(std::string_view why);
 
   store::Store& store_;
   const Options options_;
   FileDescriptor stop_;
-  FileDescriptor inotify_;
-  std::map<std::string, KnownFile> files_;
-  Skeleton skeleton_;  // of published_
+  FileDescriptor top_;
+  DirectoryEvents events_;
+  std::unordered_map<std::string, Noted> noted_;
+  std::unordered_map<std::string, Large> large_;
   std::optional<store::ArtifactId> published_;
-  bool unfinished_ = false;  // something was left for the next scan
+  bool top_changed_ = false;  // the directory's own mode
+  bool look_now_ = true;      // something was missed
+  Clock::time_point looked_;  // when the last look around began
+  Clock::time_point next_look_;
   bool complained_ = false;
+  std::atomic<bool> ending_ = false;
   std::jthread thread_;  // last: ends before what it uses
 };
 

@@ -19,6 +19,7 @@ Result<int> act(Context& context, const Options& options) {
   const auto path = std::filesystem::absolute(options.path, failed).lexically_normal();
   if (failed) return fail_errno("finding the current directory", failed.value());
   KIST_TRY_ASSIGN(const auto published, task::publish(options.name, path));
+  if (published.left_out > 0) fmt::print(stderr, "Not all of it could be kept: the log of the task names what\n");
   context.done(fmt::format("{} kept: {} {}, {}", options.name, published.files, published.files == 1 ? "file" : "files",
                            human_size(published.bytes)));
   return 0;

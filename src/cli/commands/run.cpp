@@ -69,6 +69,11 @@ Result<int> act(Context& context, Options& options) {
   if (options.asked.tag) {
     KIST_TRY_ASSIGN(options.asked.tag, tag_name(*options.asked.tag));
   }
+  if (auto& from = options.asked.restore_from; from && !from->starts_with(':')) {
+    KIST_TRY_ASSIGN(from, find_run(context.house, *from, Naming::prefix));
+    // The launcher and the split want a process without open databases: the house is opened anew behind them.
+    context.house = House();
+  }
   KIST_TRY_ASSIGN(const int jobs, read_jobs(options.jobs));
   std::error_code failed;
   const auto directory = std::filesystem::current_path(failed);
@@ -100,6 +105,8 @@ void declare_run(Arguments& arguments, Context& context) {
   arguments.option("-e,--env", "NAME=VALUE", options->asked.environment,
                    "An environment variable of its tasks; NAME alone hands on yours");
   arguments.option("--name", "NAME", options->asked.name, "The run's name, instead of one that kist makes up");
+  arguments.option("--restore-from", "RUN|:TAG", options->asked.restore_from,
+                   "Its mounted artifacts begin with what that run left in them", Completes::run_or_tag);
   arguments.option("-j,--jobs", "N", options->jobs, "At most so many tasks at once");
   arguments.option(
       "--remote", "[NAME]", options->to_remote, options->remote,

@@ -81,7 +81,11 @@ std::string artifacts(const model::RunRecord& run, bool colored) {
   Table table({"ARTIFACT", "FILES", "SIZE"});
   for (const auto& one : kept)
     table.add({one.address, fmt::format("{}", one.artifact->files), human_size(one.artifact->bytes)});
-  return "\n" + table.to_text(colored);
+  std::string text = "\n" + table.to_text(colored);
+  for (const auto& one : kept)
+    for (const std::string& left_out : one.artifact->left_out)
+      text += fmt::format("{}: left out: {}\n", one.address, left_out);
+  return text;
 }
 
 Result<int> act(Context& context, const Options& options) {
