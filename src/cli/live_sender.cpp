@@ -30,7 +30,7 @@ void LiveSender::wake() {
 void LiveSender::work(const std::stop_token& stop) {
   bool has_failed = false;
   std::unique_lock lock(mutex_);
-  while (changed_.wait(lock, stop, [this] { return is_new_; })) {
+  while (changed_.wait(lock, stop, [this] { return is_new_; }) && !stop.stop_requested()) {
     is_new_ = false;
     lock.unlock();
     const auto begin = std::chrono::steady_clock::now();

@@ -183,7 +183,8 @@ Status RemoteIndex::reconcile() {
   }));
   std::unordered_set<Digest> named;
   std::unordered_set<Digest> gone;
-  for (const auto& file : *set())
+  const auto known = set();
+  for (const auto& file : *known)
     for (std::uint32_t i = 0; i < file->containers(); ++i) {
       const Container container = file->container(i);
       const auto there = sizes.find(container.name);
@@ -207,7 +208,8 @@ Status RemoteIndex::reconcile() {
 }
 
 Status RemoteIndex::drop(const std::unordered_set<Digest>& gone) {
-  for (const auto& file : *set()) {
+  const auto all = set();  // as they are now: each that is replaced is a new set
+  for (const auto& file : *all) {
     std::vector<Container> containers;
     std::vector<std::optional<std::uint32_t>> numbers;
     for (std::uint32_t i = 0; i < file->containers(); ++i) {

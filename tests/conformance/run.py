@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
 from conftest import BINARY, ROOT, Kist  # noqa: E402
@@ -117,8 +119,22 @@ def circleci_core_dump(kist, text):
 
 @check(CIRCLECI, 5)
 def circleci_recipe(kist, text):
-    done = kist("serve", code=2)
-    return Verdict("not yet", "the artifacts API needs `kist serve`") if done.returncode == 2 else None
+    path = re.search(r"circleci\.com(/\S+?)\?", text)[1]
+    process = kist.start("serve", "--port", "0")
+    try:
+        address = re.search(r" at (http://\S+)$", process.stdout.readline().strip())[1]
+        token = pathlib.Path(re.search(r"the token is in ([^,\n]+)", process.stdout.readline())[1]).read_text().strip()
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener.addheaders = [("Authorization", f"Bearer {token}")]
+        try:
+            opener.open(address + path, timeout=30).close()
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return Verdict("not yet", "`kist serve` does not answer CircleCI's artifacts API")
+            raise
+    finally:
+        process.kill()
+        process.communicate()
 
 
 # ---- dstack -----------------------------------------------------------------------------------------------------------
