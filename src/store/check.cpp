@@ -246,7 +246,8 @@ class Check {
   // What the index says of a container whose own table cannot be read.
   std::vector<IndexRecord> rows_of(const Container& container) const {
     std::vector<IndexRecord> rows;
-    for (const auto& file : *chunks_.index()) {
+    const auto index = chunks_.index();
+    for (const auto& file : *index) {
       std::vector<bool> is_it(file->containers());
       for (std::uint32_t i = 0; i < file->containers(); ++i) {
         Container other = file->container(i);

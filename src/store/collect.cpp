@@ -21,6 +21,7 @@ constexpr std::size_t kMostUnpublished = 128 << 10;  // chunks of a repack
 // So many packs of less than so many bytes are put together: each commit makes one, and a store of many files is slow.
 constexpr std::uint64_t kSmallPack = 1 << 20;
 constexpr std::size_t kManySmallPacks = 64;
+constexpr std::size_t kMostRowless = 1 << 20;  // 50 MB; with more nothing can be told of them
 
 std::uint64_t on_disk(const struct stat& status) {
   return static_cast<std::uint64_t>(status.st_blocks) * 512;
@@ -75,11 +76,17 @@ class Needed final : public ReachVisitor {
     auto row = rows_.find(id);
     return row && needed_.test(*row);
   }
+  // The same, or that it cannot be told.
+  bool may_have(const Digest& id) const { return has(id) || rowless_.size() == kMostRowless || rowless_.contains(id); }
 
  private:
   Status mark(const Digest& id) {
     auto number = rows_.find(id);
-    if (!number || !needed_.set(*number)) return {};
+    if (!number) {
+      if (rowless_.size() < kMostRowless) rowless_.insert(id);
+      return {};
+    }
+    if (!needed_.set(*number)) return {};
     auto row = rows_.row(*number);
     Sum& sum = per_container_[row.container];
     ++sum.chunks;
@@ -91,6 +98,8 @@ class Needed final : public ReachVisitor {
   Rows& rows_;
   RowBits needed_;
   std::vector<Sum> per_container_;
+  // Needed, but in no index file when the rows were taken: newer, or its row was lost.
+  std::unordered_set<Digest> rowless_;
   std::array<RowBits, 7> inside_;  // what was entered: as tree, block of a tree, times, list of depth 1 to 4
 };
 
@@ -354,18 +363,20 @@ class Collector {
     if (one.number == Rows::kNowhere) {
       // It was in no index; a saver that died between its renames, or one whose index came later.
       if (indexed(index, one.container)) one.kept = true;
-      return {};
-    }
-    if (needed_->of(one.number).chunks == 0) return {};
-    if (!one.repack) {
+    } else if (needed_->of(one.number).chunks > 0 && !one.repack) {
       one.kept = true;
+    }
+    if (one.kept) return {};
+    // The place that was to serve instead may be gone from the index since: who merges index files keeps one row of a
+    // chunk, and not always that one. So each needed chunk must be found elsewhere now.
+    auto table = chunks_.table(one.container.path().substr(std::string_view("containers/").size()));
+    if (!table) {
+      if (one.number != Rows::kNowhere) keep(one, table.error());
       return {};
     }
-    auto elsewhere = each_needed(one, [&](const IndexRecord& frame) -> Status {
-      if (!chunks_.contains(index, frame.id)) one.kept = true;  // it has come to be needed meanwhile
-      return {};
+    one.kept = std::ranges::any_of(table->frames, [&](const IndexRecord& frame) {
+      return needed_->may_have(frame.id) && !chunks_.contains(index, frame.id);
     });
-    if (!elsewhere) keep(one, elsewhere.error());
     return {};
   }
 
@@ -444,7 +455,8 @@ Status forget_missing_containers(const StoreParts& parts) {
   const StoreDirectory& directory = parts.directory;
   std::vector<IndexSource> sources;
   std::vector<std::string> replaced;
-  for (const auto& file : *parts.chunks.index()) {
+  const auto index = parts.chunks.index();
+  for (const auto& file : *index) {
     IndexSource source = source_of(file);
     source.dropped.resize(source.containers.size());
     for (std::size_t i = 0; i < source.containers.size(); ++i) {

@@ -137,7 +137,8 @@ Status RemoteIndex::add(const std::vector<RemotePack>& packs) {
     }
   }
   IndexSet small;
-  for (const auto& file : *set())
+  const auto all = set();
+  for (const auto& file : *all)
     if (file->records() < kSmallIndex) small.push_back(file);
   if (rows.size() >= kSmallIndex || small.size() + 1 < kSmallIndexes) small.clear();
   std::vector<IndexSource> sources;
