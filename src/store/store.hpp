@@ -189,8 +189,8 @@ class Store {
   virtual Status restore(const ArtifactId& id, std::string_view path, const std::filesystem::path& target,
                          const RestoreOptions& options = {}) = 0;
 
-  // All chunks, for those who read trees themselves: by TreeCursor (store/tree.hpp), compare(), pack_tree(). Thread-safe;
-  // valid as long as the store.
+  // All chunks, for those who read trees themselves: by TreeCursor (store/tree.hpp), compare(), pack_tree().
+  // Thread-safe; valid as long as the store.
   virtual ChunkSource& chunks() = 0;
 
   // The artifact as files on disk, made if it is not there already.

@@ -166,7 +166,8 @@ Result<int> act(Context& context, Options options) {
   KIST_TRY_ASSIGN(auto output, Output::open(*options.output));
   KIST_TRY_ASSIGN(const auto writer,
                   format->make([&](std::span<const std::byte> bytes) { return output.write(bytes); }, level));
-  for (const Item& item : items) KIST_TRY(store::pack_tree({store->chunks(), item.id, item.inside}, item.name, *writer));
+  for (const Item& item : items)
+    KIST_TRY(store::pack_tree({store->chunks(), item.id, item.inside}, item.name, *writer));
   KIST_TRY(writer->finish());
   KIST_TRY(output.finish());
   return 0;
