@@ -45,7 +45,9 @@ void put_origin(Json& to, const Origin& origin) {
 Json source_as_json(const ArtifactSource& source) {
   return std::visit(Overloaded{
                         [](const ArtifactReference& from) { return Json{{"from", from.name.source()}}; },
+                        [](const ArtifactExpression& one) { return Json{{"expression", one.expression.source()}}; },
                         [](const RawArtifact& raw) { return Json{{"raw", raw.data.source()}}; },
+                        [](const ExternalArtifact& one) { return Json{{"location", to_string(one.location)}}; },
                         [](const RunArtifacts& run) {
                           const char* by = run.by == RunArtifacts::By::tag ? "tag" : "workflow";
                           return Json{{"run", {{by, run.name}}}};
@@ -119,6 +121,9 @@ Json action_as_json(const Action& action) {
                    json["read"] = Json{{"parameter", read.parameter}, {"path", read.path.source()}};
                    put(json["read"], "fallback", read.fallback);
                  },
+                 [&](const HttpRequest& request) { json["http"] = Json{{"url", request.url.source()}}; },
+                 [&](const ListRequest& request) { json["list"] = to_string(request.location); },
+                 [&](const ObjectRequest& request) { json["object"] = request.action; },
              },
              action.what);
   put(json, "title", action.title);
@@ -199,7 +204,7 @@ Json group_as_json(const Group& group) {
     return output;
   });
   put_all(json, "artifacts", group.artifacts, [](const OutputArtifact& artifact) {
-    Json output{{"name", artifact.name}, {"from", artifact.from.name.source()}};
+    Json output{{"name", artifact.name}, {"from", source_as_json(artifact.from)}};
     put(output, "optional", artifact.optional);
     return output;
   });
@@ -223,9 +228,10 @@ Json definition_as_json(const Definition& definition) {
   });
   if (const auto* task = std::get_if<Task>(&definition.body)) {
     json["task"] = task_as_json(*task);
+  } else if (const auto* group = std::get_if<Group>(&definition.body)) {
+    json[group->kind == Group::Kind::graph ? "graph" : "sequence"] = group_as_json(*group);
   } else {
-    const auto& group = std::get<Group>(definition.body);
-    json[group.kind == Group::Kind::graph ? "graph" : "sequence"] = group_as_json(group);
+    json["gate"] = true;
   }
   put_origin(json, definition.origin);
   return json;

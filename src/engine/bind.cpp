@@ -22,38 +22,107 @@ Status fill(Text& text, const expression::Scope& scope) {
   return {};
 }
 
-Status fill(std::optional<Text>& text, const expression::Scope& scope) {
-  return text ? fill(*text, scope) : Status();
-}
+template <typename T>
+Status fill(std::optional<T>& value, const expression::Scope& scope);
 
 template <typename T>
 Status fill(std::vector<T>& items, const expression::Scope& scope);
 
+Status fill(model::SecretReference& secret, const expression::Scope& scope) {
+  KIST_TRY(fill(secret.name, scope));
+  return fill(secret.key, scope);
+}
+
+Status fill(std::variant<Text, model::SecretReference>& value, const expression::Scope& scope) {
+  return std::visit([&](auto& one) { return fill(one, scope); }, value);
+}
+
+Status fill(model::LocationField& field, const expression::Scope& scope) {
+  return fill(field.value, scope);
+}
+
+Status fill(model::Location& location, const expression::Scope& scope) {
+  return fill(location.fields, scope);
+}
+
 Status fill(model::EnvironmentVariable& variable, const expression::Scope& scope) {
+  KIST_TRY(fill(variable.secret, scope));
   return fill(variable.value, scope);
+}
+
+Status fill(model::VolumeMount& mount, const expression::Scope& scope) {
+  KIST_TRY(fill(mount.path, scope));
+  return fill(mount.sub_path, scope);
+}
+
+Status fill(model::Volume::File& file, const expression::Scope& scope) {
+  return fill(file.text, scope);
+}
+
+Status fill(model::Volume& volume, const expression::Scope& scope) {
+  KIST_TRY(fill(volume.claim, scope));
+  KIST_TRY(fill(volume.path, scope));
+  return fill(volume.files, scope);
+}
+
+Status fill(model::Container::SecretVariables& variables, const expression::Scope& scope) {
+  return fill(variables.secret, scope);
 }
 
 Status fill(model::Container& container, const expression::Scope& scope) {
   KIST_TRY(fill(container.image, scope));
   KIST_TRY(fill(container.environment, scope));
+  KIST_TRY(fill(container.secret_environment, scope));
+  KIST_TRY(fill(container.mounts, scope));
   return fill(container.working_directory, scope);
 }
 
 Status fill(model::ArtifactSource& source, const expression::Scope& scope) {
   return std::visit(Overloaded{
-                        [&](model::ArtifactReference& reference) { return fill(reference.name, scope); },
+                        [&](model::ArtifactReference& reference) -> Status {
+                          KIST_TRY(fill(reference.name, scope));
+                          return fill(reference.sub_path, scope);
+                        },
+                        [&](model::ArtifactExpression& expression) { return fill(expression.sub_path, scope); },
                         [&](model::RawArtifact& raw) { return fill(raw.data, scope); },
+                        [&](model::ExternalArtifact& external) { return fill(external.location, scope); },
                         [](model::RunArtifacts&) { return Status(); },
                         [](model::ProjectFiles&) { return Status(); },
                     },
                     source);
 }
 
+Status fill(model::Probe& probe, const expression::Scope& scope) {
+  KIST_TRY(fill(probe.command, scope));
+  return fill(probe.url, scope);
+}
+
 Status fill(model::Run& run, const expression::Scope& scope) {
   KIST_TRY(fill(run.command, scope));
   KIST_TRY(fill(run.script, scope));
   KIST_TRY(fill(run.environment, scope));
+  KIST_TRY(fill(run.ready, scope));
+  KIST_TRY(fill(run.deadline, scope));
   return fill(run.working_directory, scope);
+}
+
+Status fill(model::Save& save, const expression::Scope& scope) {
+  KIST_TRY(fill(save.path, scope));
+  KIST_TRY(fill(save.exclude, scope));
+  KIST_TRY(fill(save.to, scope));
+  return fill(save.global, scope);
+}
+
+Status fill(model::HttpRequest::Header& header, const expression::Scope& scope) {
+  return fill(header.value, scope);
+}
+
+// The success condition is over the answer: it stays.
+Status fill(model::HttpRequest& request, const expression::Scope& scope) {
+  KIST_TRY(fill(request.url, scope));
+  KIST_TRY(fill(request.method, scope));
+  KIST_TRY(fill(request.headers, scope));
+  return fill(request.body, scope);
 }
 
 Status fill(model::Action& action, const expression::Scope& scope) {
@@ -63,14 +132,23 @@ Status fill(model::Action& action, const expression::Scope& scope) {
                           return fill(load.path, scope);
                         },
                         [&](model::Run& run) { return fill(run, scope); },
-                        [&](model::Save& save) { return fill(save.path, scope); },
+                        [&](model::Save& save) { return fill(save, scope); },
                         [&](model::Watch& watch) { return fill(watch.path, scope); },
                         [&](model::Read& read) -> Status {
                           KIST_TRY(fill(read.path, scope));
+                          KIST_TRY(fill(read.global, scope));
                           return fill(read.fallback, scope);
                         },
+                        [&](model::HttpRequest& request) { return fill(request, scope); },
+                        [&](model::ListRequest& request) { return fill(request.location, scope); },
+                        [&](model::ObjectRequest& request) { return fill(request.manifest, scope); },
                     },
                     action.what);
+}
+
+template <typename T>
+Status fill(std::optional<T>& value, const expression::Scope& scope) {
+  return value ? fill(*value, scope) : Status();
 }
 
 template <typename T>
@@ -185,6 +263,7 @@ std::string_view last_name(std::string_view name) {
 Result<model::Task> bind(const model::Task& task, const expression::Scope& scope) {
   model::Task bound = task;
   KIST_TRY(fill(bound.containers, scope));
+  KIST_TRY(fill(bound.volumes, scope));
   KIST_TRY(fill(bound.actions, scope));
   KIST_TRY(fill(bound.fresh_directories, scope));
   return bound;
@@ -202,6 +281,14 @@ Result<ArtifactValue> resolve(const model::ArtifactSource& source, const Caller&
                         [&](const model::ArtifactReference& reference) -> Found {
                           KIST_TRY_ASSIGN(std::string name, expression::evaluate(reference.name, caller.scope));
                           return caller.artifact(name);
+                        },
+                        [](const model::ArtifactExpression& expression) -> Found {
+                          return fail(ErrorKind::unsupported,
+                                      fmt::format("{} is not supported yet", expression.expression.source()));
+                        },
+                        [](const model::ExternalArtifact& external) -> Found {
+                          return fail(ErrorKind::unsupported,
+                                      fmt::format("{} cannot be loaded yet", model::to_string(external.location)));
                         },
                         [&](const model::RawArtifact& raw) -> Found {
                           KIST_TRY_ASSIGN(std::string text, expression::evaluate(raw.data, caller.scope));

@@ -64,9 +64,10 @@ void for_each_source(const model::Workflow& workflow, Each each) {
         if (const auto* load = std::get_if<model::Load>(&action.what)) each(load->source, action.origin);
       continue;
     }
-    const auto& group = std::get<model::Group>(definition.body);
-    for (const model::Step& step : group.steps) of_arguments(step.call.arguments);
-    for (const auto& stage : group.stages)
+    const auto* group = std::get_if<model::Group>(&definition.body);
+    if (group == nullptr) continue;
+    for (const model::Step& step : group->steps) of_arguments(step.call.arguments);
+    for (const auto& stage : group->stages)
       for (const model::Step& step : stage) of_arguments(step.call.arguments);
   }
 }

@@ -23,6 +23,13 @@ bool has_failed(State state) {
   return state == State::failed || state == State::error;
 }
 
+// What an output was to be made of, for messages.
+std::string written_name(const model::ArtifactSource& source) {
+  if (const auto* reference = std::get_if<model::ArtifactReference>(&source)) return reference->name.source();
+  if (const auto* expression = std::get_if<model::ArtifactExpression>(&source)) return expression->expression.source();
+  return "it";
+}
+
 bool was_stopped(const Node* node) {
   return node != nullptr && (node->record.state == State::stopped || node->record.state == State::aborted);
 }
@@ -157,13 +164,14 @@ Status Scheduler::collect_outputs(Node& group) {
     group.record.output_parameters.push_back({output.name, std::move(*value)});
   }
   for (const model::OutputArtifact& output : what.artifacts) {
-    KIST_TRY_ASSIGN(std::string name, expression::evaluate(output.from.name, scope));
-    KIST_TRY_ASSIGN(ArtifactValue value, scope.find_artifact(name));
+    Caller caller{scope, [&](std::string_view name) { return scope.find_artifact(name); }, run_.used_runs};
+    KIST_TRY_ASSIGN(ArtifactValue value, resolve(output.from, caller));
     if (auto* artifact = std::get_if<model::ArtifactRecord>(&value)) {
       artifact->name = output.name;
       group.record.output_artifacts.push_back(std::move(*artifact));
     } else if (!output.optional) {
-      return fail(ErrorKind::invalid, fmt::format("unable to resolve outputs from scope: {} was not produced", name));
+      return fail(ErrorKind::invalid,
+                  fmt::format("unable to resolve outputs from scope: {} was not produced", written_name(output.from)));
     }
   }
   return {};

@@ -189,10 +189,9 @@ Result<Found> GroupScope::output_fallback(const Node& child, std::string_view pa
     const auto* read =
         find_action<model::Read>(*task, [&](const model::Read& one) { return one.parameter == parameter; });
     if (read != nullptr) fallback = &read->fallback;
-  } else {
-    const auto& outputs = std::get<model::Group>(definition->second.body).parameters;
-    auto output = std::ranges::find(outputs, parameter, &model::OutputParameter::name);
-    if (output != outputs.end()) fallback = &output->fallback;
+  } else if (const auto* group = std::get_if<model::Group>(&definition->second.body)) {
+    auto output = std::ranges::find(group->parameters, parameter, &model::OutputParameter::name);
+    if (output != group->parameters.end()) fallback = &output->fallback;
   }
   if (fallback == nullptr || !*fallback) return Found();
   KIST_TRY_ASSIGN(std::string value, expression::evaluate(**fallback, run_));

@@ -18,10 +18,9 @@
 
 #include "base/digest.hpp"
 #include "expression/text.hpp"
+#include "model/location.hpp"
 
 namespace kist::model {
-
-using expression::Text;
 
 // Where a thing is written: for errors about it. Line and column count from 1; 0 where there is none.
 struct Origin {
@@ -36,14 +35,37 @@ std::string to_string(const Origin& origin);
 // ---- where an artifact comes from
 // -------------------------------------------------------------------------------------
 
-// An artifact by the name it has in the scope: "steps.a.outputs.artifacts.x", "tasks…", "inputs.artifacts.x".
+// An artifact by the name it has in the scope: "steps.a.outputs.artifacts.x", "tasks…", "inputs.artifacts.x",
+// "workflow.outputs.artifacts.x". Of a step that loops: a directory with one entry an item.
 struct ArtifactReference {
   Text name;
+  std::optional<Text> sub_path = std::nullopt;  // only what lies there in it
+};
+
+// An artifact by an expression whose value is one ("cond ? steps.a.outputs.artifacts.x : steps.b…"); nil: absent.
+struct ArtifactExpression {
+  Text expression;  // one expression and nothing else
+  std::optional<Text> sub_path = std::nullopt;
 };
 
 // Bytes written in the file itself.
 struct RawArtifact {
   Text data;
+};
+
+// How an artifact is presented where it leaves kist (download as stored, an external location). It never changes what
+// is passed from task to task.
+struct Archive {
+  enum class Kind { none, tar, zip };  // tar: gzip-compressed
+  Kind kind = Kind::none;
+  std::optional<int> compression_level;
+};
+
+// What lies at a location outside.
+struct ExternalArtifact {
+  Location location;
+  std::optional<Archive> archive;  // how it is packed there; not written: a gzip-compressed tar is unpacked, all else
+                                   // stays what it is
 };
 
 // All artifacts of an earlier run, each at its own path (dstack's deps): the newest run of `workflow` in this project
@@ -58,18 +80,11 @@ struct RunArtifacts {
 // The project directory as it is now, without KIST_HOME (CircleCI's checkout).
 struct ProjectFiles {};
 
-using ArtifactSource = std::variant<ArtifactReference, RawArtifact, RunArtifacts, ProjectFiles>;
+using ArtifactSource =
+    std::variant<ArtifactReference, ArtifactExpression, RawArtifact, ExternalArtifact, RunArtifacts, ProjectFiles>;
 
 // ---- tasks
 // --------------------------------------------------------------------------------------------------------------
-
-// How an artifact is presented where it leaves kist (download as stored, an external location). It never changes what
-// is passed from task to task.
-struct Archive {
-  enum class Kind { none, tar, zip };  // tar: gzip-compressed
-  Kind kind = Kind::none;
-  std::optional<int> compression_level;
-};
 
 // In which states of its task an action is performed. The state is success until an action fails; stop and abort come
 // from outside. Actions that are under way when the state changes are ended first.
@@ -83,19 +98,63 @@ struct When {
 struct EnvironmentVariable {
   std::string name;
   Text value;
+  std::optional<SecretReference> secret = std::nullopt;  // then this is the value, masked in logs
+};
+
+// A directory that the containers of a task, or tasks, share and may write: never content-addressed.
+struct Volume {
+  enum class Kind {
+    empty,   // of the task: empty at its start, gone at its end
+    run,     // of the run, by name: gone when the run has succeeded, kept for `resume` and `retry` else
+    claim,   // of the home, by claim: made where there is none, stays
+    files,   // the texts below, read-only
+    secret,  // a file for each key of a secret, or for those named; read-only, never on a disk
+    host,    // a path of this machine as it is
+  };
+  struct File {
+    std::string path;  // below the mount
+    Text text;         // files
+    std::string key;   // secret
+    std::optional<std::uint32_t> mode;
+  };
+  std::string name;
+  Kind kind = Kind::empty;
+  Text claim;               // claim, secret: its name
+  Text path;                // host
+  std::vector<File> files;  // files; secret: empty: all keys
+  std::optional<std::uint32_t> mode;
+  bool optional = false;  // secret: need not exist
+};
+
+struct VolumeMount {
+  std::string volume;
+  Text path;                     // in the container
+  std::optional<Text> sub_path;  // of the volume
+  bool read_only = false;
 };
 
 // Paths of actions and fresh directories are absolute, relative to the container's working directory, or "~" or "~/…",
 // where ~ is the home of the task's user.
 
 // Brings trees to a path. Before the first run, onto a path that does not exist, it is a mount (a private copy that
-// costs nothing); else the trees are merged in order, a later one winning.
+// costs nothing); else the trees are merged in order, a later one winning. A path on a volume is in the volume.
 struct Load {
   ArtifactSource source;
   Text path;                          // RunArtifacts: the directory their relative paths hang off
   std::optional<std::uint32_t> mode;  // of the top entry
   bool recurse_mode = false;          // of everything below too
   bool optional = false;              // no such artifact: go on without it
+};
+
+// How it is known that a process in the background is ready: a command of its container that exits with 0, or an
+// address that answers HTTP with 200…399, or a TCP port that takes a connection; tried again and again.
+struct Probe {
+  std::vector<Text> command;
+  std::optional<Text> url;
+  std::optional<int> port;
+  std::chrono::seconds delay{0};
+  std::chrono::seconds period{10};
+  int failures = 3;  // so many in a row after the delay: it will not be ready
 };
 
 // Starts a process and waits for it. Fails where it exits other than with 0.
@@ -105,7 +164,11 @@ struct Run {
   std::string script_path;
   std::vector<EnvironmentVariable> environment;  // over the container's
   std::optional<Text> working_directory;         // relative: to the container's
-  bool background = false;  // goes on while later actions run; ended with the task; its exit status does not matter
+  bool background = false;     // goes on while later actions run; ended with the task; its exit status does not matter
+  std::optional<Probe> ready;  // background: later actions wait for this
+  std::chrono::seconds grace{30};                         // between being asked to end and being killed
+  bool is_main = false;                                   // its exit code and its stdout are the node's
+  std::optional<Text> deadline;                           // a duration; exceeded: ended, the task has failed
   std::optional<std::chrono::seconds> no_output_timeout;  // longer silence fails it
   bool shown = false;                                     // its title is written to the log before it starts
   bool image_program = false;     // the command is arguments only: the program that the image starts goes before them
@@ -120,7 +183,12 @@ struct Save {
   Text path;
   Missing missing = Missing::fail;
   Archive archive;
-  bool directories = true;  // false: only files are kept; an empty tree counts as missing (CircleCI)
+  bool directories = true;     // false: only files are kept; an empty tree counts as missing (CircleCI)
+  std::vector<Text> exclude;   // patterns of paths below it that are not kept (`*`, `**`, `?`, `[…]`)
+  std::optional<Location> to;  // sent there too, archived so; the node has succeeded only when it is there
+  std::optional<Text> global = std::nullopt;  // also workflow.outputs.artifacts.NAME
+  enum class Collect { never, at_completion, at_deletion };
+  Collect collect = Collect::never;  // when what was sent to `to` is deleted there
 };
 
 // Keeps a directory as an artifact while it is written: what is closed there is kept even where the task is aborted.
@@ -133,7 +201,44 @@ struct Watch {
 struct Read {
   std::string parameter;
   Text path;
-  std::optional<Text> fallback;  // where the file does not exist; else that is an error
+  std::optional<Text> fallback;               // where the file does not exist; else that is an error
+  std::optional<Text> global = std::nullopt;  // also workflow.outputs.parameters.NAME
+};
+
+// kist itself asks a web server. The body of the answer is the node's result.
+struct HttpRequest {
+  struct Header {
+    std::string name;
+    std::variant<Text, SecretReference> value;
+  };
+  Text url;
+  Text method;
+  std::vector<Header> headers;
+  Text body;
+  std::chrono::seconds timeout{30};
+  bool insecure = false;                  // a certificate that cannot be verified will do
+  std::optional<Text> success_condition;  // one expression over request.… and response.…; else: 200…299
+};
+
+// Lists what lies at a location, and makes of the list (`data`) what the expressions say, one after the other. The
+// last one's value as JSON is the node's result.
+struct ListRequest {
+  Location location;
+  std::vector<std::string> transformations;
+};
+
+// Acts on an object that kist itself knows: a workflow that is to run, a config map, a secret, a claim.
+struct ObjectRequest {
+  std::string action;  // create, get, apply, patch, replace, delete
+  Text manifest;
+  std::optional<std::string> success_condition;  // "status.phase == Succeeded, …"
+  std::optional<std::string> failure_condition;
+  struct Output {
+    std::string parameter;
+    std::string json_path;  // one of the two
+    std::string jq_filter;
+  };
+  std::vector<Output> outputs;
 };
 
 struct Action {
@@ -141,7 +246,10 @@ struct Action {
   std::string container;  // name of the container it belongs to
   When when;
   Origin origin;
-  std::variant<Load, Run, Save, Watch, Read> what;
+  std::variant<Load, Run, Save, Watch, Read, HttpRequest, ListRequest, ObjectRequest> what;
+  // Of a Run: the titles of those it waits for, instead of the action before it; all Runs with this go side by side as
+  // far as it allows, and the action after the last of them waits for all.
+  std::optional<std::vector<std::string>> after = std::nullopt;
 };
 
 struct Container {
@@ -152,14 +260,41 @@ struct Container {
                            // project
   std::vector<std::string> inherited;  // variables by name whose value is the caller's, where it has them
   bool inherit_environment = false;  // PATH, HOME, LANG, … of the caller are there too (always on the host: PATH, HOME)
+  struct SecretVariables {
+    Text secret;
+    std::string prefix;
+    bool optional = false;
+  };
+  std::vector<SecretVariables> secret_environment;  // every key of a secret as a variable
+  std::vector<VolumeMount> mounts;
+};
+
+// The log of a task as one more artifact of it.
+struct LogArtifact {
+  std::string name;
+  std::optional<Location> to;
 };
 
 struct Task {
   std::vector<Container> containers;
+  std::vector<Volume> volumes;
   std::vector<Action> actions;          // in order
   std::vector<Text> fresh_directories;  // exist and are empty before the first action, whatever the host has there
   bool capture_result = false;          // keep the end of the main process's stdout as the node's result
   bool as_root = false;                 // the file asks for uid 0
+  bool daemon = false;  // done for its group once its main process is ready; stopped when the group ends
+  std::optional<LogArtifact> log_artifact;
+};
+
+// Waits: for a time, or for a person, who may supply values.
+struct Gate {
+  struct Supplied {
+    std::string name;
+    std::optional<Text> fallback;      // what it is where nothing was supplied
+    std::vector<std::string> allowed;  // empty: any
+  };
+  std::optional<Text> duration;  // none: until somebody approves
+  std::vector<Supplied> supplied;
 };
 
 // ---- groups
@@ -188,9 +323,33 @@ struct Dependency {
 // The steps a dependency names, each once.
 std::vector<std::string> steps_of(const Dependency& dependency);
 
+// A step becomes one node an item: `item` and `item.KEY` in its arguments, condition and hooks.
+struct Loop {
+  struct Sequence {
+    std::optional<Text> count;
+    std::optional<Text> start;
+    std::optional<Text> end;
+    std::optional<Text> format;  // printf's, of one number
+  };
+  std::variant<std::vector<Text>,  // each item as JSON
+               Text,               // a JSON list
+               Sequence>
+      items;
+};
+
+// A call that is made beside a step or a run: when its expression first holds while that is under way; without an
+// expression, when it has ended, whatever its result.
+struct Hook {
+  std::string name;
+  Call call;
+  std::optional<std::string> expression;
+};
+
 struct Step {
   std::string name;  // unique in its group
   Call call;
+  std::optional<Loop> loop;
+  std::vector<Hook> hooks;
   Dependency depends;             // graphs; evaluated when all named steps are complete; false: the step is omitted
   std::optional<Text> condition;  // Argo's `when`; false: skipped
   bool tolerate_failed = false;   // its failure does not fail the group
@@ -200,14 +359,16 @@ struct Step {
 
 struct OutputParameter {
   std::string name;
-  Text value;                    // "{{steps.a.outputs.parameters.x}}"
-  std::optional<Text> fallback;  // where what it refers to was skipped
+  Text value;                                 // "{{steps.a.outputs.parameters.x}}"
+  std::optional<Text> fallback;               // where what it refers to was skipped
+  std::optional<Text> global = std::nullopt;  // also workflow.outputs.parameters.NAME
 };
 
 struct OutputArtifact {
   std::string name;
-  ArtifactReference from;
+  ArtifactSource from;
   bool optional = false;
+  std::optional<Text> global = std::nullopt;  // also workflow.outputs.artifacts.NAME
 };
 
 struct Group {
@@ -219,6 +380,7 @@ struct Group {
   std::vector<std::vector<Step>> stages;  // of a sequence: one after the other, the steps of one side by side
   std::vector<OutputParameter> parameters;
   std::vector<OutputArtifact> artifacts;
+  std::optional<Text> parallelism;  // so many tasks below it run at a time
 };
 
 // ---- definitions
@@ -237,12 +399,46 @@ struct InputArtifact {
   std::string path;                        // where the task sees it: `{{inputs.artifacts.NAME.path}}`; empty for groups
 };
 
+// Durations in texts: whole numbers are seconds, else Go's spelling ("1h2m", "300ms").
+
+// When a node that failed is tried again: each attempt is a node of its own.
+struct Retry {
+  enum class Policy { on_failure, on_error, on_transient_error, always };
+  std::optional<Text> limit;  // further attempts; none: for ever
+  Policy policy = Policy::on_failure;
+  std::optional<Text> backoff;            // before the second attempt
+  std::optional<Text> factor;             // each further wait is so many times longer
+  std::optional<Text> cap;                // but never longer than this
+  std::optional<Text> max_duration;       // since the first attempt began
+  std::optional<std::string> expression;  // over lastRetry.…: false ends it
+};
+
+// What a node, or a run, holds while it is under way; shared by all runs of a home.
+struct Lock {
+  Text name;
+  std::optional<Text> limit;  // holders at a time; none: a mutex
+};
+
+// Where a node's outputs are remembered by key, and taken from instead of running it again.
+struct Memo {
+  Text key;
+  Text cache;
+  std::optional<Text> max_age;
+};
+
 struct Definition {
-  std::string name;
+  std::string name;   // unique in its workflow
+  std::string label;  // what names of nodes call it; empty for one without a name
   std::vector<InputParameter> parameters;
   std::vector<InputArtifact> artifacts;
-  std::variant<Task, Group> body;
+  std::variant<Task, Group, Gate> body;
   Origin origin;
+  std::optional<Retry> retry;
+  std::optional<Text> timeout;   // since the node was made
+  std::optional<Text> deadline;  // since it (each attempt) began to run
+  std::vector<Lock> locks;
+  std::optional<Memo> memo;
+  std::optional<Text> display;  // shown instead of the step's name
 };
 
 // How a run gets its name.
@@ -264,6 +460,14 @@ struct Workflow {
   Call entry;
   std::vector<std::pair<std::string, Text>> parameters;  // workflow.parameters.NAME
   std::map<std::string, std::string> variables;          // further names for the scope, constant over the run
+  std::optional<Call> on_exit;                           // called when the entry has ended, whatever its result
+  std::vector<Hook> hooks;
+  std::optional<Text> deadline;     // since the run began
+  std::optional<Text> parallelism;  // so many tasks run at a time
+  std::vector<Lock> locks;
+  bool suspended = false;              // nothing starts until somebody approves
+  std::vector<std::string> schedules;  // when it is to be run by itself: cron lines
+  std::string timezone;                // of the schedules
 };
 
 }  // namespace kist::model

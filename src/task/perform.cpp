@@ -255,6 +255,10 @@ class Performance final : public ControlHandler {
     return value;
   }
 
+  void perform_one(std::size_t, const model::HttpRequest&) { fail_kist("web requests are not supported yet"); }
+  void perform_one(std::size_t, const model::ListRequest&) { fail_kist("listings are not supported yet"); }
+  void perform_one(std::size_t, const model::ObjectRequest&) { fail_kist("objects are not supported yet"); }
+
   void perform_one(std::size_t index, const model::Run& run) {
     const model::Action& action = document_.task.actions[index];
     const ContainerHere& container = containers_.of(action);

@@ -56,7 +56,7 @@ model::ArtifactReference reference_of(const Scalar& from) {
   trim();
   if (name.starts_with("{{") && name.ends_with("}}")) name = name.substr(2, name.size() - 4);
   trim();
-  return {make_text(name)};
+  return {.name = make_text(name)};
 }
 
 model::ArtifactSource artifact_source(const Artifact& artifact) {
@@ -75,7 +75,7 @@ model::InputArtifact lower_input(const Artifact& artifact) {
 
 model::Load load_of(const Artifact& artifact, const Values& names) {
   model::Load load;
-  load.source = model::ArtifactReference{make_text("inputs.artifacts." + artifact.name.text)};
+  load.source = model::ArtifactReference{.name = make_text("inputs.artifacts." + artifact.name.text)};
   load.path = make_text(fill_names(clean_path(artifact.path->text), names));
   load.mode = artifact.mode;
   load.recurse_mode = artifact.recurse_mode;
