@@ -57,6 +57,8 @@ struct ProcessEnd {
   std::string action;  // its title
   int exit_code = 0;
   int signal = 0;
+  bool out_of_memory = false;  // the kernel ended it for lack of memory
+  bool overdue = false;        // it was ended at its deadline
 };
 
 // How a system words things.

@@ -166,9 +166,11 @@ struct Run {
   std::optional<Text> working_directory;         // relative: to the container's
   bool background = false;     // goes on while later actions run; ended with the task; its exit status does not matter
   std::optional<Probe> ready;  // background: later actions wait for this
-  std::chrono::seconds grace{30};                         // between being asked to end and being killed
-  bool is_main = false;                                   // its exit code and its stdout are the node's
-  std::optional<Text> deadline;                           // a duration; exceeded: ended, the task has failed
+  std::chrono::seconds grace{30};   // between being asked to end and being killed
+  bool is_main = false;             // its exit code and its stdout are the node's
+  std::optional<Text> deadline;     // a duration; exceeded: ended, the task has failed
+  std::optional<Text> retries;      // so many times more is it started where it failed; the last end counts
+  std::optional<Text> retry_delay;  // a duration between them
   std::optional<std::chrono::seconds> no_output_timeout;  // longer silence fails it
   bool shown = false;                                     // its title is written to the log before it starts
   bool image_program = false;     // the command is arguments only: the program that the image starts goes before them

@@ -12,6 +12,7 @@
 
 #include "base/file.hpp"
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "model/dialect.hpp"
 #include "model/record.hpp"
 #include "model/workflow.hpp"
@@ -32,6 +33,8 @@ struct ResolvedLoad {
   std::vector<Tree> trees;
   std::optional<std::string> raw;  // one file with this text
   bool project = false;            // the project directory
+  // What lies at a location outside: fetched and kept in the store when the load's turn comes. Its texts are literal.
+  std::optional<model::ExternalArtifact> external = {};
 };
 
 // A task to perform. Every Text in `task` is literal.
@@ -45,9 +48,16 @@ struct Document {
   std::filesystem::path project;                          // absolute
 };
 
+// Where the volumes of a run lie (Volume::Kind::run), one directory each. Whoever ends the run for good removes it.
+std::filesystem::path run_volumes(const std::filesystem::path& home, std::string_view run);
+// Where claims lie (Volume::Kind::claim), one directory each by its name.
+std::filesystem::path claimed_volumes(const std::filesystem::path& home);
+
 enum class Stream { output, error, kist };
 
 enum class Stop { none, graceful, abort };
+
+using SecretValues = std::map<std::string, std::string>;
 
 // What a task asks of its engine while it runs. Called from the task's threads; implementations are thread-safe.
 class TaskServices {
@@ -63,6 +73,14 @@ class TaskServices {
   virtual Status publish(const model::ArtifactRecord& artifact) = 0;
   // How far the task is, in its own words ("3/10"); shown, not kept.
   virtual void report(std::string_view progress) = 0;
+  // A daemon can be used, at this address: its group goes on. Called once at most.
+  virtual void ready(std::string_view address) { (void)address; }
+  // A location's bytes are in the store now, as an input artifact: `name` is the load's title.
+  virtual void fetched(const model::ArtifactRecord& artifact) { (void)artifact; }
+  // Every key of a secret with its value. Errors: not_found. The task masks what it was given wherever its output goes.
+  virtual Result<SecretValues> secret(std::string_view name);
+  // Acts on an object that kist knows (a workflow, a config map, a secret, a claim); returns the object as JSON.
+  virtual Result<std::string> act_on_object(const model::ObjectRequest& request);
 };
 
 // Asked to end: set once or twice (graceful, then abort) from any thread. `descriptor()` is readable once it was set.
@@ -78,12 +96,24 @@ class StopSignal {
   std::atomic<Stop> how_ = Stop::none;
 };
 
+// How one Run of a task ended: what a node of its own may be made of.
+struct RunEnd {
+  std::string title;
+  std::string container;
+  model::State state = model::State::omitted;  // succeeded, failed, error; omitted: what it waits for failed
+  std::optional<int> exit_code;
+  std::string message;  // of a failure: "Error (exit code 2)"
+  Time started;         // none where it was omitted
+  Time finished;
+};
+
 // How a task ended.
 struct Outcome {
   model::State state = model::State::succeeded;  // succeeded, failed, error, stopped, aborted
   std::optional<model::ProcessEnd> process;      // the process whose end failed it
   std::vector<std::string> problems;             // what kist could not do: artifacts missing, paths refused
-  std::optional<int> exit_code;                  // of the last process in the foreground
+  std::optional<int> exit_code;                  // of the main process; of the last in the foreground where none is
+  std::vector<RunEnd> runs;                      // of the foreground, in the order of the actions
   std::vector<model::ParameterRecord> parameters;
   std::vector<model::ArtifactRecord> artifacts;  // in the order of the saves, durable
   std::optional<std::string> result;

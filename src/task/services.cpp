@@ -1,0 +1,16 @@
+#include <fmt/format.h>
+
+#include "task/task.hpp"
+
+namespace kist::task {
+
+Result<SecretValues> TaskServices::secret(std::string_view name) {
+  return fail(ErrorKind::not_found,
+              fmt::format("there is no secret '{}': add it with `kist secrets add {} KEY`", name, name));
+}
+
+Result<std::string> TaskServices::act_on_object(const model::ObjectRequest& request) {
+  return fail(ErrorKind::unsupported, fmt::format("objects cannot be acted on here ({})", request.action));
+}
+
+}  // namespace kist::task
