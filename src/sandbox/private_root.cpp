@@ -89,9 +89,14 @@ class PrivateRoot : public Sandbox {
   // Where what a handle leads to lies wholly in scratch: all of it is in the upper layer, nothing of a lower one shows
   // through, and nothing is mounted inside.
   fs::path owned_path(int handle) const {
+    // Names as the kernel tells them begin at the root of the mount namespace: not this one's, where kist was in a
+    // chroot when it made it.
     std::error_code error;
     fs::path inside = fs::read_symlink(fmt::format("/proc/self/fd/{}", handle), error);
     if (error) return {};
+    fs::path root = fs::read_symlink(fmt::format("/proc/self/fd/{}", root_.get()), error);
+    if (error) return {};
+    if (root != "/") inside = "/" / inside.lexically_relative(root);
     const Region* region = nullptr;
     for (const Region& candidate : regions_) {
       if (candidate.target != inside && is_within(candidate.target, inside)) return {};
