@@ -136,7 +136,20 @@ std::vector<MountPoint> reachable_mounts(const std::vector<MountPoint>& all) {
     if (mount.path == "/" && std::ranges::none_of(all, is_parent)) root = &mount;
   }
   std::vector<MountPoint> reached;
-  if (root != nullptr) reach(*root, all, reached);
+  if (root != nullptr) {
+    reach(*root, all, reached);
+    return reached;
+  }
+  // In a chroot that is no mount the table does not tell of the root: it is the parent of those without one here.
+  MountPoint outside{.id = 0, .parent = 0, .device = "", .root = "/", .path = "/", .type = "", .read_only = false};
+  std::vector<MountPoint> with_root = all;
+  for (MountPoint& mount : with_root) {
+    if (std::ranges::none_of(all, [&](const MountPoint& other) { return other.id == mount.parent; }))
+      mount.parent = outside.id;
+  }
+  with_root.push_back(outside);
+  reach(outside, with_root, reached);
+  std::erase_if(reached, [](const MountPoint& mount) { return mount.path == "/"; });
   return reached;
 }
 

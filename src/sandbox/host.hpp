@@ -42,7 +42,8 @@ struct Host {
   // The mount that holds a path.
   const MountPoint* mount_of(const std::filesystem::path& path) const;
   bool has_mounts_below(const std::filesystem::path& directory) const;
-  // The other names of a path: its file system may be mounted several times. Not `path` itself.
+  // The other names of a path: its file system may be mounted several times. Not `path` itself. In a chroot that is no
+  // mount these are not known.
   std::vector<std::filesystem::path> aliases(const std::filesystem::path& path) const;
 };
 

@@ -44,6 +44,15 @@ TEST(MountTable, LeavesOutWhatIsCovered) {
   EXPECT_EQ(mounts[2].id, 4);
 }
 
+TEST(MountTable, TellsOfAChrootWhatIsMountedInIt) {
+  auto mounts =
+      reachable_mounts(parse_mount_table("5 1 0:5 / /dev rw - tmpfs b rw\n"
+                                         "6 5 0:6 / /dev/pts rw - devpts c rw\n"
+                                         "7 1 0:7 / /home/u rw - tmpfs d rw\n"
+                                         "8 1 0:8 / /home rw - tmpfs e rw\n"));
+  EXPECT_THAT(paths(mounts), ElementsAre("/dev", "/dev/pts", "/home"));
+}
+
 TEST(Host, KnowsOtherNamesOfAPath) {
   Host host;
   host.mounts = parse_mount_table(

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
+#include "sandbox/host.hpp"
 #include "sandbox/sandbox_fixture.hpp"
 
 namespace kist::sandbox {
@@ -384,7 +385,9 @@ class HostMountsTest : public SandboxTest {
   void with_mounts(const Body& body) {
     in_own_process([&] {
       ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
-      ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+      // In a chroot the root is no mount, and cannot be made private: what is mounted below it stays in here anyway
+      // where its mount was made so.
+      ASSERT_TRUE(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 || errno == EINVAL);
       body();
     });
   }
@@ -438,6 +441,9 @@ TEST_F(HostMountsTest, ShowsWhatIsMountedBelowAVisibleDirectory) {
 }
 
 TEST_F(HostMountsTest, HidesItsHomeUnderItsOtherNames) {
+  auto table = parse_mount_table(*read_file("/proc/self/mountinfo"));
+  if (std::ranges::find(table, "/", &MountPoint::path) == table.end())
+    GTEST_SKIP() << "in a chroot the mount table does not tell where the root lies";
   with_mounts([&] {
     fs::path other = area.path() / "other";
     fs::path part = area.path() / "part";
