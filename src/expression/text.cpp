@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace kist::expression {
 namespace {
@@ -18,11 +19,13 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
-// The braces of one reference, by the places of `{{` and `}}`.
+// The braces of one reference or expression, by the places of `{{` and `}}`.
 struct Braces {
   std::size_t open;
   std::size_t close;
 };
+
+constexpr std::string_view kExpression = "{{=";
 
 // All closed references, ordered by where they open; inner ones after the one they stand in. A `{{` that no `}}`
 // follows, and a `}}` that no `{{` precedes, are text.
@@ -30,6 +33,14 @@ std::vector<Braces> find_braces(std::string_view source) {
   std::vector<Braces> closed;
   std::vector<std::size_t> open;
   for (std::size_t at = 0; at + 1 < source.size();) {
+    if (source.substr(at).starts_with(kExpression)) {
+      std::string_view rest = source.substr(at + kExpression.size());
+      if (std::size_t end = end_of_tag(rest); end != std::string_view::npos) {
+        closed.push_back({at, at + kExpression.size() + end});
+        at = closed.back().close + 2;
+        continue;
+      }
+    }
     bool opens = source[at] == '{' && source[at + 1] == '{';
     bool closes = source[at] == '}' && source[at + 1] == '}' && !open.empty();
     if (opens) open.push_back(at);
@@ -59,8 +70,13 @@ class Parser {
     while (next_ < braces_.size() && braces_[next_].open < end) {
       Braces braces = braces_[next_++];
       add_literal(braces.open);
-      KIST_TRY_ASSIGN(Reference reference, this->reference(braces, depth));
-      result.push_back(Part{std::move(reference)});
+      if (source_.substr(braces.open).starts_with(kExpression)) {
+        KIST_TRY_ASSIGN(Tag tag, this->tag(braces));
+        result.push_back(Part{std::move(tag)});
+      } else {
+        KIST_TRY_ASSIGN(Reference reference, this->reference(braces, depth));
+        result.push_back(Part{std::move(reference)});
+      }
       begin = braces.close + 2;
     }
     add_literal(end);
@@ -70,7 +86,6 @@ class Parser {
   Result<Reference> reference(Braces braces, std::size_t depth) {
     std::string_view source = source_.substr(braces.open, braces.close + 2 - braces.open);
     std::string_view inside = source.substr(2, source.size() - 4);
-    if (inside.starts_with('=')) return fail(ErrorKind::unsupported, fmt::format("not supported yet: {}", source));
     if (depth == kDeepest)
       return fail(ErrorKind::invalid, fmt::format("more than {} references inside each other: {}…", kDeepest,
                                                   source.substr(0, 4 * kDeepest)));
@@ -78,6 +93,13 @@ class Parser {
     auto begin = name.empty() ? braces.open + 2 : static_cast<std::size_t>(name.data() - source_.data());
     KIST_TRY_ASSIGN(std::vector<Part> parts, this->parts(begin, begin + name.size(), depth + 1));
     return Reference{std::move(parts), std::string(source)};
+  }
+
+  Result<Tag> tag(Braces braces) const {
+    std::string_view source = source_.substr(braces.open, braces.close + 2 - braces.open);
+    std::string_view inside = source.substr(kExpression.size(), source.size() - kExpression.size() - 2);
+    KIST_TRY_ASSIGN(Expression expression, Expression::parse(inside));
+    return Tag{std::move(expression), std::string(source)};
   }
 
   std::string_view source_;
@@ -91,6 +113,11 @@ Status evaluate(const std::vector<Part>& parts, const Scope& scope, std::string&
       result += *literal;
       continue;
     }
+    if (const auto* tag = std::get_if<Tag>(&part.value)) {
+      KIST_TRY_ASSIGN(auto value, evaluate_tag(tag->expression, scope));
+      result += value ? *value : tag->source;
+      continue;
+    }
     const auto& reference = std::get<Reference>(part.value);
     std::string name;
     KIST_TRY(evaluate(reference.name, scope, name));
@@ -102,6 +129,8 @@ Status evaluate(const std::vector<Part>& parts, const Scope& scope, std::string&
 
 void collect_references(const std::vector<Part>& parts, std::vector<std::string>& names) {
   for (const Part& part : parts) {
+    if (const auto* tag = std::get_if<Tag>(&part.value))
+      for (Mention& mention : tag->expression.mentions()) names.push_back(std::move(mention.name));
     const auto* reference = std::get_if<Reference>(&part.value);
     if (reference == nullptr) continue;
     if (reference->name.size() == 1 && std::holds_alternative<std::string>(reference->name.front().value))
@@ -132,8 +161,9 @@ bool Text::is_literal() const {
 std::string Text::source() const {
   std::string result;
   for (const Part& part : parts_) {
-    const auto* reference = std::get_if<Reference>(&part.value);
-    result += reference != nullptr ? reference->source : std::get<std::string>(part.value);
+    if (const auto* literal = std::get_if<std::string>(&part.value)) result += *literal;
+    if (const auto* reference = std::get_if<Reference>(&part.value)) result += reference->source;
+    if (const auto* tag = std::get_if<Tag>(&part.value)) result += tag->source;
   }
   return result;
 }
@@ -142,6 +172,45 @@ Result<std::string> evaluate(const Text& text, const Scope& scope) {
   std::string result;
   KIST_TRY(evaluate(text.parts(), scope, result));
   return result;
+}
+
+namespace {
+
+// The only hole of a text that is nothing else.
+const Part* only_hole(const Text& text) {
+  const Part* hole = nullptr;
+  for (const Part& part : text.parts()) {
+    const auto* literal = std::get_if<std::string>(&part.value);
+    bool blank = literal != nullptr && trim(*literal).empty();
+    if (!blank && (literal != nullptr || hole != nullptr)) return nullptr;
+    if (!blank) hole = &part;
+  }
+  return hole;
+}
+
+}  // namespace
+
+Result<Json> evaluate_value(const Text& text, const Scope& scope) {
+  const Part* hole = only_hole(text);
+  if (hole != nullptr) {
+    if (const auto* tag = std::get_if<Tag>(&hole->value)) return evaluate_value(tag->expression, scope);
+    std::string name;
+    KIST_TRY(evaluate(std::get<Reference>(hole->value).name, scope, name));
+    KIST_TRY_ASSIGN(auto value, scope.value(name));
+    return value ? std::move(*value) : Json();
+  }
+  KIST_TRY_ASSIGN(std::string value, evaluate(text, scope));
+  return Json(std::move(value));
+}
+
+Result<bool> evaluate_bool(const Text& text, const Scope& scope) {
+  const Part* hole = only_hole(text);
+  if (hole != nullptr)
+    if (const auto* tag = std::get_if<Tag>(&hole->value)) return evaluate_bool(tag->expression, scope);
+  KIST_TRY_ASSIGN(std::string value, evaluate(text, scope));
+  std::string_view word = trim(value);
+  if (word == "true" || word == "false") return word == "true";
+  return fail(ErrorKind::invalid, fmt::format("'{}' is neither true nor false", value));
 }
 
 std::vector<std::string> references(const Text& text) {

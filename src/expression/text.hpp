@@ -2,10 +2,10 @@
 // references when a node is about to run. Nothing searches strings afterwards: a command that contains `{{` in a
 // dialect without late references is one literal part and passes untouched.
 //
-// The late language is Argo's: `{{steps.a.outputs.result}}`, names may hold references themselves: `{{a.{{b}}}}`.
+// The late language is Argo's: `{{steps.a.outputs.result}}`, names may hold references themselves: `{{a.{{b}}}}`; and
+// `{{=expression}}` (expression.hpp).
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +14,8 @@
 
 #include "base/json.hpp"
 #include "base/result.hpp"
+#include "expression/expression.hpp"
+#include "expression/scope.hpp"
 
 namespace kist::expression {
 
@@ -25,9 +27,15 @@ struct Reference {
   std::string source;      // as written, braces included: what stays where the name is unknown
 };
 
+// One `{{=expression}}`.
+struct Tag {
+  Expression expression;
+  std::string source;  // as written, braces included: what stays where it has no value
+};
+
 // A piece of a text.
 struct Part {
-  std::variant<std::string, Reference> value;
+  std::variant<std::string, Reference, Tag> value;
 };
 
 // A hole that is to be filled with what `name` means then; `source` is how the dialect spells it.
@@ -47,7 +55,8 @@ class Text {
     text.parts_ = std::move(parts);
     return text;
   }
-  // Argo's `{{…}}`. An unclosed `{{` is literal. Errors: unsupported for `{{=…}}`, naming it.
+  // Argo's `{{…}}` and `{{=…}}`. An unclosed `{{` is literal. Errors: invalid for an expression that does not parse,
+  // with its text and the column.
   static Result<Text> parse(std::string_view source);
 
   bool is_literal() const;
@@ -59,18 +68,20 @@ class Text {
   std::vector<Part> parts_;
 };
 
-// What names mean at one moment.
-class Scope {
- public:
-  virtual ~Scope() = default;
-  // The text of a name; nullopt: unknown, the reference stays as written; an error: unknown, and that must not be.
-  virtual Result<std::optional<std::string>> find(std::string_view name) const = 0;
-};
-
-// The text with its references filled, inner ones first. What is filled in is not parsed again.
+// The text with its references and expressions filled, inner ones first. What is filled in is not parsed again; what
+// has no value (an unknown name, nil) stays as written.
 Result<std::string> evaluate(const Text& text, const Scope& scope);
 
-// The names a text refers to, as far as they are literal ("steps.a.outputs.result"), for checks before a run.
+// The value of a text that is exactly one expression or one reference, blanks around it aside, as it is (what has no
+// value is null); of any other text its evaluated text.
+Result<Json> evaluate_value(const Text& text, const Scope& scope);
+
+// Whether the text says true: an expression by its value, any other text by being "true" or "false" once evaluated.
+// Errors: also what is neither.
+Result<bool> evaluate_bool(const Text& text, const Scope& scope);
+
+// The names a text refers to, as far as they are literal ("steps.a.outputs.result"), for checks before a run: those
+// of its references, and those its expressions mention.
 std::vector<std::string> references(const Text& text);
 
 }  // namespace kist::expression

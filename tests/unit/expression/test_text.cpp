@@ -1,6 +1,7 @@
 #include <map>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "expression/text.hpp"
 
@@ -54,11 +55,40 @@ TEST(Text, WhatIsFilledInIsNotParsedAgain) {
   EXPECT_EQ(filled("{{list}}"), "{{a}}");
 }
 
-TEST(Text, RefusesExpressionsByName) {
-  auto text = Text::parse("a {{= 1 + 1 }} b");
+TEST(Text, FillsExpressions) {
+  EXPECT_EQ(filled("a {{= 1 + 1 }} b"), "a 2 b");
+  EXPECT_EQ(filled("{{=a + b}}"), "1a");
+  EXPECT_EQ(filled("{{=toJson(list)}}"), R"("{{a}}")");
+  EXPECT_EQ(filled("{{={a: {b: 1}}}}"), R"({"a":{"b":1}})");
+  EXPECT_EQ(filled("{{='}}'}}|{{=\"{{\"}}"), "}}|{{");
+  EXPECT_EQ(filled("{{a}}{{=\n[1,\n2]\n}}{{b}}"), "1[1,2]a");
+}
+
+TEST(Text, KeepsExpressionsThatHaveNoValueAsWritten) {
+  EXPECT_EQ(filled("{{= nil }} {{= unknown }} {{=unknown.member + 1}}"),
+            "{{= nil }} {{= unknown }} {{=unknown.member + 1}}");
+  EXPECT_EQ(filled("{{= retries == '1' ? 'x' : 'y' }}"), "{{= retries == '1' ? 'x' : 'y' }}");
+}
+
+TEST(Text, SaysWhereAnExpressionCannotBeRead) {
+  auto text = Text::parse("a {{= 1 + }} b");
   ASSERT_FALSE(text);
-  EXPECT_EQ(text.error().kind, ErrorKind::unsupported);
-  EXPECT_EQ(text.error().text, "not supported yet: {{= 1 + 1 }}");
+  EXPECT_EQ(text.error().kind, ErrorKind::invalid);
+  EXPECT_EQ(text.error().text, "' 1 + ': column 6: something is missing at the end");
+  auto value = evaluate(Text::parse("{{=asInt(a) + b}}").value(), MapScope(Values{{"a", "1"}, {"b", "x"}}));
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().text, "'asInt(a) + b': column 10: '+' does not go with int and string");
+}
+
+TEST(Text, GivesTheValueOfWhatIsOneExpression) {
+  MapScope scope(Values{{"a", "1"}});
+  EXPECT_EQ(evaluate_value(Text::parse(" {{=[1, a]}} ").value(), scope).value(), Json::parse(R"([1,"1"])"));
+  EXPECT_EQ(evaluate_value(Text::parse("{{a}}").value(), scope).value(), Json("1"));
+  EXPECT_EQ(evaluate_value(Text::parse("x{{a}}").value(), scope).value(), Json("x1"));
+  EXPECT_TRUE(evaluate_bool(Text::parse("{{=a == '1'}}").value(), scope).value());
+  EXPECT_FALSE(evaluate_bool(Text::parse("false").value(), scope).value());
+  EXPECT_FALSE(evaluate_bool(Text::parse("{{=a}}").value(), scope));
+  EXPECT_FALSE(evaluate_bool(Text::parse("yes").value(), scope));
 }
 
 TEST(Text, PassesOnTheErrorOfItsScope) {
@@ -74,6 +104,7 @@ TEST(Text, LiteralsHaveNoHoles) {
 
 TEST(Text, NamesItsReferences) {
   EXPECT_EQ(references(Text::parse("{{a}} {{b.{{ c }}}} {{d").value()), (std::vector<std::string>{"a", "c"}));
+  EXPECT_EQ(references(Text::parse("{{=a.b + c['d-e'].f}}").value()), (std::vector<std::string>{"a.b", "c.d-e.f"}));
 }
 
 TEST(Text, DeepNestingIsAnErrorNotAStackOverflow) {
