@@ -148,6 +148,11 @@ Text Text::literal(std::string text) {
   return result;
 }
 
+Text Text::of(Expression expression) {
+  std::string source = fmt::format("{}{}}}}}", kExpression, expression.source());
+  return of({Part{Tag{std::move(expression), std::move(source)}}});
+}
+
 Result<Text> Text::parse(std::string_view source) {
   Text result;
   KIST_TRY_ASSIGN(result.parts_, Parser(source).parse());

@@ -55,6 +55,8 @@ class Text {
     text.parts_ = std::move(parts);
     return text;
   }
+  // A text that is one expression and nothing else, for fields that hold one without braces.
+  static Text of(Expression expression);
   // Argo's `{{…}}` and `{{=…}}`. An unclosed `{{` is literal. Errors: invalid for an expression that does not parse,
   // with its text and the column.
   static Result<Text> parse(std::string_view source);

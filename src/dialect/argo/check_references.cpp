@@ -91,14 +91,6 @@ Verdict of_step(const Spec& spec, const StepSpec& step, std::string_view rest) {
   return Verdict::unknown;
 }
 
-// The first `{{=…}}` of a text, no more than a line of it.
-std::string expression_in(std::string_view text) {
-  text.remove_prefix(std::min(text.find("{{="), text.size()));
-  text = text.substr(0, text.find('\n'));
-  const std::size_t end = text.find("}}");
-  return std::string(end == std::string_view::npos ? text : text.substr(0, end + 2));
-}
-
 // Looks at texts of one template, or of the workflow itself.
 class Checker {
  public:
@@ -239,10 +231,7 @@ class Checker {
     if (!text.text.contains("{{")) return;
     auto parsed = expression::Text::parse(text.text);
     if (!parsed) {
-      if (parsed.error().kind == ErrorKind::unsupported)
-        report_.unsupported(text.mark, expression_in(text.text), where);
-      else
-        report_.error(text.mark, fmt::format("{}: {}", where, parsed.error().text));
+      report_.error(text.mark, fmt::format("{}: {}", where, parsed.error().text));
       return;
     }
     for_each_reference(
