@@ -1,4 +1,4 @@
-// A directory that is filled by names nobody vouches for. Part of archive/unpack; nothing else includes it.
+// A directory that is filled by names nobody vouches for: those of an archive, or of a server.
 //
 // Every name is taken apart here and walked one directory at a time, following no link, so that nothing outside can be
 // reached whatever was made before. Links that could lead out are refused: a target that goes up must do so within the

@@ -92,6 +92,10 @@ int on_seek(void* user, curl_off_t offset, int origin) {
   return CURL_SEEKFUNC_OK;
 }
 
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return (*static_cast<const std::function<bool()>*>(user))() ? 1 : 0;
+}
+
 bool is_transient(CURLcode code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -219,6 +223,22 @@ std::expected<HttpAnswer, HttpFailure> HttpClient::perform(const HttpRequest& re
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   if (is_loopback(url->host)) set(CURLOPT_PROXY, "");
   if (!settings_.ca_file.empty()) set(CURLOPT_CAINFO, settings_.ca_file.c_str());
+  auto set_text = [&](CURLoption option, const std::string& text) {
+    curl_blob blob{.data = const_cast<char*>(text.data()), .len = text.size(), .flags = CURL_BLOB_NOCOPY};
+    if (!text.empty()) set(option, &blob);
+  };
+  set_text(CURLOPT_CAINFO_BLOB, settings_.ca);
+  set_text(CURLOPT_SSLCERT_BLOB, settings_.client_certificate);
+  set_text(CURLOPT_SSLKEY_BLOB, settings_.client_key);
+  if (settings_.insecure) {
+    set(CURLOPT_SSL_VERIFYPEER, 0L);
+    set(CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (settings_.cancelled) {
+    set(CURLOPT_NOPROGRESS, 0L);
+    set(CURLOPT_XFERINFOFUNCTION, &on_progress);
+    set(CURLOPT_XFERINFODATA, static_cast<const void*>(&settings_.cancelled));
+  }
   set(CURLOPT_BUFFERSIZE, kReceiveBuffer);
   set(CURLOPT_HEADERFUNCTION, &on_header);
   set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
@@ -258,6 +278,7 @@ std::expected<HttpAnswer, HttpFailure> HttpClient::perform(const HttpRequest& re
   HttpFailure failure{.error = {ErrorKind::unavailable, fmt::format("{}: {}", url->origin(), why)},
                       .transient = is_transient(code),
                       .reached = may_have_reached(code)};
+  if (code == CURLE_ABORTED_BY_CALLBACK) failure.error.text = fmt::format("{}: cancelled", url->origin());
   if (code == CURLE_PEER_FAILED_VERIFICATION)
     failure.error.text += " (name the certificate to trust, or repair the server's)";
   return std::unexpected(std::move(failure));

@@ -25,6 +25,11 @@ struct HttpSettings {
   std::string ca_file;  // certificates to trust (PEM), instead of the system's
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::seconds idle_timeout{60};  // a request in which nothing moves for so long has failed
+  std::string ca = {};                    // certificates to trust, as PEM text, instead of the system's
+  std::string client_certificate = {};    // PEM text, what the client shows who it is; with client_key
+  std::string client_key = {};
+  bool insecure = false;                 // any certificate of the server will do
+  std::function<bool()> cancelled = {};  // asked about once a second; true ends the request
 };
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;

@@ -17,8 +17,15 @@ bool Retry::again(bool known, std::optional<std::chrono::seconds> asked) {
   milliseconds pause(std::uniform_int_distribution<std::int64_t>(limit.count() / 2, limit.count())(random));
   if (asked) pause = std::max<milliseconds>(pause, *asked);
   if (now + pause > began_ + settings_.total) return false;
-  std::this_thread::sleep_for(pause);
-  return true;
+  if (!settings_.cancelled) {
+    std::this_thread::sleep_for(pause);
+    return true;
+  }
+  for (const auto due = now + pause; std::chrono::steady_clock::now() < due;) {
+    if (settings_.cancelled()) return false;
+    std::this_thread::sleep_until(std::min(due, std::chrono::steady_clock::now() + milliseconds(100)));
+  }
+  return !settings_.cancelled();
 }
 
 }  // namespace kist::net

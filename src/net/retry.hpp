@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 
 namespace kist::net {
@@ -12,6 +13,7 @@ struct RetrySettings {
   std::chrono::milliseconds longest{10'000};
   std::chrono::milliseconds total{60'000};  // no attempt begins later than this after the first failed
   int unreached = 3;                        // attempts for a server that was never reached
+  std::function<bool()> cancelled = {};     // true ends a pause, and the attempts; asked ten times a second
 };
 
 // The attempts of one request. Not thread-safe.

@@ -120,6 +120,7 @@ Result<S3Client::Answer> S3Client::send_conditional(Request& request, const S3Co
 
 Result<S3Object> S3Client::put_whole(std::string_view key, const Body& body, const S3PutOptions& options) {
   Request request{.doing = "put", .method = "PUT", .key = std::string(key)};
+  request.of_content = true;
   request.headers = options.headers;
   request.body = body;
   request.moved = options.moved;
@@ -191,12 +192,14 @@ Result<bool> S3Client::stored_equals(std::string_view key, const Body& body) {
 }
 
 Result<S3Object> S3Client::get(std::string_view key, const Sink& sink, std::uint64_t offset, std::uint64_t length,
-                               const Moved& moved) {
+                               const Moved& moved, const std::function<Status(const S3Object&)>& begins) {
   if (length == 0) return head(key);
   Request request{.doing = "read", .method = "GET", .key = std::string(key)};
+  request.of_content = true;
   S3Object object{.key = request.key};
   std::uint64_t received = 0;
   std::uint64_t before = 0;  // received when it broke last
+  bool told = false;
   auto set_range = [&](Request& each) {
     each.headers.clear();
     const std::uint64_t begin = offset + received;
@@ -224,6 +227,7 @@ Result<S3Object> S3Client::get(std::string_view key, const Sink& sink, std::uint
     object.size = answer.status == 206 && range ? range->total : number(answer.header("content-length"));
     object.last_modified = answer.header("last-modified");
     object.headers = answer.headers;
+    if (begins && !std::exchange(told, true)) return begins(object);
     return {};
   };
   request.sink = [&](std::span<const std::byte> bytes) -> Status {
@@ -244,6 +248,7 @@ Result<S3Object> S3Client::get(std::string_view key, const Sink& sink, std::uint
 
 Result<S3Object> S3Client::head(std::string_view key) {
   Request request{.doing = "read", .method = "HEAD", .key = std::string(key)};
+  request.of_content = true;
   KIST_TRY_ASSIGN(auto answer, send(request));
   // Such an answer has no body that would say what is missing.
   if (answer.status() == 404 && !bucket_seen_) KIST_TRY(check_bucket());
@@ -329,8 +334,9 @@ Status S3Client::remove(std::span<const std::string> keys) {
   return {};
 }
 
-Status S3Client::create_bucket() {
+Status S3Client::create_bucket(const HttpHeaders& headers) {
   Request request{.doing = "create", .method = "PUT", .key = {}};
+  request.headers = headers;
   std::string document;
   if (settings_.endpoint.empty() && !settings_.region.empty() && settings_.region != "us-east-1")
     document = fmt::format(

@@ -42,6 +42,8 @@ struct S3Settings {
   std::optional<AwsCredentials> credentials;  // none: requests are not signed, as public buckets allow
   HttpSettings http;
   RetrySettings retry;
+  // More to send and sign with every request for an object's content: the key it is encrypted with (SSE-C).
+  HttpHeaders object_headers = {};
   // Bodies longer than `multipart_from` are sent in parts of `part_size` (more where they would be too many), so many
   // at once.
   std::uint64_t multipart_from = 64ULL << 20;
@@ -103,9 +105,10 @@ class S3Client {
   Result<S3Object> put(std::string_view key, const Body& body, const S3PutOptions& options = {});
 
   // Bytes [offset, offset + length) that are there, in order. A broken transfer goes on where it broke; if the object
-  // was replaced meanwhile it fails with conflict.
+  // was replaced meanwhile it fails with conflict. `begins` hears of the object once, before its first byte.
   Result<S3Object> get(std::string_view key, const Sink& sink, std::uint64_t offset = 0,
-                       std::uint64_t length = UINT64_MAX, const Moved& moved = {});
+                       std::uint64_t length = UINT64_MAX, const Moved& moved = {},
+                       const std::function<Status(const S3Object&)>& begins = {});
   Result<S3Object> head(std::string_view key);
 
   // One page, ascending by key, at most 1000 objects and prefixes.
@@ -118,7 +121,7 @@ class S3Client {
   Status remove(std::span<const std::string> keys);
 
   // A bucket that is there and one's own already is no error.
-  Status create_bucket();
+  Status create_bucket(const HttpHeaders& headers = {});
   // Errors: invalid (it does not exist), denied.
   Status check_bucket();
 

@@ -14,6 +14,7 @@ struct S3Client::Request {
   HttpHeaders headers{};  // all are signed
   std::optional<Body> body{};
   bool wait_to_send = false;
+  bool of_content = false;        // reads or writes what an object holds
   bool error_in_success = false;  // a long request: the server may begin with 200 and then tell of an error
   std::function<Status(const HttpAnswer&)> begins{};
   Sink sink{};

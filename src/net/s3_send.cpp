@@ -1,8 +1,10 @@
 // How one request gets its answer: signed anew for each attempt, tried again while the failure may pass, and corrected
 // by what the server says of its clock and the bucket's region.
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -83,6 +85,7 @@ HttpRequest S3Client::prepare(const Request& request, std::string_view payload_h
   http.url = endpoint_.scheme + "://" + authority + path;
   if (!request.query.empty()) http.url += "?" + to_text(request.query);
   http.headers = request.headers;
+  if (request.of_content) std::ranges::copy(settings_.object_headers, std::back_inserter(http.headers));
   http.body = request.body;
   http.wait_to_send = request.wait_to_send;
   http.begins = request.begins;

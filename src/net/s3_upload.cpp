@@ -38,6 +38,7 @@ bool is_final(ErrorKind kind) {
 
 Result<S3Upload> S3Client::create_upload(std::string_view key, const HttpHeaders& headers) {
   Request request{.doing = "begin to put", .method = "POST", .key = std::string(key)};
+  request.of_content = true;
   request.query = {{"uploads", ""}};
   request.headers = headers;
   request.body = Body{};
@@ -51,6 +52,7 @@ Result<S3Upload> S3Client::create_upload(std::string_view key, const HttpHeaders
 
 Result<S3Part> S3Client::put_part(const S3Upload& upload, unsigned part, const Body& body, const Moved& moved) {
   Request request{.doing = "put", .method = "PUT", .key = upload.key};
+  request.of_content = true;
   request.query = {{"partNumber", fmt::to_string(part)}, {"uploadId", upload.id}};
   request.body = body;
   request.moved = moved;

@@ -1,0 +1,106 @@
+#include "location/crypto.hpp"
+
+#include <array>
+
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+
+#include "base/base64.hpp"
+
+namespace kist::location {
+namespace {
+
+std::string text_of(const unsigned char* bytes, std::size_t size) {
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+const unsigned char* bytes_of(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+}  // namespace
+
+struct Md5::Context {
+  EVP_MD_CTX* digest = ::EVP_MD_CTX_new();
+  ~Context() { ::EVP_MD_CTX_free(digest); }
+};
+
+Md5::Md5() : context_(std::make_unique<Context>()) {
+  ::EVP_DigestInit_ex(context_->digest, ::EVP_md5(), nullptr);
+}
+Md5::~Md5() = default;
+
+void Md5::update(std::span<const std::byte> bytes) {
+  ::EVP_DigestUpdate(context_->digest, bytes.data(), bytes.size());
+}
+
+std::string Md5::finish() {
+  std::array<unsigned char, 16> value{};
+  ::EVP_DigestFinal_ex(context_->digest, value.data(), nullptr);
+  return text_of(value.data(), value.size());
+}
+
+std::string to_hex(std::string_view bytes) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    text += kDigits[static_cast<unsigned char>(c) >> 4];
+    text += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return text;
+}
+
+Result<std::string> from_base64(std::string_view text) {
+  while (text.ends_with('\n') || text.ends_with('\r') || text.ends_with(' ')) text.remove_suffix(1);
+  auto wrong = [] { return fail(ErrorKind::invalid, "that is no base64"); };
+  if (text.size() % 4 != 0 || text.size() > (1 << 30)) return wrong();
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int size =
+      ::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), bytes_of(text), static_cast<int>(text.size()));
+  if (size < 0) return wrong();
+  std::size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  if (text.substr(0, text.size() - padding).contains('=')) return wrong();
+  bytes.resize(static_cast<std::size_t>(size) - padding);
+  return bytes;
+}
+
+std::string to_base64_url(std::string_view bytes) {
+  std::string text = to_base64(bytes);
+  while (text.ends_with('=')) text.pop_back();
+  for (char& c : text) c = c == '+' ? '-' : c == '/' ? '_' : c;
+  return text;
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> value{};
+  unsigned size = 0;
+  ::HMAC(::EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(text), text.size(), value.data(), &size);
+  return text_of(value.data(), size);
+}
+
+Result<std::string> sign_rs256(const std::string& pem, std::string_view text) {
+  auto failed = [] { return fail(ErrorKind::invalid, "that is no private key in PEM that can sign"); };
+  const std::unique_ptr<BIO, int (*)(BIO*)> source(::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
+                                                   &::BIO_free);
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(
+      ::PEM_read_bio_PrivateKey(
+          source.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr),
+      &::EVP_PKEY_free);
+  if (!key || ::EVP_PKEY_base_id(key.get()) != EVP_PKEY_RSA) return failed();
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> signing(::EVP_MD_CTX_new(), &::EVP_MD_CTX_free);
+  std::size_t size = 0;
+  if (::EVP_DigestSignInit(signing.get(), nullptr, ::EVP_sha256(), nullptr, key.get()) != 1 ||
+      ::EVP_DigestSign(signing.get(), nullptr, &size, bytes_of(text), text.size()) != 1)
+    return failed();
+  std::string value(size, '\0');
+  if (::EVP_DigestSign(signing.get(), reinterpret_cast<unsigned char*>(value.data()), &size, bytes_of(text),
+                       text.size()) != 1)
+    return failed();
+  value.resize(size);
+  return value;
+}
+
+}  // namespace kist::location
