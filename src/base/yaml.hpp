@@ -19,6 +19,7 @@ namespace kist::yaml {
 struct Mark {
   int line = 0;
   int column = 0;
+  int source = 0;  // which of several texts; parse() leaves it 0, who reads several numbers them
 };
 
 enum class Kind { null, scalar, sequence, mapping };

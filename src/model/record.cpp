@@ -386,6 +386,7 @@ Json to_json(const RunRequest& request) {
   Json value = {{"dialect", request.dialect}};
   put(value, "project", request.project);
   put_all(value, "files", request.files);
+  put_all(value, "library", request.library);
   put(value, "workflow", request.workflow);
   put_pairs(value, "parameters", request.parameters);
   put_pairs(value, "environment", request.environment);
@@ -403,6 +404,7 @@ Result<RunRequest> request_from_json(const Json& value) {
   KIST_TRY(get(value, "dialect", request.dialect));
   KIST_TRY(get(value, "project", request.project));
   KIST_TRY(get_all(value, "files", request.files, source_from_json));
+  KIST_TRY(get_all(value, "library", request.library, source_from_json));
   KIST_TRY(get(value, "workflow", request.workflow));
   KIST_TRY(get_pairs(value, "parameters", request.parameters));
   KIST_TRY(get_pairs(value, "environment", request.environment));

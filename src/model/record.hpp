@@ -125,6 +125,7 @@ struct RunRequest {
   std::string dialect;
   std::string project;  // absolute path of the project directory
   std::vector<SourceText> files;
+  std::vector<SourceText> library = {};  // further texts that the files refer to; none of their workflows is meant
   std::string workflow;  // which one of the files' workflows; empty: the only one
   std::vector<std::pair<std::string, std::string>> parameters;   // -p k=v
   std::vector<std::pair<std::string, std::string>> environment;  // -e K=V
