@@ -1,6 +1,7 @@
 // Conditions as Argo's `when` has them, evaluated after substitution: comparisons of numbers, strings and booleans.
-// Grammar (argo-workflows, `when`): == != > < >= <= && || ! =~ !~ ( ), `in (a, b)`; bare words are strings; two numbers
-// compare as numbers.
+// Grammar (Argo's `when`, which is govaluate's): == != > < >= <= =~ !~, `in (a, b)`, && || !, `a ? b : c`, + - * / %
+// **, & | ^ ~ << >>, brackets. Bare words and [names in brackets] are texts; numbers compare as numbers, quoted dates
+// as moments.
 #pragma once
 
 #include <string_view>

@@ -30,6 +30,22 @@ TEST(Condition, ComparesAsArgoDoes) {
            "'aab' =~ '^(?:a+?)b$'",
            "HEADS =~ '(?i)heads'",
            "'1' != 1",
+           "1 + 1 == 2",
+           "7 % 2 == 1 && 2 ** 3 - 1 == 7",
+           "2 + 3 * 4 == 14",
+           "-2 ** 2 == 4",
+           "(1 + 2) * 3 >= 9",
+           "6 & 3 == 2 && 1 << 3 == 8 && ~0 == -1",
+           "a + 1 == a1",
+           "1 < 2 ? true : nonsense > 1",
+           "(1 > 2 ? a : b) == b",
+           "[a b] == 'a b'",
+           "[1,2] == '1,2'",
+           "'2024-01-02' > '2024-01-01'",
+           "'2024-01-02' == '2024-01-02 00:00:00'",
+           "'2024-01-02T01:00:00+01:00' == '2024-01-02'",
+           "Succeeded in ('Failed', 'Succeeded')",
+           "'' == \"\"",
        }) {
     auto result = evaluate_condition(text);
     ASSERT_TRUE(result) << result.error().text;
@@ -70,7 +86,11 @@ TEST(Condition, RefusesWhatIsNoCondition) {
                            "a =~ '((a{900}){900}){900}'",
                            "a == a)",
                            "a = a",
-                           "1 + 1 == 2"}) {
+                           "1 + true == 2",
+                           "a * 2 == a2",
+                           "true ? 1",
+                           "1 ? true : false",
+                           "[a == a"}) {
     auto result = evaluate_condition(text);
     ASSERT_FALSE(result) << text;
     EXPECT_EQ(result.error().kind, ErrorKind::invalid);
@@ -82,6 +102,10 @@ TEST(Condition, RefusesWhatIsNoCondition) {
 TEST(Condition, DeepNestingIsAnErrorNotAStackOverflow) {
   EXPECT_FALSE(evaluate_condition(std::string(100'000, '(')));
   EXPECT_FALSE(evaluate_condition(std::string(100'000, '!') + "true"));
+  EXPECT_FALSE(evaluate_condition("true ? " + std::string(100'000, '(')));
+  std::string choices;
+  for (int i = 0; i < 100'000; ++i) choices += "true ? true : ";
+  EXPECT_FALSE(evaluate_condition(choices + "true"));
   std::string many = "true";
   for (int i = 0; i < 100'000; ++i) many += " && true";
   EXPECT_TRUE(evaluate_condition(many).value());
