@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "expression/grammar.hpp"
 #include "expression/lexer.hpp"
 #include "expression/syntax.hpp"
 
@@ -15,141 +16,6 @@ namespace {
 constexpr int kDeepest = 200;
 constexpr std::size_t kMostNodes = 10'000;
 constexpr std::size_t kLongest = 64 * 1024;
-
-struct BinaryRule {
-  std::string_view symbol;
-  Operator op;
-  int precedence;
-};
-
-constexpr std::string_view kCoalesce = "??";
-constexpr auto kBinary = std::to_array<BinaryRule>({
-    {"or", Operator::or_, 10},
-    {"||", Operator::or_, 10},
-    {"and", Operator::and_, 15},
-    {"&&", Operator::and_, 15},
-    {"==", Operator::equal, 20},
-    {"!=", Operator::not_equal, 20},
-    {"<", Operator::less, 20},
-    {">", Operator::greater, 20},
-    {">=", Operator::greater_or_equal, 20},
-    {"<=", Operator::less_or_equal, 20},
-    {"in", Operator::in, 20},
-    {"matches", Operator::matches, 20},
-    {"contains", Operator::contains, 20},
-    {"startsWith", Operator::starts_with, 20},
-    {"endsWith", Operator::ends_with, 20},
-    {"..", Operator::range, 25},
-    {"+", Operator::add, 30},
-    {"-", Operator::subtract, 30},
-    {"*", Operator::multiply, 60},
-    {"/", Operator::divide, 60},
-    {"%", Operator::remainder, 60},
-    {"**", Operator::power, 100},
-    {"^", Operator::power, 100},
-    {kCoalesce, Operator::coalesce, 500},
-});
-constexpr int kNotPrecedence = 50;
-constexpr int kSignPrecedence = 90;
-
-const BinaryRule* find_binary(const Token& token) {
-  if (token.kind != Token::Kind::symbol) return nullptr;
-  for (const BinaryRule& rule : kBinary)
-    if (rule.symbol == token.value) return &rule;
-  return nullptr;
-}
-
-bool is_comparison(Operator op) {
-  return op == Operator::less || op == Operator::greater || op == Operator::less_or_equal ||
-         op == Operator::greater_or_equal;
-}
-bool may_follow_not(const Token& token) {
-  const BinaryRule* rule = find_binary(token);
-  return rule != nullptr && rule->op >= Operator::in && rule->op <= Operator::ends_with;
-}
-
-struct PredicateRule {
-  std::string_view name;
-  std::size_t least;  // arguments; the second is the predicate
-  std::size_t most;
-};
-constexpr auto kPredicates = std::to_array<PredicateRule>({
-    {"all", 2, 2},
-    {"none", 2, 2},
-    {"any", 2, 2},
-    {"one", 2, 2},
-    {"filter", 2, 2},
-    {"map", 2, 2},
-    {"count", 1, 2},
-    {"sum", 1, 2},
-    {"find", 2, 2},
-    {"findIndex", 2, 2},
-    {"findLast", 2, 2},
-    {"findLastIndex", 2, 2},
-    {"groupBy", 2, 2},
-    {"sortBy", 2, 3},
-    {"reduce", 2, 3},
-});
-const PredicateRule* find_predicate(std::string_view name) {
-  for (const PredicateRule& rule : kPredicates)
-    if (rule.name == name) return &rule;
-  return nullptr;
-}
-
-int depth_of(const NodePointer& node) {
-  return node == nullptr ? 0 : node->depth;
-}
-template <typename Nodes>
-int deepest(const Nodes& nodes) {
-  int depth = 0;
-  for (const NodePointer& node : nodes) depth = std::max(depth, depth_of(node));
-  return depth;
-}
-
-int depth_below(const auto&) {
-  return 0;
-}
-int depth_below(const Not& is) {
-  return depth_of(is.operand);
-}
-int depth_below(const Sign& is) {
-  return depth_of(is.operand);
-}
-int depth_below(const Binary& is) {
-  return std::max(depth_of(is.left), depth_of(is.right));
-}
-int depth_below(const Conditional& is) {
-  return std::max({depth_of(is.condition), depth_of(is.yes), depth_of(is.no)});
-}
-int depth_below(const Let& is) {
-  return std::max(depth_of(is.value), depth_of(is.body));
-}
-int depth_below(const Sequence& is) {
-  return deepest(is.nodes);
-}
-int depth_below(const Member& is) {
-  return std::max(depth_of(is.base), depth_of(is.key));
-}
-int depth_below(const Slice& is) {
-  return std::max({depth_of(is.base), depth_of(is.from), depth_of(is.to)});
-}
-int depth_below(const Chain& is) {
-  return depth_of(is.inner);
-}
-int depth_below(const Call& is) {
-  return deepest(is.arguments);
-}
-int depth_below(const Method& is) {
-  return std::max(depth_of(is.base), deepest(is.arguments));
-}
-int depth_below(const ListLiteral& is) {
-  return deepest(is.items);
-}
-int depth_below(const MapLiteral& is) {
-  int depth = 0;
-  for (const auto& [key, value] : is.items) depth = std::max({depth, depth_of(key), depth_of(value)});
-  return depth;
-}
 
 class Parser {
  public:
@@ -189,11 +55,12 @@ class Parser {
 
   template <typename Is>
   Result<NodePointer> make(Is is, std::size_t begin) {
-    int depth = depth_below(is) + 1;
-    if (depth > kDeepest)
+    Node node{std::move(is), begin + 1};
+    node.depth = levels_below(node) + 1;
+    if (node.depth > kDeepest)
       return fail(ErrorKind::invalid, fmt::format("column {}: more than {} levels", begin + 1, kDeepest));
     if (++nodes_ > kMostNodes) return fail(ErrorKind::invalid, fmt::format("more than {} parts", kMostNodes));
-    return std::make_unique<const Node>(Node{std::move(is), begin + 1, depth});
+    return std::make_unique<const Node>(std::move(node));
   }
 
   // expression (';' expression)*
@@ -614,10 +481,6 @@ class Parser {
 };
 
 }  // namespace
-
-bool takes_predicate(std::string_view function) {
-  return find_predicate(function) != nullptr;
-}
 
 Result<NodePointer> parse(std::string_view source) {
   if (source.size() > kLongest) return fail(ErrorKind::invalid, fmt::format("longer than {} bytes", kLongest));

@@ -108,6 +108,9 @@ struct Node {
   int depth = 1;           // levels below, this one included
 };
 
+// The depth of the deepest of the nodes right below.
+int levels_below(const Node& node);
+
 // Functions whose second argument is a predicate, evaluated once an element.
 bool takes_predicate(std::string_view function);
 
