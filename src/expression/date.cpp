@@ -37,8 +37,10 @@ std::int64_t local_seconds(const Date& date) {
 }  // namespace
 
 Date make_date(const Civil& civil, ZonePointer zone) {
+  constexpr std::int64_t kFarthest = 1'000'000'000;  // years: their seconds fit into 64 bits
+  std::int64_t year = std::clamp(civil.year, -kFarthest, kFarthest);
   std::int64_t extra = floor_divide(civil.nanosecond, 1'000'000'000);
-  std::int64_t local = days_from_civil(civil.year, civil.month, civil.day) * kDay + civil.hour * 3600LL +
+  std::int64_t local = days_from_civil(year, civil.month, civil.day) * kDay + civil.hour * 3600LL +
                        civil.minute * 60LL + civil.second + extra;
   // The offset before a change of the clock is tried, then the one behind it.
   std::int64_t seconds = local - zone->at(local).offset;

@@ -63,9 +63,9 @@ Result<std::chrono::nanoseconds> parse_go_duration(std::string_view text) {
     std::int64_t scale = unit->nanoseconds;
     for (char c : fraction) {
       scale /= 10;
-      part += (c - '0') * scale;
+      if (__builtin_add_overflow(part, (c - '0') * scale, &part)) return bad();
     }
-    if (part < 0 || __builtin_add_overflow(total, part, &total)) return bad();
+    if (__builtin_add_overflow(total, part, &total)) return bad();
   }
   return std::chrono::nanoseconds(negative ? -total : total);
 }

@@ -70,6 +70,8 @@ std::span<const Function> sprig_path_functions();
 std::span<const Function> sprig_random_functions();
 
 // Shared by several themes.
+// Pays for what split() is about to make.
+Status afford_split(std::string_view text, std::string_view separator, Work& work);
 std::vector<std::string> split(std::string_view text, std::string_view separator, std::int64_t most, bool keep);
 std::string trim(std::string_view text, std::string_view characters);  // characters: UTF-8, each one counts
 std::string trim_blanks(std::string_view text);
@@ -77,6 +79,8 @@ std::string to_upper(std::string_view text);
 std::string to_lower(std::string_view text);
 // Errors: invalid.
 Result<std::string> from_base64(std::string_view text);
+// Of equal values the first.
+List without_repeats(const List& list);
 // Whether it counts as not given: nil, false, 0, "", an empty list or map.
 bool is_empty(const Value& value);
 Result<std::string> replace_all(std::string_view text, std::string_view from, std::string_view to, std::int64_t most,

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <string>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -6,6 +8,19 @@
 #include "expression/predicates.hpp"
 
 namespace kist::expression {
+
+List without_repeats(const List& list) {
+  List result;
+  std::unordered_set<std::string> seen;
+  for (const Value& item : list) {
+    // Equal values have the same text; the type tells 1 from "1".
+    std::string_view type = item.is_number() ? "number" : item.type();
+    std::string key = to_json_text(item).value_or(to_plain_text(item));
+    if (seen.insert(fmt::format("{} {}", type, key)).second) result.push_back(item);
+  }
+  return result;
+}
+
 namespace {
 
 Result<Value> first(const Call& call) {
@@ -82,12 +97,8 @@ Result<Value> reverse(const Call& call) {
 
 Result<Value> uniq(const Call& call) {
   KIST_TRY_ASSIGN(const List* list, call.list(0));
-  List result;
-  for (const Value& item : *list) {
-    KIST_TRY(call.work.spend(item.weight() * (1 + result.size())));
-    if (std::ranges::none_of(result, [&](const Value& seen) { return equal(seen, item); })) result.push_back(item);
-  }
-  return call.work.make(std::move(result));
+  KIST_TRY(call.work.spend(call[0].weight()));
+  return call.work.make(without_repeats(*list));
 }
 
 Result<Value> concat(const Call& call) {

@@ -7,6 +7,17 @@
 
 namespace kist::expression {
 
+Status afford_split(std::string_view text, std::string_view separator, Work& work) {
+  std::size_t pieces = 1;
+  if (separator.empty()) {
+    pieces = text.size();
+  } else {
+    for (std::size_t at = 0; (at = text.find(separator, at)) != std::string_view::npos; at += separator.size())
+      ++pieces;
+  }
+  return work.spend(text.size() + pieces * (sizeof(std::string) + sizeof(Value)));
+}
+
 std::vector<std::string> split(std::string_view text, std::string_view separator, std::int64_t most, bool keep) {
   std::vector<std::string> parts;
   if (most == 0) return parts;
@@ -66,6 +77,8 @@ Result<std::string> replace_all(std::string_view text, std::string_view from, st
     std::size_t found = text.find(from, at);
     if (found == std::string_view::npos) break;
     KIST_TRY(work.spend(to.size()));
+    if (result.size() > Work::kHeaviest)
+      return fail(ErrorKind::invalid, fmt::format("a text of more than {} bytes", Work::kHeaviest));
     result += text.substr(copied, found - copied);
     result += to;
     copied = found + from.size();
@@ -124,6 +137,7 @@ Result<Value> split_into(const Call& call, bool keep) {
   if (call.count() == 3) {
     KIST_TRY_ASSIGN(most, call.integer(2));
   }
+  KIST_TRY(afford_split(text, separator, call.work));
   return call.work.make_texts(split(text, separator, most, keep));
 }
 Result<Value> call_split(const Call& call) {

@@ -125,7 +125,7 @@ Result<Value> is_in(const Value& left, const Value& right, Work& work) {
   if (const Map* map = right.map()) return Value(left.text() != nullptr && map->contains(*left.text()));
   const List* list = right.list();
   if (list == nullptr) return no_such(Operator::in, left, right);
-  KIST_TRY(work.spend(std::min(right.weight(), left.weight() * list->size())));
+  KIST_TRY(work.walk(std::min(right.weight(), left.weight() * list->size())));
   return Value(std::ranges::any_of(*list, [&](const Value& item) { return equal(item, left); }));
 }
 
@@ -134,7 +134,7 @@ Result<Value> search(Operator op, const Value& left, const Value& right, Work& w
   const std::string* text = left.text();
   const std::string* wanted = right.text();
   if (text == nullptr || wanted == nullptr) return no_such(op, left, right);
-  KIST_TRY(work.spend(text->size() + wanted->size()));
+  KIST_TRY(work.walk(text->size() + wanted->size()));
   if (op == Operator::contains) return Value(text->contains(*wanted));
   if (op == Operator::starts_with) return Value(text->starts_with(*wanted));
   if (op == Operator::ends_with) return Value(text->ends_with(*wanted));
@@ -148,7 +148,7 @@ Result<Value> operate(Operator op, const Value& left, const Value& right, Work& 
   switch (op) {
     case Operator::equal:
     case Operator::not_equal:
-      KIST_TRY(work.spend(std::min(left.weight(), right.weight())));
+      KIST_TRY(work.walk(std::min(left.weight(), right.weight())));
       return Value(equal(left, right) == (op == Operator::equal));
     case Operator::less:
       return then(less(left, right), [](bool holds) { return Value(holds); });

@@ -11,7 +11,12 @@ namespace {
 
 Result<Date> moment(const Value& value, Work& work) {
   if (const Date* date = value.date()) return *date;
-  if (const auto* seconds = value.integer()) return Date{*seconds, 0, utc()};
+  if (const auto* seconds = value.integer()) {
+    constexpr std::int64_t kFarthest = 1'000'000'000'000'000;
+    if (*seconds < -kFarthest || *seconds > kFarthest)
+      return fail(ErrorKind::invalid, fmt::format("{} seconds are too far from 1970", *seconds));
+    return Date{*seconds, 0, utc()};
+  }
   KIST_TRY_ASSIGN(Time now, work.now());
   return make_date(now, utc());
 }

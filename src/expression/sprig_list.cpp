@@ -48,17 +48,13 @@ Result<Value> reverse(const Call& call) {
 }
 
 Result<bool> holds(std::span<const Value> list, const Value& value, Work& work) {
-  KIST_TRY(work.spend(value.weight() * (list.size() + 1)));
+  KIST_TRY(work.walk(value.weight() * (list.size() + 1)));
   return std::ranges::any_of(list, [&](const Value& item) { return equal(item, value); });
 }
 Result<Value> uniq(const Call& call) {
   KIST_TRY_ASSIGN(const List* list, call.list(0));
-  List result;
-  for (const Value& item : *list) {
-    KIST_TRY_ASSIGN(bool seen, holds(result, item, call.work));
-    if (!seen) result.push_back(item);
-  }
-  return call.work.make(std::move(result));
+  KIST_TRY(call.work.spend(call[0].weight()));
+  return call.work.make(without_repeats(*list));
 }
 Result<Value> without(const Call& call) {
   KIST_TRY_ASSIGN(const List* list, call.list(0));

@@ -47,7 +47,7 @@ std::string extension(std::string_view path) {
 template <std::string (*kChange)(std::string_view)>
 Result<Value> changed(const Call& call) {
   KIST_TRY_ASSIGN(std::string text, call.text(0));
-  KIST_TRY(call.work.spend(text.size() * 4));
+  KIST_TRY(afford_split(text, "/", call.work));
   return call.work.make(kChange(text));
 }
 

@@ -37,7 +37,9 @@ Result<Value> find_all(const Call& call) {
   KIST_TRY_ASSIGN(Search is, search(call));
   KIST_TRY_ASSIGN(std::int64_t most, call.integer(2));
   std::vector<std::string> found;
-  for (auto [begin, end] : is.pattern.find(is.text, most)) found.push_back(is.text.substr(begin, end - begin));
+  auto places = is.pattern.find(is.text, most);
+  KIST_TRY(call.work.spend(places.size() * 100));
+  for (auto [begin, end] : places) found.push_back(is.text.substr(begin, end - begin));
   return call.work.make_texts(found);
 }
 
@@ -62,7 +64,9 @@ Result<Value> split_by(const Call& call) {
   if (most == 0) return call.work.make_texts(parts);
   std::size_t at = 0;
   std::size_t last = 0;
-  for (auto [begin, end] : is.pattern.find(is.text, most)) {
+  auto places = is.pattern.find(is.text, most);
+  KIST_TRY(call.work.spend(places.size() * 100));
+  for (auto [begin, end] : places) {
     if (most > 0 && parts.size() + 1 == static_cast<std::size_t>(most)) break;
     last = begin;
     if (end != 0) parts.push_back(is.text.substr(at, begin - at));

@@ -243,16 +243,19 @@ Result<Value> map_of(const std::vector<std::string>& parts, Work& work) {
 }
 Result<Value> split_map(const Call& call) {
   KIST_TRY_ASSIGN(TwoTexts is, two_texts(call));
+  KIST_TRY(afford_split(is.text, is.part, call.work));
   return map_of(split(is.text, is.part, -1, false), call.work);
 }
 Result<Value> split_n(const Call& call) {
   KIST_TRY_ASSIGN(std::string separator, call.text(0));
   KIST_TRY_ASSIGN(std::int64_t most, call.integer(1));
   KIST_TRY_ASSIGN(std::string text, call.text(2));
+  KIST_TRY(afford_split(text, separator, call.work));
   return map_of(split(text, separator, most, false), call.work);
 }
 Result<Value> split_list(const Call& call) {
   KIST_TRY_ASSIGN(TwoTexts is, two_texts(call));
+  KIST_TRY(afford_split(is.text, is.part, call.work));
   return call.work.make_texts(split(is.text, is.part, -1, false));
 }
 

@@ -105,7 +105,7 @@ Result<Value> kind_is(const Call& call) {
 }
 // Unlike ==, 1 and 1.0 differ.
 Result<Value> deep_equal(const Call& call) {
-  KIST_TRY(call.work.spend(std::min(call[0].weight(), call[1].weight())));
+  KIST_TRY(call.work.walk(std::min(call[0].weight(), call[1].weight())));
   return Value(call[0].type() == call[1].type() && equal(call[0], call[1]));
 }
 

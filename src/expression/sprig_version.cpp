@@ -153,7 +153,7 @@ Result<bool> keeps_all(const Version& version, std::string_view text) {
 Result<Value> compare(const Call& call) {
   KIST_TRY_ASSIGN(std::string constraint, call.text(0));
   KIST_TRY_ASSIGN(std::string text, call.text(1));
-  KIST_TRY(call.work.spend(constraint.size() * 16));
+  KIST_TRY(call.work.spend((constraint.size() + text.size()) * 100));
   KIST_TRY_ASSIGN(Version version, read_version(text, false));
   bool any = false;
   for (const std::string& part : split(constraint, "||", -1, false)) {
@@ -166,6 +166,7 @@ Result<Value> compare(const Call& call) {
 // A version as a map: Major, Minor, Patch, Prerelease, Metadata, Original.
 Result<Value> semver(const Call& call) {
   KIST_TRY_ASSIGN(std::string text, call.text(0));
+  KIST_TRY(call.work.spend(text.size() * 100));
   KIST_TRY_ASSIGN(Version version, read_version(text, false));
   Map map;
   map["Major"] = Value(version.numbers[0]);

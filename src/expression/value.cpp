@@ -15,8 +15,8 @@ namespace kist::expression {
 namespace {
 
 constexpr std::size_t kMostSteps = 2'000'000;
-constexpr std::size_t kMostBytes = 64UL << 20;
-constexpr std::size_t kHeaviest = 16UL << 20;
+constexpr std::size_t kMostBytes = 256UL << 20;
+constexpr std::size_t kHeaviest = Work::kHeaviest;
 constexpr std::size_t kDeepest = 100;
 
 std::unexpected<Error> no_order(const Value& a, const Value& b) {
@@ -215,6 +215,12 @@ std::string_view Value::type() const {
 Status Work::step() {
   if (++steps_ > kMostSteps) return fail(ErrorKind::invalid, fmt::format("takes more than {} steps", kMostSteps));
   return {};
+}
+
+Status Work::walk(std::size_t bytes) {
+  constexpr std::size_t kBytesAStep = 256;
+  steps_ += std::min(bytes / kBytesAStep, kMostSteps);
+  return step();
 }
 
 Status Work::spend(std::size_t bytes) {

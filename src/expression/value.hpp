@@ -88,11 +88,14 @@ class Value {
 // What one evaluation has used. Everything that can grow is made here.
 class Work {
  public:
+  static constexpr std::size_t kHeaviest = 16UL << 20;  // bytes of one value
+
   explicit Work(const Surroundings* surroundings) : surroundings_(surroundings) {}
 
   Status step();
-  // Bytes about to be made or walked through.
+  // Bytes about to be made, and bytes of values about to be looked through.
   Status spend(std::size_t bytes);
+  Status walk(std::size_t bytes);
   Result<Value> make(std::string text);
   Result<Value> make(List items);
   Result<Value> make(Map items);

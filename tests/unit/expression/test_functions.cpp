@@ -48,6 +48,8 @@ TEST(Functions, ListsAndMaps) {
           {"concat([1, 2], [3], [])", "[1,2,3]"},
           {"flatten([1, [2, [3]]])", "[1,2,3]"},
           {"uniq([1, 2, 1.0, 'a', 'a'])", R"([1,2,"a"])"},
+          {"len(uniq(1..20000)) + len(uniq([1, '1', [1], [1.0], nil, nil]))", "20004"},
+          {"count(1..2000, # in 1..20)", "20"},
           {"sort([3, 1, 2])", "[1,2,3]"},
           {"sort(['b', 'a'], 'desc')", R"(["b","a"])"},
           {"sort([1, 'a'])", "error cannot be ordered"},
