@@ -13,13 +13,18 @@
 namespace kist::store {
 namespace {
 
-enum class Owner { alive, dead };
-
-// Asks by trying the lock; a lock that was got is given back by closing.
-Owner owner_of(const StoreDirectory& directory, const std::string& lease) {
+// The lock of a lease, where its owner is dead: nobody holds it, and nobody gets it while this lives.
+std::optional<FileDescriptor> lock_of_the_dead(const StoreDirectory& directory, const std::string& lease) {
   FileDescriptor file(os::openat(directory.descriptor(), ("leases/" + lease).c_str(), O_RDONLY));
-  if (!file) return errno == ENOENT ? Owner::dead : Owner::alive;
-  return ::flock(file.get(), LOCK_SH | LOCK_NB) == 0 ? Owner::dead : Owner::alive;
+  if (!file || ::flock(file.get(), LOCK_SH | LOCK_NB) != 0) return std::nullopt;
+  return file;
+}
+
+// Whether the owner of a lease is dead: its file is gone, or nobody holds its lock.
+bool is_dead(const StoreDirectory& directory, const std::string& lease) {
+  if (lock_of_the_dead(directory, lease)) return true;
+  auto there = directory.status("leases/" + lease);
+  return !there && there.error().kind == ErrorKind::not_found;
 }
 
 }  // namespace
@@ -75,12 +80,16 @@ Result<std::string> Lease::temporary_name() {
 // Nothing here may fail a save: what cannot be swept now is swept by the next.
 void Lease::sweep() {
   if (auto names = directory_.names("leases"))
-    for (const std::string& name : *names)
-      if (name != name_ && owner_of(directory_, name) == Owner::dead) (void)directory_.remove("leases/" + name);
+    for (const std::string& name : *names) {
+      if (name == name_) continue;
+      // Kept locked until its name is gone: a process that has made its lease and not locked it yet looks like a dead
+      // one, and must not come to hold a lease without a name.
+      if (auto lock = lock_of_the_dead(directory_, name)) (void)directory_.remove("leases/" + name);
+    }
   if (auto names = directory_.names("tmp"))
     for (const std::string& name : *names) {
       std::string owner = name.substr(0, name.find('.'));
-      if (owner != name_ && owner.find('-') != std::string::npos && owner_of(directory_, owner) == Owner::dead)
+      if (owner != name_ && owner.find('-') != std::string::npos && is_dead(directory_, owner))
         (void)directory_.remove_tree("tmp/" + name);
     }
 }
@@ -114,7 +123,7 @@ Result<std::optional<Moment>> Lease::oldest_hold(const StoreDirectory& directory
   std::optional<Moment> oldest;
   KIST_TRY_ASSIGN(auto names, directory.names("leases"));
   for (const std::string& name : names) {
-    if (owner_of(directory, name) == Owner::dead) continue;
+    if (is_dead(directory, name)) continue;
     std::string path = "leases/" + name;
     auto file = directory.open_file(path, O_RDONLY);
     if (!file && file.error().kind == ErrorKind::not_found) continue;
