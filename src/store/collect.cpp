@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/system.hpp"
-#include "store/frame.hpp"
+#include "store/file_time.hpp"
 #include "store/pending.hpp"
 #include "store/reach.hpp"
 #include "store/rows.hpp"
@@ -25,6 +25,13 @@ constexpr std::size_t kMostRowless = 1 << 20;  // 50 MB; with more nothing can b
 
 std::uint64_t on_disk(const struct stat& status) {
   return static_cast<std::uint64_t>(status.st_blocks) * 512;
+}
+
+// The time that the file system would note now: the kernel's, which lags a little behind the clock.
+Time file_clock() {
+  timespec time{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &time);
+  return from_timespec(time);
 }
 
 // --- What is needed
@@ -111,6 +118,7 @@ struct Found {
   std::uint64_t size = 0;
   std::uint64_t disk = 0;  // with its table
   timespec modified{};
+  Time changed;  // or linked, or named, for the last time
 };
 
 class Collector {
@@ -158,8 +166,8 @@ class Collector {
         tables.emplace(path.substr(0, path.size() - kTableSuffix.size()), on_disk(*status));
         continue;
       }
-      found_.emplace(
-          path, Found{status->st_ino, static_cast<std::uint64_t>(status->st_size), on_disk(*status), status->st_mtim});
+      found_.emplace(path, Found{status->st_ino, static_cast<std::uint64_t>(status->st_size), on_disk(*status),
+                                 status->st_mtim, from_timespec(status->st_ctim)});
     }
     for (const auto& [path, disk] : tables)
       if (auto at = found_.find(path); at != found_.end()) at->second.disk += disk;
@@ -214,6 +222,9 @@ class Collector {
     for (Candidate& one : candidates_) {
       auto item = before_.find(one.container.path());
       if (item == before_.end() || item->second.inode != one.there.inode) continue;
+      // A file system gives the inodes of files that are gone to new ones: what came under this name after the other
+      // was condemned has not been condemned.
+      if (one.there.changed >= item->second.when) continue;
       one.since = item->second.since;
       one.when = item->second.when;
     }
@@ -244,7 +255,7 @@ class Collector {
   Status condemn() {
     if (candidates_.empty() && before_.empty()) return {};
     for (Candidate& one : candidates_)
-      if (one.when == Time{}) one.when = now();
+      if (one.when == Time{}) one.when = file_clock();
     KIST_TRY(write_list());
     // Seen by whoever looks from now on; so this is the moment of what was condemned just now.
     Moment moment = this_moment();
@@ -306,10 +317,9 @@ class Collector {
     Bytes frame;
     return each_needed(one, [&](const IndexRecord& record) -> Status {
       KIST_TRY(chunks_.read_frame(file.get(), path, record, chunk));
-      frame.clear();
       if (one.container.kind == Container::Kind::adopted) {
-        bool compressed = compress_frame(chunk, frame) > 0;
-        return pending.add(record.id, compressed ? frame : chunk, chunk.size());
+        KIST_TRY(pending.put(chunk));
+        return {};
       }
       frame.resize(record.stored);
       KIST_TRY(read_fully(file.get(), frame.data(), frame.size(), record.offset, path));
@@ -368,7 +378,8 @@ class Collector {
     }
     if (one.kept) return {};
     // The place that was to serve instead may be gone from the index since: who merges index files keeps one row of a
-    // chunk, and not always that one. So each needed chunk must be found elsewhere now.
+    // chunk, and that one only if it knew already that this container is condemned. So each needed chunk must be found
+    // elsewhere now.
     auto table = chunks_.table(one.container.path().substr(std::string_view("containers/").size()));
     if (!table) {
       if (one.number != Rows::kNowhere) keep(one, table.error());
@@ -457,7 +468,7 @@ Status forget_missing_containers(const StoreParts& parts) {
   std::vector<std::string> replaced;
   const auto index = parts.chunks.index();
   for (const auto& file : *index) {
-    IndexSource source = source_of(file);
+    IndexSource source = source_of(directory, file);
     source.dropped.resize(source.containers.size());
     for (std::size_t i = 0; i < source.containers.size(); ++i) {
       auto status = directory.status(source.containers[i].path());

@@ -42,11 +42,15 @@ class Merge {
       : sources_(sources), next_(sources.size()), heads_(sources.size()) {
     for (std::size_t i = 0; i < sources_.size(); ++i) load(i);
   }
-  // The next row and the source it is from; of several with one id the first source's.
+  // The next row and the source it is from; of several with one id the first source's where it is not avoided.
   std::optional<std::pair<std::size_t, IndexRecord>> next() {
     std::optional<std::size_t> best;
-    for (std::size_t i = 0; i < heads_.size(); ++i)
-      if (heads_[i] && (!best || heads_[i]->id < heads_[*best]->id)) best = i;
+    for (std::size_t i = 0; i < heads_.size(); ++i) {
+      if (!heads_[i]) continue;
+      const bool better = !best || heads_[i]->id < heads_[*best]->id ||
+                          (heads_[i]->id == heads_[*best]->id && is_avoided(*best) && !is_avoided(i));
+      if (better) best = i;
+    }
     if (!best) return std::nullopt;
     std::pair<std::size_t, IndexRecord> result(*best, *heads_[*best]);
     for (std::size_t i = 0; i < heads_.size(); ++i)
@@ -64,6 +68,10 @@ class Merge {
       heads_[i] = row;
       return;
     }
+  }
+  bool is_avoided(std::size_t i) const {
+    const auto& avoided = sources_[i].avoided;
+    return heads_[i]->container < avoided.size() && avoided[heads_[i]->container];
   }
   std::span<const IndexSource> sources_;
   std::vector<std::uint32_t> next_;
@@ -246,6 +254,14 @@ IndexSource source_of(std::shared_ptr<const IndexFile> file) {
   for (std::uint32_t i = 0; i < file->containers(); ++i) source.containers.push_back(file->container(i));
   source.count = file->records();
   source.record = [file = std::move(file)](std::uint32_t number) { return file->record(number); };
+  return source;
+}
+
+IndexSource source_of(const StoreDirectory& directory, std::shared_ptr<const IndexFile> file) {
+  std::vector<bool> avoided;
+  for (std::uint32_t i = 0; i < file->containers(); ++i) avoided.push_back(!file->container_stands(directory, i));
+  IndexSource source = source_of(std::move(file));
+  source.avoided = std::move(avoided);
   return source;
 }
 

@@ -82,13 +82,16 @@ struct IndexSource {
   std::uint32_t count = 0;
   std::function<IndexRecord(std::uint32_t)> record;
   std::vector<bool> dropped = {};  // containers that are left out, with their rows; empty: none
+  std::vector<bool> avoided = {};  // containers whose rows give way to others of the same id; empty: none
 };
 IndexSource source_of(std::shared_ptr<const IndexFile> file);
+// Of a file in this store's index/: containers that do not stand, or were left out, are avoided.
+IndexSource source_of(const StoreDirectory& directory, std::shared_ptr<const IndexFile> file);
 // Sorts the rows, and keeps one of each id.
 IndexSource source_of(std::vector<Container> containers, std::vector<IndexRecord> records);
 
-// Writes the merge of several sources (of one id in several, the first wins) into a new file and returns the name it
-// is to have in index/ once it was synced. Memory: a page, and the fan-out.
+// Writes the merge of several sources (of one id in several, the first that is not avoided wins) into a new file and
+// returns the name it is to have in index/ once it was synced. Memory: a page, and the fan-out.
 Result<std::string> write_index(TemporaryFile& file, std::span<const IndexSource> sources);
 
 }  // namespace kist::store

@@ -73,7 +73,7 @@ class NewIndex {
     if (records_.empty() && absorbed.empty()) return {};
     std::vector<IndexSource> sources;
     sources.push_back(source_of(std::exchange(containers_, {}), std::exchange(records_, {})));
-    for (const auto& file : absorbed) sources.push_back(source_of(file));
+    for (const auto& file : absorbed) sources.push_back(source_of(directory_, file));
     KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
     KIST_TRY_ASSIGN(auto name, write_index(file, sources));
     files_.emplace_back(std::move(file), std::move(name));

@@ -196,6 +196,28 @@ TEST_F(CollectTest, WhoComesLaterStoresItAnew) {
   expect_whole();
 }
 
+// What has the condemned file's name and inode number may be another file.
+TEST_F(CollectTest, WhatCameAfterTheCondemnationIsNotCondemned) {
+  save_noise(38);
+  {
+    auto holding = store_->hold();
+    ASSERT_OK(holding);
+    EXPECT_EQ(collect().waiting, 1U);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));  // a tick of the file system's clock
+  const fs::path pack = fs::directory_iterator(home() / "containers")->path();
+  fs::rename(pack, path("work/away"));
+  fs::rename(path("work/away"), pack);
+  {
+    auto holding = store_->hold();
+    ASSERT_OK(holding);
+    Collected collected = collect();
+    EXPECT_EQ(collected.containers, 0U);
+    EXPECT_EQ(collected.waiting, 1U) << "it is condemned from now on";
+  }
+  EXPECT_EQ(collect().containers, 1U);
+}
+
 TEST_F(CollectTest, AProcessThatStaysOpenSeesWhatWasCollected) {
   save_noise(33);
   collect();
