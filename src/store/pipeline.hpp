@@ -18,13 +18,13 @@
 
 namespace kist::store {
 
-struct PendingEntry;  // the saver's
+struct ContentUnderWay;  // what a piece is of: file_content.hpp
 
 // One chunk in a batch.
 struct Piece {
   std::uint32_t offset = 0;  // in the batch's bytes
   std::uint32_t length = 0;
-  PendingEntry* owner = nullptr;
+  ContentUnderWay* owner = nullptr;
   bool hole = false;  // kChunkMax zeros that were never read: no bytes
   // Set by the work:
   Digest id;
@@ -35,7 +35,7 @@ struct Piece {
 
 // A part of a large file, which whoever works on the batch reads himself (segment.hpp).
 struct Segment {
-  PendingEntry* owner = nullptr;
+  ContentUnderWay* owner = nullptr;
   int file = -1;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;

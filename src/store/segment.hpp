@@ -5,7 +5,7 @@
 // meet after a few chunks. So a segment's scan starts some way before the segment, looks for its first cut in it, and
 // goes on to its first cut in the next one. Its chunks count from where the chain of chunks that came from the file's
 // beginning meets them; where it does not, in data of a certain regularity, the chain is followed without them
-// (saver.cpp, stitch()). Which way each chunk was found does not show in what is stored.
+// (file_content.cpp, stitch()). Which way each chunk was found does not show in what is stored.
 #pragma once
 
 #include <functional>
