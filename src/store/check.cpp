@@ -18,7 +18,6 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "store/frame.hpp"
 #include "store/pending.hpp"
 #include "store/reach.hpp"
 #include "store/references.hpp"
@@ -306,12 +305,9 @@ class Check {
     std::string path = directory_.show(one.container.path());
     KIST_TRY_ASSIGN(auto file, directory_.open_file(one.container.path(), O_RDONLY));
     Bytes chunk;
-    Bytes frame;
     for (const IndexRecord& record : one.whole) {
       KIST_TRY(chunks_.read_frame(file.get(), path, record, chunk));
-      frame.clear();
-      bool compressed = compress_frame(chunk, frame) > 0;
-      KIST_TRY(pending.add(record.id, compressed ? frame : chunk, chunk.size()));
+      KIST_TRY(pending.put(chunk));
     }
     return {};
   }

@@ -54,7 +54,7 @@ class Chunks final : public ChunkSource {
   // Reads every container's table again, and indexes what no undamaged index file has.
   Status recover();
 
-  // The frames of a container, by its own table: what verify() reads and recover() indexes. Errors: corrupt, with the
+  // The frames of a container, by its own table: what a check reads and recover() indexes. Errors: corrupt, with the
   // path.
   struct Table {
     Container container;

@@ -8,7 +8,7 @@
 #include "store/frame.hpp"
 #include "store/parallel.hpp"
 #include "store/pending.hpp"
-#include "store/reachable.hpp"
+#include "store/places.hpp"
 #include "store/tree.hpp"
 
 namespace kist::store {
@@ -19,15 +19,6 @@ constexpr std::size_t kMostPlaces = 1 << 17;          // gathered before they ar
 constexpr std::uint64_t kSmallGap = 128 << 10;        // read through rather than asked around
 constexpr std::uint64_t kLargestRange = 16ULL << 20;  // of one request
 constexpr std::uint64_t kStep = 64ULL << 20;          // committed at once
-
-// A chunk that is wanted, and where it lies on the remote.
-struct Place {
-  std::uint32_t container = 0;  // counts in Fetch::containers
-  std::uint32_t stored = 0;
-  std::uint64_t offset = 0;
-  std::uint32_t length = 0;
-  Digest id;
-};
 
 // One request: the bytes [begin, end) of a pack, for places [first, last).
 struct Range {
@@ -139,63 +130,69 @@ class Puller {
 
   // --- Fetching -----------------------------------------------------------------------------------------------------
 
-  // Brings those that are not here, and commits them.
+  // Brings those that are not here, and commits them. What is damaged in one pack is looked for in others.
   Status fetch(std::vector<Digest> ids) {
     std::ranges::sort(ids);
     auto repeated = std::ranges::unique(ids);
     ids.erase(repeated.begin(), repeated.end());
     std::erase_if(ids, [&](const Digest& id) { return context_.chunks.contains(*here_, id); });
-    if (ids.empty()) return {};
-    KIST_TRY(locate(ids));
-    const std::vector<Range> ranges = plan();
-    for (const Range& range : ranges) transfer_.total += range.end - range.begin;
-    KIST_TRY(in_parallel(kAtOnce, ranges.size(), [&](std::size_t i) { return fetch(ranges[i]); }));
-    return commit();
+    damaged_.clear();
+    while (!ids.empty()) {
+      KIST_TRY(locate(ids));
+      const std::vector<Range> ranges = plan();
+      for (const Range& range : ranges) transfer_.total += range.end - range.begin;
+      ids.clear();
+      KIST_TRY(in_parallel(kAtOnce, ranges.size(), [&](std::size_t i) { return fetch(ranges[i], ids); }));
+      KIST_TRY(commit());
+    }
+    return {};
   }
 
   Status locate(const std::vector<Digest>& ids) {
     places_.clear();
-    containers_.clear();
-    std::map<Digest, std::uint32_t> numbers;
     auto set = context_.index.set();
     bool fresh = false;
     for (const Digest& id : ids) {
-      auto found = RemoteIndex::find(*set, id);
+      const auto damaged = damaged_.find(id);
+      const std::span<const Digest> without =
+          damaged == damaged_.end() ? std::span<const Digest>() : damaged->second.packs;
+      auto found = RemoteIndex::find(*set, id, without);
       if (!found && !fresh) {
         // Somebody may have pushed or merged since the index was read.
         KIST_TRY(context_.index.refresh());
         set = context_.index.set();
         fresh = true;
-        found = RemoteIndex::find(*set, id);
+        found = RemoteIndex::find(*set, id, without);
       }
+      if (!found && damaged != damaged_.end())
+        return fail(ErrorKind::corrupt,
+                    fmt::format("{}/{}, byte {}: {}. Remove this object there, and push again from where the runs are",
+                                context_.objects.address(), pack_object(damaged->second.packs.front()),
+                                damaged->second.offset, damaged->second.what));
       if (!found)
         return fail(ErrorKind::corrupt,
                     fmt::format("{} lacks {}, which is part of the run: push the run again from where it is",
                                 context_.objects.address(), id.to_string()));
-      if (found->stored > found->length || found->length > kLargestObject ||
-          found->offset + found->stored > found->container.size)
+      const IndexRecord& record = found->record;
+      if (record.stored > record.length || record.length > kLargestObject ||
+          record.offset + record.stored > found->container.size)
         return fail(ErrorKind::corrupt, fmt::format("the index of {} gives an impossible place for {}",
                                                     context_.objects.address(), id.to_string()));
-      auto [at, added] = numbers.try_emplace(found->container.name, static_cast<std::uint32_t>(containers_.size()));
-      if (added) containers_.push_back(found->container);
-      places_.push_back({at->second, found->stored, found->offset, found->length, id});
+      places_.add(found->container, record);
     }
-    std::ranges::sort(places_, {}, [](const Place& place) { return std::pair(place.container, place.offset); });
+    places_.sort();
     return {};
   }
 
   std::vector<Range> plan() const {
     std::vector<Range> ranges;
     for (std::size_t begin = 0; begin < places_.size();) {
-      std::size_t end = begin;
-      std::uint64_t bytes = 0;
-      for (; end < places_.size() && places_[end].container == places_[begin].container; ++end)
-        bytes += places_[end].stored;
+      const auto [end, bytes] = places_.of_one_container(begin);
       // Where most of a pack is wanted no gap is worth a request.
-      const std::uint64_t size = containers_[places_[begin].container].size;
+      const std::uint64_t size = places_.container(places_[begin]).size;
       const std::uint64_t gap = bytes > size / 10 * 6 ? size : kSmallGap;
       for (std::size_t i = begin; i < end; ++i) {
-        const Place& place = places_[i];
+        const ChunkPlace& place = places_[i];
         const bool near = i > begin && place.offset - ranges.back().end <= gap &&
                           place.offset + place.stored - ranges.back().begin <= kLargestRange;
         if (!near) ranges.push_back({i, i, place.offset, place.offset});
@@ -207,13 +204,15 @@ class Puller {
     return ranges;
   }
 
-  Status fetch(const Range& range) {
-    const Container& container = containers_[places_[range.first].container];
+  // What cannot be had from this range is added to `damaged`.
+  Status fetch(const Range& range, std::vector<Digest>& damaged) {
+    const Container& container = places_.container(places_[range.first]);
     const std::string object = pack_object(container.name);
-    auto damaged = [&](std::uint64_t at, std::string_view what) {
-      return fail(ErrorKind::corrupt,
-                  fmt::format("{}/{}, byte {}: {}. Remove this object there, and push again from where the runs are",
-                              context_.objects.address(), object, at, what));
+    auto note = [&](const ChunkPlace& place, std::string_view what) {
+      std::lock_guard lock(mutex_);
+      auto [known, first] = damaged_.try_emplace(place.id, Damaged{{}, place.offset, what});
+      known->second.packs.push_back(container.name);
+      damaged.push_back(place.id);
     };
     std::size_t next = range.first;
     std::uint64_t at = range.begin;
@@ -222,7 +221,7 @@ class Puller {
     auto take = [&](ByteSpan bytes) -> Status {
       transfer_.done += bytes.size();
       while (!bytes.empty() && next < range.last) {
-        const Place& place = places_[next];
+        const ChunkPlace& place = places_[next];
         if (at < place.offset) {
           const auto skipped = std::min<std::uint64_t>(place.offset - at, bytes.size());
           bytes = bytes.subspan(static_cast<std::size_t>(skipped));
@@ -234,15 +233,10 @@ class Puller {
         bytes = bytes.subspan(taken);
         at += taken;
         if (frame.size() < place.stored) return {};
-        ByteSpan content = frame;
-        if (place.stored < place.length) {
-          if (auto decoded = decode_frame(frame, place.length, chunk); !decoded)
-            return damaged(place.offset, decoded.error().text);
-          content = chunk;
-        }
-        if (sha256(content) != place.id)
-          return damaged(place.offset, fmt::format("the bytes there are not chunk {}", place.id.hex()));
-        KIST_TRY(store(place, frame));
+        if (is_whole(place, frame, chunk))
+          KIST_TRY(store(place, frame));
+        else
+          note(place, "the bytes there are not the chunk that they should be");
         frame.clear();
         ++next;
       }
@@ -250,14 +244,19 @@ class Puller {
       return {};
     };
     auto got = context_.objects.get(object, take, range.begin, range.end - range.begin);
-    if (!got && got.error().kind == ErrorKind::not_found) return damaged(range.begin, "the object is not there");
-    if (!got) return std::unexpected(got.error());
-    if (next < range.last) return damaged(at, "it ends too early");
+    if (!got && got.error().kind != ErrorKind::not_found) return std::unexpected(got.error());
+    for (; next < range.last; ++next) note(places_[next], got ? "it ends too early" : "the object is not there");
     ++transfer_.objects;
     return {};
   }
 
-  Status store(const Place& place, ByteSpan frame) {
+  static bool is_whole(const ChunkPlace& place, const Bytes& frame, Bytes& chunk) {
+    const bool compressed = place.stored < place.length;
+    if (compressed && !decode_frame(frame, place.length, chunk)) return false;
+    return sha256(compressed ? chunk : frame) == place.id;
+  }
+
+  Status store(const ChunkPlace& place, ByteSpan frame) {
     std::lock_guard lock(mutex_);
     KIST_TRY(pending_.add(place.id, frame, place.length));
     uncommitted_ += frame.size();
@@ -282,10 +281,15 @@ class Puller {
   const PullContext& context_;
   Transfer& transfer_;
   std::shared_ptr<const IndexSet> here_ = context_.chunks.index();
-  std::vector<Container> containers_;
-  std::vector<Place> places_;
+  ChunkPlaces places_;
 
-  std::mutex mutex_;  // what follows
+  std::mutex mutex_;  // what follows, and what is damaged on one level
+  struct Damaged {
+    std::vector<Digest> packs;  // in which it is
+    std::uint64_t offset = 0;   // in the first of them
+    std::string_view what;
+  };
+  std::map<Digest, Damaged> damaged_;
   Pending pending_;
   std::uint64_t uncommitted_ = 0;
 };

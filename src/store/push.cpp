@@ -1,13 +1,14 @@
 #include "store/push.hpp"
 
 #include <algorithm>
-#include <map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "store/frame.hpp"
 #include "store/parallel.hpp"
-#include "store/reachable.hpp"
+#include "store/places.hpp"
+#include "store/reach.hpp"
 
 namespace kist::store {
 namespace {
@@ -16,13 +17,19 @@ constexpr std::size_t kAtOnce = 8;                    // packs under way
 constexpr std::size_t kMostPlaces = 1 << 17;          // gathered before they are sent: 12 MiB
 constexpr std::uint64_t kWorthKeeping = 16ULL << 20;  // a local pack from this size on may go as it is
 
-// A chunk that is to be sent, and where it lies here.
-struct Place {
-  std::uint32_t container = 0;  // counts in Pusher::containers_
-  std::uint32_t stored = 0;
-  std::uint64_t offset = 0;
-  std::uint32_t length = 0;
-  Digest id;
+// Is told every chunk of an artifact, some perhaps several times.
+class Wanting final : public ReachVisitor {
+ public:
+  explicit Wanting(std::function<Status(const Digest&)> want) : want_(std::move(want)) {}
+  Result<bool> enter(const Digest& id, Kind, unsigned) override {
+    KIST_TRY(want_(id));
+    return true;
+  }
+  Status leaf(const Digest& id, std::uint32_t, std::string_view, bool) override { return want_(id); }
+  Status broken(const Digest&, std::string_view, const Error& why) override { return std::unexpected(why); }
+
+ private:
+  std::function<Status(const Digest&)> want_;
 };
 
 // One pack to be sent: places [begin, end), which are a whole local pack or not.
@@ -44,7 +51,8 @@ class Pusher {
       KIST_TRY_ASSIGN(auto run, read_run_record(context_.chunks, record));
       KIST_TRY(want(record));
       for (const ArtifactId& id : artifacts_of(run)) {
-        auto walked = each_reachable_chunk(context_.chunks, id, [this](const Digest& chunk) { return want(chunk); });
+        Wanting wanting([this](const Digest& chunk) { return want(chunk); });
+        auto walked = reach(context_.chunks, id, wanting);
         if (!walked) return with_context(fmt::format("cannot send all of {}", run.name), walked.error());
       }
     }
@@ -54,66 +62,49 @@ class Pusher {
  private:
   Status want(const Digest& id) {
     if (RemoteIndex::contains(*context_.index.set(), id)) return {};
-    auto found = locate(id);
-    if (!found) {
+    if (!locate(id)) {
       // The index here may have lost it, or have been merged: reading looks everywhere.
       Bytes bytes;
       KIST_TRY(context_.chunks.read(id, bytes));
       local_ = context_.chunks.index();
-      found = locate(id);
-      if (!found) return fail(ErrorKind::corrupt, fmt::format("{} is read, but in no index", id.to_string()));
+      if (!locate(id)) return fail(ErrorKind::corrupt, fmt::format("{} is read, but in no index", id.to_string()));
     }
-    places_.push_back(*found);
     if (places_.size() < kMostPlaces) return {};
-    sort_places();
+    places_.sort();
     return places_.size() < kMostPlaces * 3 / 4 ? Status() : send();
   }
 
-  std::optional<Place> locate(const Digest& id) {
+  bool locate(const Digest& id) {
     for (const auto& file : *local_) {
       auto record = file->find(id);
       if (!record || !file->container_stands(context_.directory, record->container)) continue;
-      const Container container = file->container(record->container);
-      auto [at, added] =
-          numbers_.try_emplace({container.kind, container.name}, static_cast<std::uint32_t>(containers_.size()));
-      if (added) containers_.push_back(container);
-      return Place{at->second, record->stored, record->offset, record->length, id};
+      places_.add(file->container(record->container), *record);
+      return true;
     }
-    return std::nullopt;
-  }
-
-  void sort_places() {
-    auto position = [](const Place& place) { return std::pair(place.container, place.offset); };
-    std::ranges::sort(places_, {}, position);
-    auto repeated = std::ranges::unique(places_, {}, position);
-    places_.erase(repeated.begin(), repeated.end());
+    return false;
   }
 
   // Cuts the places into packs. A local pack that is wanted whole is one; the rest is cut as it comes.
   std::vector<Job> plan() {
-    std::vector<Job> jobs;
-    std::vector<Place> rest;
-    std::vector<Place> kept;
+    std::unordered_set<std::uint32_t> as_they_are;
     for (std::size_t begin = 0; begin < places_.size();) {
-      std::size_t end = begin;
-      std::uint64_t bytes = 0;
-      for (; end < places_.size() && places_[end].container == places_[begin].container; ++end)
-        bytes += places_[end].stored;
-      const Container& container = containers_[places_[begin].container];
+      const auto [end, bytes] = places_.of_one_container(begin);
+      const Container& container = places_.container(places_[begin]);
       const std::uint64_t whole =
           kContainerHeaderSize + bytes + (end - begin) * kPackRecordSize + kContainerTrailerSize;
-      const bool as_it_is =
-          container.kind == Container::Kind::pack && container.size == whole && container.size >= kWorthKeeping;
-      if (as_it_is) jobs.push_back({kept.size(), kept.size() + (end - begin), true});
-      auto& to = as_it_is ? kept : rest;
-      to.insert(to.end(), places_.begin() + static_cast<std::ptrdiff_t>(begin),
-                places_.begin() + static_cast<std::ptrdiff_t>(end));
+      if (container.kind == Container::Kind::pack && container.size == whole && container.size >= kWorthKeeping)
+        as_they_are.insert(places_[begin].container);
       begin = end;
     }
-    const std::size_t before = kept.size();
-    kept.insert(kept.end(), rest.begin(), rest.end());
-    places_ = std::move(kept);
-    for (std::size_t begin = before; begin < places_.size();) {
+    const std::size_t rest =
+        places_.partition([&](const ChunkPlace& place) { return as_they_are.contains(place.container); });
+    std::vector<Job> jobs;
+    for (std::size_t begin = 0; begin < rest;) {
+      const std::size_t end = places_.of_one_container(begin).first;
+      jobs.push_back({begin, end, true});
+      begin = end;
+    }
+    for (std::size_t begin = rest; begin < places_.size();) {
       std::size_t end = begin;
       for (std::uint64_t bytes = 0; end < places_.size() && bytes < kPackTarget; ++end) bytes += places_[end].stored;
       jobs.push_back({begin, end, false});
@@ -123,7 +114,7 @@ class Pusher {
   }
 
   Status send() {
-    sort_places();
+    places_.sort();
     if (places_.empty()) return {};
     const std::vector<Job> jobs = plan();
     for (const Job& job : jobs) {
@@ -147,12 +138,12 @@ class Pusher {
   }
 
   Result<RemotePack> send_as_it_is(const Job& job) {
-    const Container& container = containers_[places_[job.begin].container];
+    const Container& container = places_.container(places_[job.begin]);
     KIST_TRY_ASSIGN(auto file, context_.directory.open_file(container.path(), O_RDONLY));
     RemotePack pack{container, {}};
     Bytes chunk;
     for (std::size_t i = job.begin; i < job.end; ++i) {
-      const Place& place = places_[i];
+      const ChunkPlace& place = places_[i];
       KIST_TRY(context_.chunks.read_frame(file.get(), context_.directory.show(container.path()),
                                           {place.id, 0, place.offset, place.stored, place.length}, chunk));
       pack.records.push_back({place.id, place.stored, place.length});
@@ -177,8 +168,8 @@ class Pusher {
     Bytes frame;
     Bytes chunk;
     for (std::size_t i = job.begin; i < job.end; ++i) {
-      const Place& place = places_[i];
-      const Container& container = containers_[place.container];
+      const ChunkPlace& place = places_[i];
+      const Container& container = places_.container(place);
       if (open != place.container) {
         KIST_TRY_ASSIGN(from, context_.directory.open_file(container.path(), O_RDONLY));
         open = place.container;
@@ -198,7 +189,7 @@ class Pusher {
 
   // The frame of a chunk, which is what it should be. Where the frame is damaged, the chunk is read from wherever else
   // it is.
-  Status read_checked(int file, const Container& container, const Place& place, Bytes& frame, Bytes& chunk) {
+  Status read_checked(int file, const Container& container, const ChunkPlace& place, Bytes& frame, Bytes& chunk) {
     frame.resize(place.stored);
     auto read = [&]() -> Status {
       KIST_TRY(read_fully(file, frame.data(), frame.size(), place.offset, context_.directory.show(container.path())));
@@ -236,9 +227,7 @@ class Pusher {
   const PushContext& context_;
   Transfer& transfer_;
   std::shared_ptr<const IndexSet> local_;
-  std::vector<Container> containers_;
-  std::map<std::pair<Container::Kind, Digest>, std::uint32_t> numbers_;
-  std::vector<Place> places_;
+  ChunkPlaces places_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "store/remote.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -213,6 +214,23 @@ Result<model::RunRecord> read_run_record(ChunkSource& source, const Digest& reco
   KIST_TRY(source.read(record, bytes));
   KIST_TRY_ASSIGN(auto value, parse_json(text_of(bytes)));
   return model::run_from_json(value);
+}
+
+std::vector<ArtifactId> artifacts_of(const model::RunRecord& run) {
+  std::vector<ArtifactId> all;
+  std::set<ArtifactId> seen;
+  auto add = [&](const model::ArtifactRecord& artifact) {
+    ArtifactId id{artifact.tree, artifact.times};
+    if (seen.insert(id).second) all.push_back(id);
+  };
+  for (const model::UsedRun& used : run.used_runs)
+    for (const model::ArtifactRecord& artifact : used.artifacts) add(artifact);
+  for (const model::NodeRecord& node : run.nodes) {
+    for (const model::ArtifactRecord& artifact : node.input_artifacts) add(artifact);
+    for (const model::ArtifactRecord& artifact : node.output_artifacts) add(artifact);
+  }
+  if (run.logs) add(*run.logs);
+  return all;
 }
 
 }  // namespace kist::store

@@ -28,6 +28,7 @@
 #include "model/record.hpp"
 #include "net/object_store.hpp"
 #include "store/chunks.hpp"
+#include "store/store.hpp"
 
 namespace kist::store {
 
@@ -91,5 +92,8 @@ class RemoteStore {
 
 // A run record behind its digest. Errors: not_found, corrupt.
 Result<model::RunRecord> read_run_record(ChunkSource& source, const Digest& record);
+
+// Every artifact that a record names, each once: inputs, outputs, those of the runs it used, logs.
+std::vector<ArtifactId> artifacts_of(const model::RunRecord& run);
 
 }  // namespace kist::store

@@ -29,6 +29,7 @@ class RemoteChunks final : public ChunkSource {
     std::uint64_t begin = 0;
     Bytes bytes;
   };
+  Status read_at(const RemotePlace& place, Bytes& out);
   std::shared_ptr<const Window> kept(const RemotePlace& place);
   Result<std::shared_ptr<const Window>> fetch(const RemotePlace& place);
 

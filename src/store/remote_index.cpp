@@ -116,10 +116,13 @@ bool RemoteIndex::contains(const IndexSet& set, const Digest& id) {
   return std::ranges::any_of(set, [&](const auto& file) { return file->find(id).has_value(); });
 }
 
-std::optional<RemotePlace> RemoteIndex::find(const IndexSet& set, const Digest& id) {
-  for (const auto& file : set)
-    if (auto record = file->find(id); record && record->container < file->containers())
-      return RemotePlace{file->container(record->container), record->offset, record->stored, record->length};
+std::optional<RemotePlace> RemoteIndex::find(const IndexSet& set, const Digest& id, std::span<const Digest> without) {
+  for (const auto& file : set) {
+    auto record = file->find(id);
+    if (!record || record->container >= file->containers()) continue;
+    const Container container = file->container(record->container);
+    if (std::ranges::find(without, container.name) == without.end()) return RemotePlace{container, *record};
+  }
   return std::nullopt;
 }
 

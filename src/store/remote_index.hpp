@@ -27,9 +27,7 @@ std::string pack_object(const Digest& name);
 // Where a chunk lies on the remote.
 struct RemotePlace {
   Container container;
-  std::uint64_t offset = 0;
-  std::uint32_t stored = 0;
-  std::uint32_t length = 0;
+  IndexRecord record;
 };
 
 // A pack that lies on the remote.
@@ -48,7 +46,8 @@ class RemoteIndex {
 
   std::shared_ptr<const IndexSet> set();
   static bool contains(const IndexSet& set, const Digest& id);
-  static std::optional<RemotePlace> find(const IndexSet& set, const Digest& id);
+  // A place of a chunk in another pack than these.
+  static std::optional<RemotePlace> find(const IndexSet& set, const Digest& id, std::span<const Digest> without = {});
 
   // Tells the remote, and who looks here, of packs that have arrived there. Merges small index objects into one when
   // they are many.

@@ -13,7 +13,6 @@
 #include "store/survey.hpp"
 #include "store/transaction.hpp"
 #include "store/tree.hpp"
-#include "store/verify.hpp"
 #include "store/views.hpp"
 #include "store/writer.hpp"
 
@@ -131,8 +130,6 @@ class DiskStore final : public Store {
     return references_.list(prefix);
   }
   Status remove_reference(std::string_view name) override { return references_.remove(name); }
-
-  Result<VerifyReport> verify() override { return verify_store(directory_, *chunks_); }
 
  private:
   StoreDirectory directory_;

@@ -142,12 +142,6 @@ struct RestoreOptions {
   bool merge = true;       // into an existing directory; else an existing target is a conflict
 };
 
-struct VerifyReport {
-  std::uint64_t chunks = 0;
-  std::uint64_t bytes = 0;
-  std::vector<std::string> damaged;  // container, offset, what is wrong; and the artifacts it hurts where known
-};
-
 struct StoreOptions {
   std::optional<std::uint64_t> views_budget = {};  // bytes on disk that views may take; nullopt: any
 };
@@ -202,9 +196,6 @@ class Store {
   virtual Result<Digest> reference(std::string_view name) = 0;
   virtual Result<std::vector<std::pair<std::string, Digest>>> references(std::string_view prefix) = 0;
   virtual Status remove_reference(std::string_view name) = 0;
-
-  // Reads every container and checks every chunk.
-  virtual Result<VerifyReport> verify() = 0;
 };
 
 }  // namespace kist::store

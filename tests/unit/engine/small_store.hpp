@@ -62,7 +62,6 @@ class SmallStore : public store::Store {
     return unused();
   }
   Result<std::vector<std::pair<std::string, Digest>>> references(std::string_view) override { return unused(); }
-  Result<store::VerifyReport> verify() override { return unused(); }
 
  private:
   static std::unexpected<Error> unused() { return fail(ErrorKind::unsupported, "not part of the small store"); }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
+#include "store/maintenance.hpp"
 #include "store/store.hpp"
 
 namespace kist::store {
@@ -147,6 +148,19 @@ class StoreTest : public testing::Test {
         },
         offset, length));
     return text;
+  }
+
+  // What a check of all there is finds, when this artifact must be whole.
+  std::vector<std::string> damage(const ArtifactId& id) {
+    std::vector<std::string> found;
+    auto maintenance = Maintenance::open(home());
+    EXPECT_TRUE(maintenance) << maintenance.error().text;
+    auto checked =
+        (*maintenance)->check([&](const TakeRoot& take) { return take({"the artifact", id}); }, CheckOptions{});
+    EXPECT_TRUE(checked) << checked.error().text;
+    for (const Finding& finding : checked.value_or(Checked{}).findings)
+      found.push_back(fmt::format("{}: {}", finding.place, finding.text));
+    return found;
   }
 
   // All bytes below a directory of the store, links counted once.

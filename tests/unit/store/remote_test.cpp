@@ -1,10 +1,13 @@
 #include "store/remote.hpp"
 
+#include <array>
+#include <set>
 #include <thread>
 
 #include "net/directory_objects.hpp"
 #include "store/bytes.hpp"
 #include "store/fixture.hpp"
+#include "store/place.hpp"
 
 namespace kist::store {
 namespace {
@@ -278,6 +281,53 @@ TEST_F(RemoteTest, DamageIsFoundAndMendedByPushingAgain) {
     ASSERT_OK(pull(record, "other"));
     EXPECT_EQ(restored(saved.id, "other"), picture(path("work/a")));
     fs::remove_all(path("other"));
+  }
+}
+
+// Two machines that push the same at the same time leave it in two packs.
+TEST_F(RemoteTest, WhatIsDamagedInOnePackComesFromAnother) {
+  write(path("work/a"), noise(4 << 20, 5));
+  const Saved saved = save(path("work/a"));
+  const Digest record = run_of(saved);
+  ASSERT_OK(push(record));
+  std::set<fs::path> packs;
+  auto new_pack = [&] {
+    fs::path found;
+    for (const auto& entry : fs::recursive_directory_iterator(path("remote/packs")))
+      if (entry.is_regular_file() && entry.file_size() > 1 << 20 && packs.insert(entry.path()).second)
+        found = entry.path();
+    return found;
+  };
+  const fs::path first = new_pack();
+  for (const char* folder : {"packs", "index"}) fs::rename(path("remote") / folder, path("work") / folder);
+  const std::array both = {record, run_of(saved, "another")};
+  Transfer transfer;
+  ASSERT_OK(remote()->push(both, transfer));
+  const fs::path second = new_pack();
+  for (const char* folder : {"packs", "index"})
+    fs::copy(path("work") / folder, path("remote") / folder, fs::copy_options::recursive);
+  ASSERT_FALSE(first.empty() || second.empty());
+
+  for (const fs::path& damaged : {first, second}) {
+    const std::string whole = contents(damaged);
+    for (bool gone : {false, true}) {
+      std::string text = whole;
+      text[text.size() / 2] ^= 1;
+      fs::remove(damaged);
+      if (!gone) write(damaged, text);
+      fs::remove_all(path("other"));
+      ASSERT_OK(pull(record, "other"));
+      EXPECT_EQ(restored(saved.id, "other"), picture(path("work/a")));
+      fs::remove_all(path("third"));
+      auto reading = remote("third");
+      auto tree = TreeCursor::open(reading->source(), saved.id);
+      ASSERT_OK(tree);
+      auto entry = tree->next();
+      ASSERT_OK(entry);
+      const FileContent content = (*entry)->content;
+      ASSERT_OK(each_piece(reading->source(), content, [](ByteSpan) { return Status(); }));
+    }
+    write(damaged, whole);
   }
 }
 
