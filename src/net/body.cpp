@@ -41,4 +41,21 @@ Status read_body(const Body& body, const std::function<void(std::span<const std:
   return {};
 }
 
+Result<bool> equals(const Body& body, const std::function<Status(const Sink&)>& read) {
+  std::vector<std::byte> buffer;
+  std::uint64_t at = 0;
+  bool equal = true;
+  KIST_TRY(read([&](std::span<const std::byte> bytes) -> Status {
+    while (equal && !bytes.empty()) {
+      buffer.resize(bytes.size());
+      KIST_TRY_ASSIGN(const std::size_t count, read_body(body, at, buffer));
+      equal = count > 0 && std::memcmp(buffer.data(), bytes.data(), count) == 0;
+      bytes = bytes.subspan(count);
+      at += count;
+    }
+    return {};
+  }));
+  return equal && at == body.length();
+}
+
 }  // namespace kist::net

@@ -40,4 +40,7 @@ using Moved = std::function<void(std::uint64_t bytes)>;
 // Takes what arrives, in order, in pieces. An error ends the transfer.
 using Sink = std::function<Status(std::span<const std::byte>)>;
 
+// Whether what `read` hands to the sink it is given is this body. Errors: those of `read`; of reading the body.
+Result<bool> equals(const Body& body, const std::function<Status(const Sink&)>& read);
+
 }  // namespace kist::net

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <charconv>
 #include <cstdlib>
-#include <cstring>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -252,21 +251,13 @@ class KistObjects final : public ObjectStore {
     if (!there && there.error().kind == ErrorKind::not_found) return other;
     if (!there) return std::unexpected(std::move(there).error());
     if (there->size != body.length()) return other;
-    std::vector<std::byte> buffer;
-    std::uint64_t at = 0;
-    bool equal = true;
-    auto compare = [&](std::span<const std::byte> bytes) -> Status {
-      while (equal && !bytes.empty()) {
-        buffer.resize(bytes.size());
-        KIST_TRY_ASSIGN(const std::size_t count, read_body(body, at, buffer));
-        equal = count > 0 && std::memcmp(buffer.data(), bytes.data(), count) == 0;
-        bytes = bytes.subspan(count);
-        at += count;
-      }
-      return {};
-    };
-    KIST_TRY_ASSIGN(const auto read, get(name, compare, 0, UINT64_MAX));
-    return equal && at == body.length() ? std::optional(read.version) : other;
+    std::string version;
+    KIST_TRY_ASSIGN(const bool equal, equals(body, [&](const Sink& sink) -> Status {
+                      KIST_TRY_ASSIGN(auto read, get(name, sink, 0, UINT64_MAX));
+                      version = std::move(read.version);
+                      return {};
+                    }));
+    return equal ? std::optional(version) : other;
   }
 
   const KistSettings settings_;

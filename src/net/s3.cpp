@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
@@ -174,21 +173,10 @@ Result<bool> S3Client::stored_equals(std::string_view key, const Body& body) {
     KIST_TRY_ASSIGN(const std::string md5, md5_hex(body));
     return md5 == object.etag;
   }
-  std::vector<std::byte> buffer;
-  std::uint64_t at = 0;
-  bool equal = true;
-  auto compare = [&](std::span<const std::byte> bytes) -> Status {
-    while (equal && !bytes.empty()) {
-      buffer.resize(bytes.size());
-      KIST_TRY_ASSIGN(const std::size_t count, read_body(body, at, buffer));
-      equal = count > 0 && std::memcmp(buffer.data(), bytes.data(), count) == 0;
-      bytes = bytes.subspan(count);
-      at += count;
-    }
+  return equals(body, [&](const Sink& sink) -> Status {
+    KIST_TRY(get(key, sink));
     return {};
-  };
-  KIST_TRY(get(key, compare));
-  return equal && at == body.length();
+  });
 }
 
 Result<S3Object> S3Client::get(std::string_view key, const Sink& sink, std::uint64_t offset, std::uint64_t length,

@@ -11,6 +11,7 @@
 
 #include "base/file.hpp"
 #include "base/system.hpp"
+#include "net/read_object.hpp"
 
 namespace kist::net {
 namespace {
@@ -26,15 +27,7 @@ struct DirectoryObjectsTest : testing::Test {
   std::unique_ptr<ObjectStore> objects = open_directory_objects(scratch.path() / "remote", true).value();
 
   std::string text(std::string_view name, std::uint64_t offset = 0, std::uint64_t length = UINT64_MAX) {
-    std::string all;
-    auto got = objects->get(
-        name,
-        [&](std::span<const std::byte> bytes) -> Status {
-          all.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-          return {};
-        },
-        offset, length);
-    return got ? all : std::string(to_string(got.error().kind));
+    return read_object(*objects, name, offset, length);
   }
   std::vector<std::string> names(std::string_view prefix) {
     std::vector<std::string> all;

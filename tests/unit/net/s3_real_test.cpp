@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include "net/read_object.hpp"
 #include "net/real_s3.hpp"
 #include "net/s3_objects.hpp"
 
@@ -45,15 +46,7 @@ struct RealServer : testing::Test {
   }
 
   std::string text(std::string_view name, std::uint64_t offset = 0, std::uint64_t length = UINT64_MAX) {
-    std::string all;
-    auto got = objects->get(
-        name,
-        [&](std::span<const std::byte> bytes) -> Status {
-          all.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-          return {};
-        },
-        offset, length);
-    return got ? all : std::string(to_string(got.error().kind));
+    return read_object(*objects, name, offset, length);
   }
   static std::string random_text(std::size_t size) {
     std::mt19937_64 random(size);

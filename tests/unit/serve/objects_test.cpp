@@ -14,6 +14,7 @@
 
 #include "base/file.hpp"
 #include "net/kist_objects.hpp"
+#include "net/read_object.hpp"
 #include "serve/routes.hpp"
 #include "serve/token.hpp"
 
@@ -57,15 +58,7 @@ struct ServeTest : testing::Test {
     return net::open_kist_objects(server->address(), std::move(settings)).value();
   }
   std::string text(std::string_view name, std::uint64_t offset = 0, std::uint64_t length = UINT64_MAX) {
-    std::string all;
-    auto got = objects->get(
-        name,
-        [&](std::span<const std::byte> bytes) -> Status {
-          all.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-          return {};
-        },
-        offset, length);
-    return got ? all : std::string(to_string(got.error().kind));
+    return net::read_object(*objects, name, offset, length);
   }
   // What the server answers to these bytes, until it closes the connection.
   std::string raw(std::string_view request) const {
