@@ -23,7 +23,7 @@ struct Measured {
 std::optional<Measured> measure(std::string_view text) {
   Measured measured;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), measured.value);
-  if (error != std::errc() || measured.value < 0) return std::nullopt;
+  if (error != std::errc() || !(measured.value >= 0)) return std::nullopt;  // "nan" is read as a number too
   measured.unit = text.substr(static_cast<std::size_t>(end - text.data()));
   while (measured.unit.starts_with(' ')) measured.unit.remove_prefix(1);
   return measured;
