@@ -185,10 +185,10 @@ Status work_for_ever(const fs::path& directory, int worker, int round) {
 }
 
 // Whether a reference may stand at `found` when `promised` is its newest promise: it is that, or it was moved on before
-// it could be promised.
+// it could be promised. The puller goes round, and begins anew with each round.
 bool may_follow(int worker, unsigned promised, unsigned found) {
   if (found == promised) return true;
-  return worker == kPuller ? found == (promised + kKept) % kOnRemote : found > promised;
+  return worker == kPuller ? found == (promised + kKept) % kOnRemote || found < kKept : found > promised;
 }
 
 std::map<std::string, unsigned> promises_of(const fs::path& directory, int worker) {

@@ -14,15 +14,20 @@ class FaultsTest : public StoreTest {
     return ::access("/dev/shm", W_OK) == 0 ? fs::path("/dev/shm") : StoreTest::parent();
   }
 
-  // What was acknowledged: artifacts, by the tree they were saved from.
+  // What was acknowledged: an artifact, by the tree it was saved from, with its record; and references to that.
   struct Promise {
     ArtifactId id;
     std::map<std::string, std::string> picture;
+    std::map<std::string, Digest> references = {};
+    Digest record = {};
   };
 
   static Roots roots_of(const std::vector<Promise>& promises) {
     return [&promises](const TakeRoot& take) -> Status {
-      for (const Promise& promise : promises) KIST_TRY(take({"a promise", promise.id}));
+      for (const Promise& promise : promises) {
+        KIST_TRY(take({"a promise", promise.id}));
+        KIST_TRY(take({"its record", promise.record}));
+      }
       return {};
     };
   }
@@ -37,6 +42,12 @@ class FaultsTest : public StoreTest {
       ASSERT_TRUE(restored) << when << ": " << restored.error().text;
       EXPECT_EQ(picture(target), promise.picture) << when;
       fs::remove_all(target);
+      for (const auto& [name, record] : promise.references) {
+        auto found = (*store)->reference(name);
+        ASSERT_TRUE(found) << when << ": " << found.error().text;
+        EXPECT_EQ(*found, record) << when;
+        ASSERT_OK((*store)->object(record));
+      }
     }
   }
 
@@ -75,10 +86,20 @@ class FaultsTest : public StoreTest {
         ASSERT_TRUE(collected) << when << ": " << collected.error().text;
         expect_kept(found, promises, when + ", collected");
         if (HasFatalFailure()) return;
+        auto checked = (*maintenance)->check(roots_of(promises), {});
+        ASSERT_TRUE(checked) << when << ": " << checked.error().text;
+        for (const Finding& finding : checked->findings)
+          ADD_FAILURE() << when << ", collected: " << finding.place << ": " << finding.text;
       }
       fs::remove_all(place);
     }
     EXPECT_GT(stops, 10);
+  }
+
+  static Status refer(Store& store, const std::string& name, Promise& promise) {
+    KIST_TRY(store.set_reference(name, promise.record, std::nullopt));
+    promise.references[name] = promise.record;
+    return {};
   }
 
   // Saves a tree, and is promised it when its reference is set.
@@ -89,8 +110,8 @@ class FaultsTest : public StoreTest {
     KIST_TRY_ASSIGN(auto saved, transaction->save(tree, options));
     KIST_TRY_ASSIGN(auto record, transaction->put_object("record of " + name));
     KIST_TRY(transaction->commit());
-    promises.push_back({saved.id, std::move(before)});  // commit() said that it is durable
-    return store.set_reference("runs/" + name, record, std::nullopt);
+    promises.push_back({saved.id, std::move(before), {}, record});  // commit() said that it is durable
+    return refer(store, "runs/" + name, promises.back());
   }
 
   fs::path tree(unsigned seed, std::size_t size = 200'000) {
@@ -115,10 +136,21 @@ TEST_F(FaultsTest, PowerCutAtEveryCallOfSaves) {
       [&](const fs::path& home, std::vector<Promise>& promises) -> Status {
         KIST_TRY_ASSIGN(auto store, Store::open(home));
         KIST_TRY(save_and_refer(*store, two, "two", promises));
-        KIST_TRY_ASSIGN(auto record, store->reference("runs/two"));
-        KIST_TRY(store->set_reference("tags/t", record, std::nullopt));
+        KIST_TRY(refer(*store, "tags/t", promises.back()));
+        promises.front().references.clear();
         return store->remove_reference("runs/one");
       });
+}
+
+// More than a buffer: a pack of its own, synced while the save goes on.
+TEST_F(FaultsTest, PowerCutAtCallsOfALargeSave) {
+  fs::path large = tree(6, 3 << 20);
+  stop_everywhere([](const fs::path&, std::vector<Promise>&) {},
+                  [&](const fs::path& home, std::vector<Promise>& promises) -> Status {
+                    KIST_TRY_ASSIGN(auto store, Store::open(home));
+                    return save_and_refer(*store, large, "large", promises);
+                  },
+                  2);
 }
 
 TEST_F(FaultsTest, PowerCutAtEveryCallOfAnAdoption) {
@@ -352,8 +384,8 @@ TEST_F(FaultsTest, NothingWrongIsEverGivenOut) {
         auto again = (*maintenance)->check(roots_of(promises), {});
         ASSERT_OK(again);
         for (const Finding& finding : again->findings)
-          EXPECT_TRUE(finding.kind == Finding::Kind::artifact || finding.kind == Finding::Kind::reference ||
-                      finding.repaired)
+          EXPECT_TRUE(finding.kind == Finding::Kind::artifact || finding.kind == Finding::Kind::object ||
+                      finding.kind == Finding::Kind::reference || finding.repaired)
               << when << ": " << finding.place << ": " << finding.text;
         // What was lost is stored again when it is saved again.
         auto store_again = Store::open(copy);
