@@ -306,7 +306,7 @@ class SqliteCatalog : public Catalog {
     return read([&](Database& database) -> Result<std::string> {
       auto row = database.query(
           "SELECT name FROM runs WHERE project = $1 AND workflow = $2 AND state = 'succeeded' "
-          "ORDER BY number DESC LIMIT 1");
+          "ORDER BY finished DESC, number DESC LIMIT 1");
       KIST_TRY_ASSIGN(bool found, row.bind(project).bind(workflow).step());
       if (found) return row.text(0);
       return fail(ErrorKind::not_found,

@@ -88,7 +88,7 @@ class Catalog {
   // The run a prefix names: itself where it is a name, else the only one that begins so. Errors: not_found, invalid
   // (several).
   virtual Result<std::string> complete_run_name(std::string_view prefix) = 0;
-  // The newest succeeded run of a workflow in a project. Errors: not_found.
+  // The run of a workflow in a project that was the last to succeed, wherever it ran. Errors: not_found.
   virtual Result<std::string> newest_succeeded(std::string_view project, std::string_view workflow) = 0;
   // Writes a run that ended elsewhere, or that a lost catalog knew, from its record in the store. Errors: conflict
   // (there is another run of this name; the same one is fine).

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/subject.hpp"
+#include "engine/retention.hpp"
 
 namespace kist::cli {
 
@@ -222,6 +223,11 @@ Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word
   }
   KIST_TRY_ASSIGN(const bool was_here, check_run(*catalog, run, record));
   if (found.tag) KIST_TRY(check_tag(*catalog, remote, *found.tag, record, options.force));
+
+  if (!was_here) {
+    KIST_TRY_ASSIGN(const catalog::Home* home, house.home());
+    KIST_TRY(engine::check_quota(*home));
+  }
 
   KIST_TRY(remote.store->pull(found.record, transfer));
   KIST_TRY_ASSIGN(const auto transaction, store->begin());

@@ -48,7 +48,7 @@ struct PullOptions {
   std::optional<std::string> as;       // the run's name here
   bool force = false;                  // a tag that is another run's here is moved
 };
-// Errors: not_found, conflict; those of RemoteStore::pull().
+// Errors: not_found, conflict; no_space (the quota is used up: nothing is fetched); those of RemoteStore::pull().
 Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word, const PullOptions& options,
                          store::Transfer& transfer);
 

@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import textwrap
+import time
 
 import pytest
 
@@ -71,6 +72,15 @@ class Kist:
         """A command block as typed, the program on the PATH."""
         return subprocess.run(["bash", "-c", text], cwd=self.project, env=self.environment, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=120, **options)
+
+
+def wait_until(condition, timeout=20):
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("not within %s seconds" % timeout)
 
 
 @pytest.fixture

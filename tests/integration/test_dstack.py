@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from conftest import wait_until
+
 HELLO = """\
     workflows:
       - name: hello-txt
@@ -15,15 +17,6 @@ HELLO = """\
         artifacts:
           - path: {path}
     """
-
-
-def wait_until(condition, timeout=20):
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        time.sleep(0.05)
-    pytest.fail("not within %s seconds" % timeout)
 
 
 @pytest.mark.parametrize("path", ["output", "./output", "output/"])

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from test_dstack import wait_until
+from conftest import wait_until
 
 STEPS = """\
 apiVersion: argoproj.io/v1alpha1

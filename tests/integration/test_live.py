@@ -9,8 +9,7 @@ import threading
 
 import pytest
 
-from conftest import Kist
-from test_dstack import wait_until
+from conftest import Kist, wait_until
 
 WORKFLOW = """\
     workflows:

@@ -1,4 +1,5 @@
 """Runs travel between machines by a remote: two homes, one place."""
+import hashlib
 import os
 import pathlib
 import shutil
@@ -7,8 +8,7 @@ import time
 
 import pytest
 
-from conftest import Kist
-from test_dstack import wait_until
+from conftest import Kist, wait_until
 from test_serve import Served
 
 WORKFLOWS = """\
@@ -90,6 +90,27 @@ def test_a_run_is_used_on_another_machine_as_on_its_own(machines, tmp_path):
     assert bytes_in(tmp_path / "shared") - before < 20_000
     one("pull", "u")
     assert one("cat", "u", "sums/sum").stdout == two("cat", "u", "sums/sum").stdout
+
+
+def test_what_is_fetched_last_is_not_the_newest(machines, tmp_path):
+    one, two = machines
+    one("push", one.run("make", name="older"))
+    newer = two.run("make", name="newer")
+    two("pull", "older")
+    used = two.run("use")
+    two("artifacts", "download", newer, tmp_path / "newer")
+    expected = hashlib.sha256((tmp_path / "newer/out/large").read_bytes()).hexdigest()
+    assert two("cat", used, "sums/sum").stdout.split()[0] == expected
+
+
+def test_above_the_quota_nothing_is_fetched(machines):
+    one, two = machines
+    one("push", one.run("make", name="r"))
+    two.environment["KIST_QUOTA"] = "1KiB"
+    assert "quota" in two("pull", "r", code=3).stderr
+    assert two.json("ps", "-a") == [] and bytes_in(two.home / "store/containers") == 0
+    del two.environment["KIST_QUOTA"]
+    two("pull", "r")
 
 
 def test_names_that_collide_are_told_before_anything_moves(machines, tmp_path):

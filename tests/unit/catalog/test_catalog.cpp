@@ -188,6 +188,24 @@ TEST_F(CatalogTest, FindsTheNewestSucceededRun) {
   EXPECT_EQ(catalog->newest_succeeded("/p", "w").value(), "a");
 }
 
+TEST_F(CatalogTest, ARunFromElsewhereIsAsNewAsItWasThere) {
+  created("here");
+  const Time ended = now();
+  Changes changes{.run = "here", .state = State::succeeded, .finished = ended, .record = sha256("here")};
+  ASSERT_TRUE(catalog->apply(std::span(&changes, 1)));
+  RunRecord run;
+  run.workflow = "w";
+  run.project = "/p";
+  run.state = State::succeeded;
+  for (auto [name, finished] :
+       {std::pair("older", ended - std::chrono::hours(1)), std::pair("newer", ended + std::chrono::hours(1))}) {
+    run.name = run.id = name;
+    run.finished = finished;
+    ASSERT_TRUE(catalog->import_run(run, sha256(name)));
+    EXPECT_EQ(catalog->newest_succeeded("/p", "w").value(), run.name == "older" ? "here" : "newer");
+  }
+}
+
 TEST_F(CatalogTest, ATagOutlivesItsRun) {
   create({kGiven, "r"}, "w", "early").value();
   EXPECT_FALSE(catalog->tag("early")->record);
