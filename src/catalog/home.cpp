@@ -16,6 +16,10 @@ namespace {
 
 Result<fs::path> default_path() {
   if (const char* given = ::getenv("KIST_HOME"); given != nullptr && *given != '\0') return fs::path(given);
+  if (::getenv("KIST_TASK") != nullptr)
+    return fail(ErrorKind::unsupported,
+                "this is inside a task of kist, where `kist publish` and `kist report` speak to it; for a kist of the "
+                "task's own set KIST_HOME");
   if (const char* home = ::getenv("HOME"); home != nullptr && *home != '\0') return fs::path(home) / ".kist";
   if (const passwd* user = ::getpwuid(::getuid()); user != nullptr && user->pw_dir != nullptr && *user->pw_dir != '\0')
     return fs::path(user->pw_dir) / ".kist";

@@ -10,7 +10,8 @@ namespace kist::catalog {
 
 class Home {
  public:
-  // $KIST_HOME, or ~/.kist; made where missing (mode 0700). Errors: denied, no_space, with what to do.
+  // $KIST_HOME, or ~/.kist; made where missing (mode 0700). Errors: denied, no_space, with what to do; unsupported
+  // (inside a task, which does not see the home it is run from, and gets none of its own unasked).
   static Result<Home> open();
   static Result<Home> open(const std::filesystem::path& path);
 

@@ -16,6 +16,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// By which kist may use other machines' artifacts: no task's business, whatever a file asks for.
+constexpr std::string_view kKistsOwn[] = {"KIST_TOKEN", "KIST_TOKEN_FILE"};
+
 std::string search_path(const Host& host, const ImageRule* image) {
   std::vector<std::string> directories;
   auto add = [&](const fs::path& directory) {
@@ -43,8 +46,10 @@ ContainerHere describe_one(const model::Container& container, const Host& host, 
   if (host.virtual_environment) here.base["VIRTUAL_ENV"] = host.virtual_environment->string();
   if (here.image != nullptr)
     for (const auto& [name, value] : here.image->environment) here.base[name] = value;
-  for (const std::string& name : container.inherited)
+  for (const std::string& name : container.inherited) {
+    if (std::ranges::find(kKistsOwn, name) != std::end(kKistsOwn)) continue;
     if (const char* value = std::getenv(name.c_str())) here.base.try_emplace(name, value);
+  }
   return here;
 }
 

@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from test_dstack import wait_until
+from conftest import wait_until
 
 WORKFLOW = """\
     workflows:
@@ -202,3 +202,20 @@ def test_a_report_is_shown_and_not_kept(kist, task):
 def test_outside_a_task_there_is_nobody_to_speak_to(kist):
     assert "not inside a task" in kist("publish", "x", "y", code=3).stderr
     assert "not inside a task" in kist("report", "x", code=3).stderr
+
+
+def test_a_task_gets_no_home_and_no_token_of_kist(kist, task, tmp_path):
+    kist.environment.update(HOME=str(tmp_path), KIST_TOKEN="very-secret-token", KIST_TOKEN_FILE="/very/secret")
+    kist.write(".dstack/workflows.yaml", WORKFLOW + "    env: [KIST_TOKEN, KIST_TOKEN_FILE]\n")
+    task.run("""\
+        for name, text in [('environment', str(os.environ))] + [
+                (path, open(path, 'rb').read().decode(errors='replace'))
+                for path in ['/proc/%s/environ' % pid for pid in os.listdir('/proc') if pid.isdigit()]
+                if os.access(path, os.R_OK)]:
+            assert 'secret' not in text, name
+        done = subprocess.run(['kist', 'ps'], capture_output=True, text=True)
+        assert done.returncode != 0 and 'kist publish' in done.stderr, done
+        assert not os.path.exists(os.path.expanduser('~/.kist'))
+        own = dict(os.environ, KIST_HOME=os.path.abspath('own'))
+        subprocess.run(['kist', 'ps'], env=own, check=True)
+        """)
