@@ -115,7 +115,7 @@ void declare_secrets(Arguments& arguments, Context&) {
 
 std::span<const Command> dstack_commands() {
   static constexpr std::string_view kCommand = "Commands";
-  static constexpr std::string_view kNotYet = "Not supported yet";
+  static constexpr std::string_view kNotYet;  // answers, but is not shown
   static constexpr auto kCommands = std::to_array<Command>({
       {"run", "Run a workflow", declare_run, kCommand},
       {"ps", "List runs", declare_ps_as_dstack, kCommand},
@@ -133,7 +133,7 @@ std::span<const Command> dstack_commands() {
       {"secrets", "Manage secrets", declare_secrets, kNotYet},
       {"prune", "Delete caches", declare_prune, kNotYet},
       {"config", "Configure a remote", declare_config, kNotYet},
-      {"__complete", "Candidates for the word at the cursor", declare_complete, ""},
+      {"__complete", "Candidates for the word at the cursor", declare_complete, kNotYet},
   });
   return kCommands;
 }

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
 #include "cli/runs.hpp"
@@ -14,7 +15,30 @@ struct Options {
   std::optional<std::string> step;
   bool follow = false;
   bool timestamps = false;
+  bool json = false;
 };
+
+std::string_view name_of(task::Stream stream) {
+  switch (stream) {
+    case task::Stream::output:
+      return "stdout";
+    case task::Stream::error:
+      return "stderr";
+    case task::Stream::kist:
+      return "kist";
+  }
+  return "";
+}
+
+Json to_json(const model::NodeRecord& node, const engine::LogLine& line) {
+  Json json{{"step", node.names.display},
+            {"node", node.names.name},
+            {"time", to_rfc3339_micros(line.time)},
+            {"stream", name_of(line.stream)},
+            {"text", line.text}};
+  if (line.partial) json["partial"] = true;
+  return json;
+}
 
 bool is_meant(const model::NodeRecord& node, const std::string& step) {
   const auto& names = node.names;
@@ -42,6 +66,11 @@ Result<int> act(Context& context, const Options& options) {
 
   bool inside_line = false;
   const auto each = [&](const model::NodeRecord& node, const engine::LogLine& line) {
+    if (options.json) {
+      print(to_text(to_json(node, line)) + "\n");
+      if (options.follow) flush_output();
+      return true;
+    }
     if (!inside_line) {
       if (options.timestamps) print(to_rfc3339_micros(line.time) + " ");
       print(paint(wording->log_prefix(node.names), Color::faint, colored));
@@ -68,6 +97,7 @@ void declare_logs(Arguments& arguments, Context& context) {
   auto options = std::make_shared<Options>();
   arguments.flag("-f,--follow", options->follow, "Go on with what is written until the run ends");
   arguments.flag("--timestamps", options->timestamps, "Before each line, when it was written");
+  arguments.flag("--json", options->json, "An object a line");
   arguments.positional("RUN|:TAG", options->run, "The run, or how its name begins; or a tag", Completes::run_or_tag);
   arguments.positional("STEP", options->step, "Only this step, by any of the names `kist show` prints",
                        Completes::step);

@@ -133,14 +133,19 @@ class JobReader {
   void before_run(const yaml::Node& node) { add_commands(node, "before_run", before_); }
 
   void add_commands(const yaml::Node& node, std::string_view name, std::vector<Parts>& commands) {
+    wrong_commands_ = wrong_commands_ || !node.is_sequence();
     for (const yaml::Node& item : items(node, name, "commands")) {
-      if (item.is_scalar()) {
-        if (reader_.text(item, name)) commands.push_back(fill(item));
-      } else if (item.is_mapping())
+      if (item.is_null()) continue;
+      if (item.is_scalar() && reader_.text(item, name)) {
+        commands.push_back(fill(item));
+        continue;
+      }
+      wrong_commands_ = true;
+      if (item.is_mapping())
         reader_.fail(item, fmt::format("{}: expected a command, not a mapping; put the line in quotes where it has ': '"
                                        " in it",
                                        name));
-      else if (!item.is_null())
+      else if (!item.is_scalar())
         reader_.fail(item, fmt::format("{}: expected a command, not {}", name, model::describe(item)));
     }
   }
@@ -308,16 +313,22 @@ class JobReader {
       job_.environment.push_back({.name = name, .value = Parts{{value}}, .exact = true});
   }
 
+  bool is_given(std::string_view key) const {
+    const yaml::Node* node = entry_.node->find(key);
+    return node != nullptr && !node->is_null() && !(node->is_scalar() && node->text.empty());
+  }
+
   // What belongs together.
   void check() {
     bool docker = job_.provider == Job::Provider::docker;
-    if (docker && job_.image.empty()) reader_.fail(*entry_.node, "the provider docker needs an `image`");
+    if (docker && !is_given("image")) reader_.fail(*entry_.node, "the provider docker needs an `image`");
     if (!docker && entry_.node->find("image") != nullptr)
       reader_.warn(*entry_.node->find("image"), "image: only the provider docker has one: it is ignored");
     if (!docker && !job_.entrypoint.empty()) {
       reader_.warn(*entry_.node->find("entrypoint"), "entrypoint: only the provider docker has one: it is ignored");
       job_.entrypoint.clear();
     }
+    if (wrong_commands_) return;  // which says enough
     bool nothing = std::ranges::all_of(job_.commands, is_nothing);
     if (nothing && docker && job_.entrypoint.empty())
       reader_.refuse(*entry_.node, "the provider docker without `commands`", "the image's own program is not known");
@@ -333,6 +344,7 @@ class JobReader {
   Job job_;
   std::map<std::string, std::size_t> artifacts_;  // places in the job's, by name
   std::vector<Parts> before_;
+  bool wrong_commands_ = false;  // something of them is no command, which was said
   std::string requirements_;
 };
 

@@ -136,6 +136,13 @@ TEST(DstackLower, ProvidersThatAreNotThereAreNamed) {
   EXPECT_THAT(refused(request_for("workflows: [{name: w, provider: docker, image: x}]\n")).text,
               HasSubstr("without `commands`"));
   EXPECT_THAT(refused(request_for("workflows: [{name: w, provider: bash}]\n")).text, HasSubstr("has no `commands`"));
+  // What is of the wrong kind is not missing as well.
+  for (const char* commands : {"{a: b}", "[{a: b}]", "[[x]]"})
+    EXPECT_THAT(
+        refused(request_for(fmt::format("workflows: [{{name: w, provider: bash, commands: {}}}]\n", commands))).text,
+        AllOf(HasSubstr("expected a"), Not(HasSubstr("has no `commands`"))));
+  EXPECT_THAT(with("    provider: docker\n    image: [x]\n").text,
+              AllOf(HasSubstr("image: expected"), Not(HasSubstr("needs an `image`"))));
 }
 
 TEST(DstackLower, WhatDoesNotMatterHereIsAWarningWithItsPlace) {
@@ -175,7 +182,7 @@ TEST(DstackLower, WrongTypesHaveTheirPlaceAndAllAreTold) {
     resources: big
 )")));
   EXPECT_EQ(error.kind, ErrorKind::invalid);
-  EXPECT_EQ(std::ranges::count(error.text, '\n'), 8);  // nine lines
+  EXPECT_EQ(std::ranges::count(error.text, '\n'), 7);  // eight lines
   for (const char* place :
        {"yaml:4:", "yaml:5:", "yaml:6:11", "yaml:6:17", "yaml:7:", "yaml:8:", "yaml:9:", "yaml:10:"})
     EXPECT_THAT(error.text, HasSubstr(place));
