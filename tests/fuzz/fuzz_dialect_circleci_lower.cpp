@@ -1,32 +1,7 @@
-// Any text is either lowered or refused with words, and what was lowered has the definition that it enters by.
-#include <cstddef>
-#include <cstdint>
-#include <string>
-
 #include "dialect/circleci/dialect.hpp"
+#include "lower.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  kist::model::RunRequest request;
-  request.dialect = "circleci";
-  request.project = "/project";
-  request.files = {{"f", std::string(reinterpret_cast<const char*>(data), size)}};
-  request.arguments = {"an", "argument \"or two"};
-  const kist::model::Dialect& dialect = kist::dialect::circleci::dialect();
-  (void)dialect.recognises("f", request.files[0].text);
-  auto summaries = dialect.workflows(request.files);
-  if (!summaries) {
-    if (summaries.error().text.empty()) __builtin_trap();
-    return 0;
-  }
-  summaries->push_back({});  // no name: the only one
-  std::size_t tried = 0;
-  for (const kist::model::WorkflowSummary& summary : *summaries) {
-    if (++tried > 20) break;
-    request.workflow = summary.name;
-    auto lowered = dialect.lower(request);
-    if (lowered ? !lowered->workflow.definitions.contains(lowered->workflow.entry.definition)
-                : lowered.error().text.empty())
-      __builtin_trap();
-  }
+  kist::fuzz::lower(kist::dialect::circleci::dialect(), data, size);
   return 0;
 }
