@@ -88,8 +88,12 @@ Result<Value> ago(const Call& call) {
   KIST_TRY_ASSIGN(Date then, moment(call[0], call.work));
   KIST_TRY_ASSIGN(Time now, call.work.now());
   auto passed = subtract(make_date(now, utc()), then);
-  auto half = std::chrono::milliseconds(passed < Duration(0) ? -500 : 500);
-  return call.work.make(to_go_duration(std::chrono::duration_cast<std::chrono::seconds>(passed + half)));
+  constexpr Duration kSecond = std::chrono::seconds(1);
+  Duration rest = passed % kSecond;
+  passed -= rest;
+  if (rest >= kSecond / 2 && passed < Duration::max() - kSecond) passed += kSecond;
+  if (rest <= -kSecond / 2 && passed > Duration::min() + kSecond) passed -= kSecond;
+  return call.work.make(to_go_duration(passed));
 }
 
 Result<Value> duration(const Call& call) {
