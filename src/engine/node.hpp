@@ -1,13 +1,19 @@
 // The nodes of a run while it is owned. Only the engine's thread touches them.
+//
+// A step of a group becomes one node, or, where it loops, a node with one child an item. A node of a definition with a
+// retry has one child an attempt. Hooks make nodes beside the one they belong to.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/json.hpp"
 #include "engine/plan.hpp"
+#include "engine/retries.hpp"
 #include "model/record.hpp"
 #include "model/workflow.hpp"
 
@@ -24,6 +30,12 @@ using ArtifactValue = std::variant<Absent, model::ArtifactRecord, RawText, const
 
 struct Node;
 
+// A step, an item or an attempt whose turn has come; a node is made of it when it starts.
+struct Wanted {
+  Node* parent;       // group, loop or retry
+  std::size_t index;  // of the step in the plan, of the item, of the attempt
+};
+
 // How far a group's node is.
 struct GroupProgress {
   const GroupPlan* plan = nullptr;
@@ -33,21 +45,72 @@ struct GroupProgress {
   std::size_t under_way = 0;         // children that were asked for and have not ended
   int stage = 0;                     // of a sequence
   bool broken = false;               // it has failed already: nothing new starts
+  std::optional<std::size_t> most;   // its parallelism
+  std::size_t active = 0;            // steps and items that have started and count against it
+  std::deque<Wanted> held;           // what waits for another one to end
+  std::vector<Node*> daemons;        // ready, not ended
+};
+
+// How far the node of a step that loops is.
+struct LoopProgress {
+  std::vector<std::shared_ptr<const Json>> items;
+  std::vector<const model::NodeRecord*> members;  // by item; nullptr: not started
+  std::vector<Node*> children;                    // by item; nullptr also where an earlier owner ended the loop
+  std::size_t under_way = 0;
+  std::map<std::string, std::string, std::less<>> aggregated;  // what was asked of all members' outputs, by field
+};
+
+// How far a node with attempts is.
+struct RetryProgress {
+  RetryRule rule;
+  int attempts = 0;  // begun
+  Time first_started;
+  std::optional<LastAttempt> last;  // the last one that has ended
+  Node* child = nullptr;            // the newest attempt
+};
+
+// The hooks of a node.
+struct HookProgress {
+  std::vector<bool> fired;  // by hook
+  std::size_t under_way = 0;
+  bool ended = false;  // the node has ended, and whoever waits for it waits for its hooks
 };
 
 struct Node {
-  explicit Node(model::NodeRecord& its_record) : record(its_record) {}
+  enum class Role { entry, step, item, attempt, hook };
+
+  Node(model::NodeRecord& its_record, Role its_role) : record(its_record), role(its_role) {}
 
   model::NodeRecord& record;
-  Node* parent = nullptr;                         // nullptr: the entry
-  const model::Step* step = nullptr;              // nullptr: the entry
-  StepIndex step_index = 0;                       // in the parent's plan
+  const Role role;
+  Node* parent = nullptr;  // group, loop, retry, or what the hook belongs to; nullptr: the entry, a hook of the run
+  const model::Step* step = nullptr;              // also of its items and attempts; nullptr: the entry, hooks
+  StepIndex step_index = 0;                       // in the group's plan
+  const model::Hook* hook = nullptr;              // that made it
   const model::Definition* definition = nullptr;  // set when it starts
   int depth = 0;
+  std::shared_ptr<const Json> item;                          // of a loop it is in
   std::map<std::string, ArtifactValue, std::less<>> inputs;  // its input artifacts
   std::unique_ptr<GroupProgress> group;                      // of a group that has started
-  std::shared_ptr<NodeServices> services;                    // of a task that was handed to the place
+  std::unique_ptr<LoopProgress> loop;
+  std::unique_ptr<RetryProgress> retry;
+  std::unique_ptr<HookProgress> hooks;
+  std::shared_ptr<NodeServices> services;  // of a task that was handed to the place
   Time submitted;
+  std::optional<std::chrono::nanoseconds> deadline;  // from when it begins to run
+  bool at_exit = false;    // it, or what it is below, is run at an end, also when the run is stopped
+  bool completed = false;  // whoever waits for it has gone on
+  bool counted = false;    // against its group's parallelism
+  bool overdue = false;    // its deadline has passed: it, and what is below it, is being ended
+  bool released = false;   // a daemon whose group has ended: it was asked to end, and that is its success
 };
+
+// The group whose step a node is, or is an item, an attempt or a hook of; nullptr: none.
+Node* group_of(const Node& node);
+
+// Whether a node has come so far that whoever waits for it goes on.
+inline bool is_complete(const model::NodeRecord& record) {
+  return model::is_final(record.state) || record.daemoned;
+}
 
 }  // namespace kist::engine

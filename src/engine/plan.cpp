@@ -60,22 +60,32 @@ Status check_for_cycle(const GroupPlan& plan) {
               fmt::format("tasks dependency cycle detected: {}->{}", cycle, plan.steps[step]->name));
 }
 
-bool passes(Dependency::Test test, State state) {
+bool has_failed(State state) {
+  return state == State::failed || state == State::error;
+}
+
+bool passes(Dependency::Test test, const StepResult& result) {
+  const bool alone = result.items.empty();
   switch (test) {
     case Dependency::Test::succeeded:
-      return state == State::succeeded;
+      return result.state == State::succeeded;
     case Dependency::Test::failed:
-      return state == State::failed;
+      return result.state == State::failed;
     case Dependency::Test::errored:
-      return state == State::error;
+      return result.state == State::error;
     case Dependency::Test::skipped:
-      return state == State::skipped;
+      return result.state == State::skipped;
     case Dependency::Test::omitted:
-      return state == State::omitted;
+      return result.state == State::omitted;
     case Dependency::Test::daemoned:
-      break;  // no task goes on behind its step's end
+      return result.daemoned && !model::is_final(result.state);
+    case Dependency::Test::any_succeeded:
+      if (alone) return result.state == State::succeeded;
+      return std::ranges::find(result.items, State::succeeded) != result.items.end();
+    case Dependency::Test::all_failed:
+      break;
   }
-  return false;
+  return alone ? has_failed(result.state) : std::ranges::all_of(result.items, has_failed);
 }
 
 }  // namespace
@@ -121,13 +131,13 @@ Result<GroupPlan> make_plan(const model::Group& group) {
   return plan;
 }
 
-bool holds(const Dependency& dependency, const std::function<State(std::string_view step)>& state) {
-  auto operand_holds = [&](const Dependency& operand) { return holds(operand, state); };
+bool holds(const Dependency& dependency, const std::function<StepResult(std::string_view step)>& result) {
+  auto operand_holds = [&](const Dependency& operand) { return holds(operand, result); };
   switch (dependency.op) {
     case Dependency::Operator::always:
       return true;
     case Dependency::Operator::is:
-      return passes(dependency.test, state(dependency.step));
+      return passes(dependency.test, result(dependency.step));
     case Dependency::Operator::all:
       return std::ranges::all_of(dependency.operands, operand_holds);
     case Dependency::Operator::any:

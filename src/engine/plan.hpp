@@ -37,7 +37,14 @@ struct GroupPlan {
 // The group must outlive the plan. Errors: invalid (a dependency that is not there, a cycle): such a group cannot run.
 Result<GroupPlan> make_plan(const model::Group& group);
 
+// How a step has ended.
+struct StepResult {
+  model::State state = model::State::succeeded;
+  bool daemoned = false;            // it goes on
+  std::vector<model::State> items;  // of one that loops
+};
+
 // Whether a dependency holds, where all steps that it names have ended.
-bool holds(const model::Dependency& dependency, const std::function<model::State(std::string_view step)>& state);
+bool holds(const model::Dependency& dependency, const std::function<StepResult(std::string_view step)>& result);
 
 }  // namespace kist::engine

@@ -36,6 +36,15 @@ std::string join(const std::vector<std::string>& texts) {
 
 }  // namespace
 
+void copy_outputs(const model::NodeRecord& from, model::NodeRecord& to) {
+  to.exit_code = from.exit_code;
+  to.result = from.result;
+  to.output_parameters = from.output_parameters;
+  to.output_artifacts = from.output_artifacts;
+  for (model::ArtifactRecord& artifact : to.output_artifacts)
+    if (!artifact.producer) artifact.producer = model::Producer{"", from.names.name, artifact.name};
+}
+
 Scheduler::Scheduler(const Parts& parts, environment::Place& place, Audience& audience, Committer& committer,
                      std::shared_ptr<Inbox> inbox, model::RunRecord run, const model::Workflow& workflow,
                      const model::Wording& wording)
@@ -64,16 +73,20 @@ Result<model::RunRecord> Scheduler::run() {
   run_.state = State::running;
   run_changed();
   take_requests();
-  entry_ = &make_node(nullptr, nullptr, 0, workflow_.entry.definition);
+  entry_ = &make_node(Node::Role::entry, nullptr, 0);
   if (is_stopping())
     end(*entry_, stopped_state(), stopped_message());
+  else if (auto watched = watch_run(); !watched)
+    end(*entry_, State::error, watched.error().text);
   else
     start(*entry_, workflow_.entry);
   work();
 
   auto next_look = steady_clock::now() + kLookForRequests;
-  while (broken_ ? !with_place_.empty() : !model::is_final(entry_->record.state)) {
-    for (Event& event : inbox_->take(next_look)) handle(std::move(event));
+  while (!with_place_.empty() || (!broken_ && !has_ended())) {
+    const auto patience = timers_.until_next(parts_.clock(), kLookForRequests);
+    for (Event& event : inbox_->take(std::min(next_look, steady_clock::now() + patience))) handle(std::move(event));
+    if (!broken_) timers_.run(parts_.clock());
     work();
     if (steady_clock::now() < next_look) continue;
     take_requests();
@@ -88,24 +101,22 @@ Result<model::RunRecord> Scheduler::run() {
   return run_;
 }
 
+bool Scheduler::has_ended() const {
+  return model::is_final(entry_->record.state);
+}
+
 void Scheduler::work() {
   while (!broken_) {
     if (!ended_.empty()) {
       Node* node = ended_.front();
       ended_.pop_front();
-      if (node->parent != nullptr) child_ended(*node->parent, *node);
+      node_ended(*node);
       continue;
     }
     if (wanted_.empty()) return;
-    auto [parent, step] = wanted_.front();
+    const Wanted wanted = wanted_.front();
     wanted_.pop_front();
-    if (parent->group->broken || is_stopping()) {
-      --parent->group->under_way;
-      go_on_or_end(*parent);
-      continue;
-    }
-    const model::Step* what = parent->group->plan->steps[step];
-    start(make_node(parent, what, step, what->call.definition), what->call);
+    begin(wanted);
   }
 }
 
@@ -114,8 +125,9 @@ void Scheduler::handle(Event event) {
   if (auto* started = std::get_if<TaskStarted>(&event)) {
     model::NodeRecord& record = started->node->record;
     if (record.state != State::pending) return;
-    record.state = is_stopping() ? State::stopping : State::running;
+    record.state = may_start(*started->node) ? State::running : State::stopping;
     record.started = parts_.clock();
+    watch_deadline(*started->node);
     changed(*started->node);
   }
   if (auto* published = std::get_if<TaskPublished>(&event)) {
@@ -128,6 +140,7 @@ void Scheduler::handle(Event event) {
 
 void Scheduler::task_ended(Node& node, task::Outcome outcome) {
   with_place_.erase(&node);
+  if (!broken_) hand_over_waiting();
   auto logged = node.services->finish();
   node.services.reset();
   if (broken_) return;  // the task was stopped because of it: it is to be repeated
@@ -147,6 +160,10 @@ void Scheduler::task_ended(Node& node, task::Outcome outcome) {
   if (outcome.process && !stopped && outcome.state != State::succeeded)
     message.push_back(wording_.process_failed(*outcome.process));
   std::ranges::move(outcome.problems, std::back_inserter(message));
+  if (is_overdue(node) && outcome.state != State::succeeded) {
+    outcome.state = State::failed;
+    message = {overdue_message()};
+  }
   end(node, outcome.state, join(message));
 }
 
@@ -167,13 +184,7 @@ void Scheduler::stop(task::Stop how) {
   stopping_ = how;
   run_.state = State::stopping;
   run_changed();
-  for (Node* node : with_place_) {
-    if (node->record.state == State::running) {
-      node->record.state = State::stopping;
-      changed(*node);
-    }
-    place_.stop(run_.name, node->record.names.name, how);
-  }
+  if (entry_ != nullptr) halt(*entry_, how);
 }
 
 void Scheduler::give_up(Error error) {

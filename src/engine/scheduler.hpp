@@ -18,6 +18,7 @@
 #include "engine/node.hpp"
 #include "engine/plan.hpp"
 #include "engine/scope.hpp"
+#include "engine/timers.hpp"
 #include "environment/place.hpp"
 #include "model/dialect.hpp"
 #include "model/record.hpp"
@@ -25,6 +26,20 @@
 #include "task/task.hpp"
 
 namespace kist::engine {
+
+inline bool has_failed(model::State state) {
+  return state == model::State::failed || state == model::State::error;
+}
+inline bool is_tolerated(const model::Step& step, model::State state) {
+  return (state == model::State::failed && step.tolerate_failed) ||
+         (state == model::State::error && step.tolerate_error);
+}
+// The message of a node whose time is over.
+inline std::string overdue_message() {
+  return "Step exceeded its deadline";
+}
+// Gives a node the outputs of another one.
+void copy_outputs(const model::NodeRecord& from, model::NodeRecord& to);
 
 class Scheduler {
  public:
@@ -40,19 +55,29 @@ class Scheduler {
 
  private:
   // ---- nodes (scheduler_nodes.cpp)
-  struct Wanted {  // a step whose turn has come; a node is made of it when it starts
-    Node* parent;
-    StepIndex step;
-  };
-  Node& make_node(Node* parent, const model::Step* step, StepIndex index, const std::string& definition);
+  Node& make_node(Node::Role role, Node* parent, std::size_t index, const model::Hook* hook = nullptr);
+  model::NodePlace place_of(Node::Role role, const Node* parent, std::size_t index, const model::Hook* hook) const;
+  const model::Definition* find_definition(const std::string& name) const;
   model::NodeRecord& record_for(model::NodeNames names);
+  // A step, an item, an attempt: makes its node and starts it, or lets it wait where its group has enough under way.
+  void begin(const Wanted& wanted);
   void start(Node& node, const model::Call& call);
+  Result<bool> condition_holds(Node& node);  // false: the node was skipped
   Status bind_call(Node& node, const model::Call& call);
+  // Inputs are there: the attempts of a retry, or the body of its definition.
+  Status start_bound(Node& node);
+  Status start_body(Node& node);
   Status start_group(Node& node, const model::Group& group);
-  Status start_task(Node& node, const model::Task& task);
+  // Of a run with less to do than its parallelism allows; else when another one has ended.
+  Status start_task(Node& node);
+  Status hand_over(Node& node);
+  void hand_over_waiting();
   // The group of a node ends too, where this was its last one.
   void end(Node& node, model::State state, std::string message);
   void changed(const Node& node);
+  void node_ended(Node& node);
+  // Whoever waits for the node goes on.
+  void complete(Node& node);
 
   // ---- groups (scheduler_groups.cpp)
   void want(Node& group, StepIndex step);
@@ -63,13 +88,45 @@ class Scheduler {
   void go_on_or_end(Node& group);
   void end_stage(Node& group);
   void end_graph(Node& group);
-  // Whether the group was stopped; then it has been ended.
+  // Whether the group was stopped, or its time is over; then it has been ended.
   bool end_stopped(Node& group, bool incomplete);
   void end_failed(Node& group, model::State state, const Node& child);
   void end_succeeded(Node& group);
   Status collect_outputs(Node& group);
+  bool dependency_holds(const Node& group, const model::Dependency& dependency) const;
+  // A step or an item of the group has ended that counted against its parallelism.
+  void make_room(Node& group);
+
+  // ---- loops (scheduler_loops.cpp)
+  Status start_loop(Node& node);
+  void take_members(Node& loop);  // of one that an earlier owner ended
+  void item_ended(Node& loop);
+  void end_loop(Node& loop);
+
+  // ---- retries (scheduler_retries.cpp)
+  Status start_retry(Node& node);
+  void begin_attempt(Node& retry);
+  void attempt_ended(Node& retry, Node& attempt);
+  void end_retry(Node& retry, const Node& attempt, std::string message);
+
+  // ---- limits of time (scheduler_limits.cpp)
+  Status watch_timeout(Node& node);
+  Status read_deadline(Node& node);
+  void watch_deadline(Node& node);
+  // The limits of the whole run, that of tasks side by side too. Errors: of the texts.
+  Status watch_run();
+  static Result<std::size_t> read_parallelism(const model::Text& text, const expression::Scope& scope);
+  void set_limit(Node& node, Time when);
+  void time_is_over(Node& node);
+  // What waits for a time, a lock, a person or the place and is below `top` ends; what runs is asked to.
+  void halt(const Node& top, task::Stop how);
+  void stop_task(Node& node, task::Stop how);
+  void end_halted(Node& node);
+  bool is_overdue(const Node& node) const;
+  bool may_start(const Node& below) const;
 
   // ---- the loop (scheduler.cpp)
+  bool has_ended() const;
   void work();
   void handle(Event event);
   void task_ended(Node& node, task::Outcome outcome);
@@ -80,7 +137,11 @@ class Scheduler {
   bool is_stopping() const { return stopping_ != task::Stop::none; }
   model::State stopped_state() const;
   std::string stopped_message() const { return wording_.stopped(stopping_ == task::Stop::abort); }
-  GroupScope group_scope(const Node& group) const { return {*scope_, workflow_, wording_, group}; }
+  // Where the arguments, the condition and the loop of a node are said; for an entry the run.
+  std::unique_ptr<expression::Scope> caller_scope(const Node& node) const;
+  GroupScope group_scope(const Node& group, const Node* asking = nullptr) const {
+    return {*scope_, workflow_, wording_, group, asking};
+  }
 
   const Parts& parts_;
   environment::Place& place_;
@@ -102,6 +163,10 @@ class Scheduler {
   std::deque<Wanted> wanted_;
   std::deque<Node*> ended_;  // whose groups have not heard of it
   std::unordered_set<Node*> with_place_;
+  std::deque<Node*> for_place_;         // tasks that wait to be handed over
+  std::size_t most_with_place_ = 1000;  // what is handed over is bound, and takes memory
+  std::unordered_set<Node*> parked_;    // what neither runs nor has children under way: they wait for something
+  Timers timers_;
   task::Stop stopping_ = task::Stop::none;
   std::optional<Error> broken_;
 };

@@ -15,19 +15,20 @@ namespace {
 
 using model::State;
 
-bool is_tolerated(const model::Step& step, State state) {
-  return (state == State::failed && step.tolerate_failed) || (state == State::error && step.tolerate_error);
-}
-
-bool has_failed(State state) {
-  return state == State::failed || state == State::error;
-}
-
 // What an output was to be made of, for messages.
 std::string written_name(const model::ArtifactSource& source) {
   if (const auto* reference = std::get_if<model::ArtifactReference>(&source)) return reference->name.source();
   if (const auto* expression = std::get_if<model::ArtifactExpression>(&source)) return expression->expression.source();
   return "it";
+}
+
+// The items of a loop stand in the stage themselves.
+const Node* failed_member(const Node& child) {
+  if (child.loop)
+    for (const Node* item : child.loop->children)
+      if (item != nullptr && has_failed(item->record.state) && !is_tolerated(*child.step, item->record.state))
+        return item;
+  return &child;
 }
 
 bool was_stopped(const Node* node) {
@@ -43,20 +44,38 @@ void Scheduler::want(Node& group, StepIndex step) {
 
 // All that a step of a graph waits for has ended. Of a run that is being stopped nothing can be said of what follows.
 void Scheduler::consider(Node& group, StepIndex index) {
-  if (is_stopping()) return;
+  if (!may_start(group)) return;
   const GroupProgress& progress = *group.group;
-  const model::Step* step = progress.plan->steps[index];
-  auto state = [&](std::string_view name) { return progress.children[progress.plan->index.at(name)]->record.state; };
-  if (holds(step->depends, state)) {
+  if (dependency_holds(group, progress.plan->steps[index]->depends)) {
     if (!progress.broken) want(group, index);
     return;
   }
-  Node& node = make_node(&group, step, index, step->call.definition);
+  Node& node = make_node(Node::Role::step, &group, index);
   ++group.group->under_way;
   if (model::is_final(node.record.state))
     ended_.push_back(&node);
   else
     end(node, State::omitted, wording_.omitted());
+}
+
+bool Scheduler::dependency_holds(const Node& group, const model::Dependency& dependency) const {
+  const GroupProgress& progress = *group.group;
+  return holds(dependency, [&](std::string_view name) {
+    const Node& node = *progress.children[progress.plan->index.at(name)];
+    StepResult result{.state = node.record.state, .daemoned = node.record.daemoned, .items = {}};
+    if (node.loop)
+      for (const model::NodeRecord* member : node.loop->members)
+        if (member != nullptr) result.items.push_back(member->state);
+    return result;
+  });
+}
+
+void Scheduler::make_room(Node& group) {
+  GroupProgress& progress = *group.group;
+  --progress.active;
+  if (progress.held.empty()) return;
+  wanted_.push_back(progress.held.front());
+  progress.held.pop_front();
 }
 
 void Scheduler::begin_stage(Node& group) {
@@ -108,7 +127,7 @@ void Scheduler::end_stage(Node& group) {
     if (child == nullptr) incomplete = true;
     if (failed == nullptr && child != nullptr && has_failed(child->record.state) &&
         !is_tolerated(*child->step, child->record.state))
-      failed = child;
+      failed = failed_member(*child);
   }
   if (end_stopped(group, failed == nullptr && (incomplete || !is_last))) return;
   if (failed != nullptr) return end_failed(group, State::failed, *failed);
@@ -134,9 +153,9 @@ void Scheduler::end_graph(Node& group) {
 
 bool Scheduler::end_stopped(Node& group, bool incomplete) {
   bool stopped = std::ranges::any_of(group.group->children, was_stopped);
-  if (!stopped && !(is_stopping() && incomplete)) return false;
-  bool aborted = stopping_ == task::Stop::abort;
-  end(group, aborted ? State::aborted : State::stopped, wording_.stopped(aborted));
+  const bool overdue = is_overdue(group);
+  if (!overdue && !stopped && !(!may_start(group) && incomplete)) return false;
+  end_halted(group);
   return true;
 }
 

@@ -19,9 +19,17 @@ bool is_kept(const model::NodeRecord& record) {
 }
 
 model::NodeKind kind_of(const model::Definition* definition) {
-  const auto* group = definition == nullptr ? nullptr : std::get_if<model::Group>(&definition->body);
-  if (group == nullptr) return model::NodeKind::task;
+  if (definition == nullptr || std::holds_alternative<model::Task>(definition->body)) return model::NodeKind::task;
+  const auto* group = std::get_if<model::Group>(&definition->body);
+  if (group == nullptr) return model::NodeKind::gate;
   return group->kind == model::Group::Kind::graph ? model::NodeKind::graph : model::NodeKind::sequence;
+}
+
+model::NodeKind kind_of(const Node& node) {
+  if (node.role == Node::Role::step && node.step->loop) return model::NodeKind::loop;
+  if (node.role != Node::Role::attempt && node.definition != nullptr && node.definition->retry)
+    return model::NodeKind::retry;
+  return kind_of(node.definition);
 }
 
 // Ready for another attempt: nothing of the last one is left but its number, and what was to stay however it ends: that
@@ -31,7 +39,12 @@ void begin_again(model::NodeRecord& record) {
   if (was_under_way && record.kind == model::NodeKind::task) ++record.attempt;
   record.state = State::pending;
   record.message.clear();
-  record.started = record.finished = Time{};
+  // Of what waits for a time, that goes on.
+  if (record.kind != model::NodeKind::gate && record.kind != model::NodeKind::retry) record.started = Time{};
+  record.finished = Time{};
+  record.daemoned = false;
+  record.address.clear();
+  record.memo.reset();
   record.exit_code.reset();
   record.result.reset();
   record.output_parameters.clear();
@@ -39,6 +52,11 @@ void begin_again(model::NodeRecord& record) {
 }
 
 }  // namespace
+
+Node* group_of(const Node& node) {
+  if (node.role == Node::Role::entry || node.parent == nullptr) return nullptr;
+  return node.role == Node::Role::step ? node.parent : group_of(*node.parent);
+}
 
 model::NodeRecord& Scheduler::record_for(model::NodeNames names) {
   // Dialects give every node a name of its own; should one not, its nodes must still not become one.
@@ -53,74 +71,175 @@ model::NodeRecord& Scheduler::record_for(model::NodeNames names) {
   return record;
 }
 
-Node& Scheduler::make_node(Node* parent, const model::Step* step, StepIndex index, const std::string& definition) {
+model::NodePlace Scheduler::place_of(Node::Role role, const Node* parent, std::size_t index,
+                                     const model::Hook* hook) const {
   model::NodePlace place;
   place.run = run_.name;
-  place.definition = definition;
-  if (parent != nullptr) {
-    place.parent = &parent->record.names;
-    place.group = parent->group->plan->group->kind;
-    place.stage = parent->group->plan->stages[index];
-    place.step = step->name;
+  if (parent != nullptr) place.parent = &parent->record.names;
+  place.index = static_cast<int>(index);
+  switch (role) {
+    case Node::Role::entry:
+      place.definition = workflow_.entry.definition;
+      break;
+    case Node::Role::step:
+      place.group = parent->group->plan->group->kind;
+      place.stage = parent->group->plan->stages[index];
+      place.step = parent->group->plan->steps[index]->name;
+      place.definition = parent->group->plan->steps[index]->call.definition;
+      break;
+    case Node::Role::item:
+      place.kind = model::NodePlace::Kind::item;
+      place.step = parent->step->name;
+      place.definition = parent->step->call.definition;
+      place.item = parent->loop->items[index].get();
+      break;
+    case Node::Role::attempt:
+      place.kind = model::NodePlace::Kind::attempt;
+      place.step = parent->record.step;
+      place.definition = parent->record.definition;
+      break;
+    case Node::Role::hook:
+      place.kind = model::NodePlace::Kind::hook;
+      place.step = hook->name;
+      place.definition = hook->call.definition;
+      break;
   }
-  Node& node = nodes_.emplace_back(record_for(wording_.names(place)));
+  if (const model::Definition* definition = find_definition(place.definition)) place.label = definition->label;
+  return place;
+}
+
+const model::Definition* Scheduler::find_definition(const std::string& name) const {
+  auto found = workflow_.definitions.find(name);
+  return found == workflow_.definitions.end() ? nullptr : &found->second;
+}
+
+Node& Scheduler::make_node(Node::Role role, Node* parent, std::size_t index, const model::Hook* hook) {
+  const model::NodePlace place = place_of(role, parent, index, hook);
+  Node& node = nodes_.emplace_back(record_for(wording_.names(place)), role);
   node.parent = parent;
-  node.step = step;
-  node.step_index = index;
-  node.depth = parent == nullptr ? 0 : parent->depth + 1;
-  if (auto found = workflow_.definitions.find(definition); found != workflow_.definitions.end())
-    node.definition = &found->second;
-  if (parent != nullptr) parent->group->children[index] = &node;
+  node.hook = hook;
+  node.definition = find_definition(place.definition);
+  node.at_exit = hook != nullptr && !hook->expression;
+  if (parent != nullptr) {
+    node.depth = role == Node::Role::step ? parent->depth + 1 : parent->depth;
+    node.at_exit = node.at_exit || parent->at_exit;
+    // A definition without a name is written in its step, and says what the step may say.
+    const bool inlined = parent->definition != nullptr && parent->definition->label.empty();
+    if (role != Node::Role::step || inlined) node.item = parent->item;
+  }
+  if (role == Node::Role::step) {
+    node.step = parent->group->plan->steps[index];
+    node.step_index = static_cast<StepIndex>(index);
+    parent->group->children[index] = &node;
+  } else if (role == Node::Role::item || role == Node::Role::attempt) {
+    node.step = parent->step;
+    node.step_index = parent->step_index;
+  }
+  if (role == Node::Role::item) {
+    node.item = parent->loop->items[index];
+    parent->loop->children[index] = &node;
+    parent->loop->members[index] = &node.record;
+  }
   if (is_kept(node.record)) return node;
 
   model::NodeRecord& record = node.record;
   if (parent != nullptr) record.parent = parent->record.names.name;
-  record.step = place.step;
-  record.definition = definition;
-  record.kind = kind_of(node.definition);
+  if (role != Node::Role::hook) record.step = place.step;
+  if (hook != nullptr) record.hook = hook->name;
+  if (role == Node::Role::item || role == Node::Role::attempt) record.index = place.index;
+  record.definition = place.definition;
+  record.kind = kind_of(node);
   record.stage = place.stage;
   begin_again(record);
   return node;
 }
 
+void Scheduler::begin(const Wanted& wanted) {
+  Node& parent = *wanted.parent;
+  const bool is_item = parent.loop != nullptr;
+  Node& group = is_item ? *parent.parent : parent;
+  if (!may_start(parent) || (!is_item && group.group->broken)) {
+    if (is_item) {
+      --parent.loop->under_way;
+      end_loop(parent);
+    } else {
+      --group.group->under_way;
+      go_on_or_end(group);
+    }
+    return;
+  }
+  const bool counts = is_item || !group.group->plan->steps[wanted.index]->loop;
+  if (counts && group.group->most && group.group->active >= *group.group->most) {
+    group.group->held.push_back(wanted);
+    return;
+  }
+  Node& node = make_node(is_item ? Node::Role::item : Node::Role::step, &parent, wanted.index);
+  node.counted = counts;
+  if (counts) ++group.group->active;
+  start(node, node.step->call);
+}
+
 void Scheduler::start(Node& node, const model::Call& call) {
+  const bool loops = node.role == Node::Role::step && node.step->loop;
   if (is_kept(node.record)) {
+    if (loops) take_members(node);
     ended_.push_back(&node);
     return;
   }
   auto started = [&]() -> Status {
+    if (loops) return start_loop(node);
     if (node.definition == nullptr)
       return fail(ErrorKind::invalid, fmt::format("template name '{}' undefined", call.definition));
     if (node.depth > kDeepest)
       return fail(ErrorKind::invalid, fmt::format("calls go deeper than {} levels: does '{}' call itself for ever?",
                                                   kDeepest, call.definition));
-    if (node.step != nullptr && node.step->condition) {
-      KIST_TRY_ASSIGN(std::string condition, expression::evaluate(*node.step->condition, group_scope(*node.parent)));
-      KIST_TRY_ASSIGN(bool holds, expression::evaluate_condition(condition));
-      if (!holds) {
-        end(node, State::skipped, wording_.condition_false(condition));
-        return {};
-      }
-    }
+    KIST_TRY_ASSIGN(bool runs, condition_holds(node));
+    if (!runs) return {};
     KIST_TRY(bind_call(node, call));
-    if (const auto* group = std::get_if<model::Group>(&node.definition->body)) return start_group(node, *group);
-    return start_task(node, std::get<model::Task>(node.definition->body));
+    KIST_TRY(watch_timeout(node));
+    return start_bound(node);
   }();
   if (!started) end(node, State::error, started.error().text);
 }
 
+Result<bool> Scheduler::condition_holds(Node& node) {
+  if (node.step == nullptr || !node.step->condition) return true;
+  KIST_TRY_ASSIGN(std::string condition, expression::evaluate(*node.step->condition, *caller_scope(node)));
+  KIST_TRY_ASSIGN(bool holds, expression::evaluate_condition(condition));
+  if (!holds) end(node, State::skipped, wording_.condition_false(condition));
+  return holds;
+}
+
 Status Scheduler::bind_call(Node& node, const model::Call& call) {
-  if (node.parent == nullptr) {
-    Caller nobody{*scope_,
-                  [](std::string_view name) -> Result<ArtifactValue> {
-                    return fail(ErrorKind::invalid, fmt::format("failed to resolve {{{{{}}}}}: no step has run", name));
-                  },
-                  run_.used_runs};
-    return bind_inputs(node, call.arguments, nobody, *scope_, run_.used_runs);
+  const Node* group = group_of(node);
+  if (group == nullptr) {
+    Caller run{*scope_,
+               [](std::string_view name) -> Result<ArtifactValue> {
+                 return fail(ErrorKind::invalid, fmt::format("failed to resolve {{{{{}}}}}: no step has run", name));
+               },
+               run_.used_runs};
+    return bind_inputs(node, call.arguments, run, *scope_, run_.used_runs);
   }
-  GroupScope scope = group_scope(*node.parent);
-  Caller group{scope, [&](std::string_view name) { return scope.find_artifact(name); }, run_.used_runs};
-  return bind_inputs(node, call.arguments, group, *scope_, run_.used_runs);
+  GroupScope scope = group_scope(*group, &node);
+  Caller caller{scope, [&](std::string_view name) { return scope.find_artifact(name); }, run_.used_runs};
+  return bind_inputs(node, call.arguments, caller, *scope_, run_.used_runs);
+}
+
+std::unique_ptr<expression::Scope> Scheduler::caller_scope(const Node& node) const {
+  if (const Node* group = group_of(node)) return std::make_unique<GroupScope>(group_scope(*group, &node));
+  return std::make_unique<RunScope>(*scope_);
+}
+
+Status Scheduler::start_bound(Node& node) {
+  if (node.record.kind == model::NodeKind::retry) return start_retry(node);
+  return start_body(node);
+}
+
+Status Scheduler::start_body(Node& node) {
+  KIST_TRY(read_deadline(node));
+  if (const auto* group = std::get_if<model::Group>(&node.definition->body)) return start_group(node, *group);
+  if (std::holds_alternative<model::Task>(node.definition->body)) return start_task(node);
+  return fail(ErrorKind::unsupported, "not supported yet: suspend");
 }
 
 Status Scheduler::start_group(Node& node, const model::Group& group) {
@@ -132,8 +251,12 @@ Status Scheduler::start_group(Node& node, const model::Group& group) {
   GroupProgress& progress = *node.group;
   progress.plan = &*plan->second;
   progress.children.resize(progress.plan->steps.size());
+  if (group.parallelism) {
+    KIST_TRY_ASSIGN(progress.most, read_parallelism(*group.parallelism, NodeScope(*scope_, node)));
+  }
   node.record.state = State::running;
   node.record.started = parts_.clock();
+  watch_deadline(node);
   changed(node);
 
   if (group.kind == model::Group::Kind::sequence) {
@@ -148,11 +271,28 @@ Status Scheduler::start_group(Node& node, const model::Group& group) {
   return {};
 }
 
-Status Scheduler::start_task(Node& node, const model::Task& task) {
+Status Scheduler::start_task(Node& node) {
+  changed(node);
+  parked_.insert(&node);
+  for_place_.push_back(&node);
+  hand_over_waiting();
+  return {};
+}
+
+void Scheduler::hand_over_waiting() {
+  while (!for_place_.empty() && with_place_.size() < most_with_place_) {
+    Node& node = *for_place_.front();
+    for_place_.pop_front();
+    if (parked_.erase(&node) == 0) continue;  // it has ended
+    if (auto handed = hand_over(node); !handed) end(node, State::error, handed.error().text);
+  }
+}
+
+Status Scheduler::hand_over(Node& node) {
   NodeScope scope(*scope_, node);
   Caller own{scope, [&](std::string_view name) { return find_input_artifact(node, name); }, run_.used_runs};
   task::Document document;
-  KIST_TRY_ASSIGN(document.task, bind(task, scope));
+  KIST_TRY_ASSIGN(document.task, bind(std::get<model::Task>(node.definition->body), scope));
   KIST_TRY_ASSIGN(document.loads, resolve_loads(node, document.task, own));
   document.restored = find_restored(node.record, document.task, run_.used_runs);
   document.run = run_.name;
@@ -171,6 +311,31 @@ Status Scheduler::start_task(Node& node, const model::Task& task) {
   return {};
 }
 
+void Scheduler::node_ended(Node& node) {
+  complete(node);
+}
+
+void Scheduler::complete(Node& node) {
+  if (std::exchange(node.completed, true)) return;
+  Node* group = group_of(node);
+  if (node.counted) make_room(*group);
+  switch (node.role) {
+    case Node::Role::entry:
+      break;
+    case Node::Role::step:
+      child_ended(*node.parent, node);
+      break;
+    case Node::Role::item:
+      item_ended(*node.parent);
+      break;
+    case Node::Role::attempt:
+      attempt_ended(*node.parent, node);
+      break;
+    case Node::Role::hook:
+      break;
+  }
+}
+
 void Scheduler::end(Node& node, State state, std::string message) {
   model::NodeRecord& record = node.record;
   record.state = state;
@@ -178,6 +343,7 @@ void Scheduler::end(Node& node, State state, std::string message) {
   record.finished = parts_.clock();
   if (record.started == Time{}) record.started = record.finished;
   node.inputs.clear();
+  parked_.erase(&node);
   changed(node);
   ended_.push_back(&node);
 }

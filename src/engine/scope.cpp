@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/loops.hpp"
+
 namespace kist::engine {
 namespace {
 
@@ -97,6 +99,9 @@ Result<Found> NodeScope::find(std::string_view name) const {
   if (name == "node.name") return node_.record.names.name;
   if (name == "pod.name") return node_.record.names.host;
   if (name == "steps.name" || name == "tasks.name") return node_.record.step;
+  if (node_.item && (name == "item" || name.starts_with("item."))) return find_in_item(name, *node_.item);
+  if (node_.role == Node::Role::attempt)
+    if (auto found = find_in_retry(name, node_.parent->retry->last, *node_.record.index)) return found;
   return run_.find(name);
 }
 
@@ -132,6 +137,8 @@ Result<Found> NodeScope::find_output(std::string_view name) const {
 }
 
 Result<Found> GroupScope::find(std::string_view name) const {
+  if (asking_ != nullptr && asking_->item && (name == "item" || name.starts_with("item.")))
+    return find_in_item(name, *asking_->item);
   auto rest = behind(name, "steps.");
   if (!rest) rest = behind(name, "tasks.");
   if (!rest || *rest == "name") return NodeScope::find(name);
@@ -150,7 +157,12 @@ Result<const Node*> GroupScope::find_step(std::string_view name, std::string_vie
   if (found == group.plan->index.end())
     return unresolved(ErrorKind::invalid, name, fmt::format("there is no step '{}'", step));
   const Node* child = group.children[found->second];
-  bool ended = child != nullptr && model::is_final(child->record.state);
+  // A hook sees what it belongs to, however far that is.
+  for (const Node* one = asking_; one != nullptr; one = one->parent)
+    if (one->role == Node::Role::hook && one->parent != nullptr &&
+        one->parent->step == group.plan->steps[found->second])
+      return one->parent;
+  bool ended = child != nullptr && is_complete(child->record);
   bool sequence = group.plan->group->kind == model::Group::Kind::sequence;
   if (!ended || (sequence && group.plan->stages[found->second] >= group.stage))
     return unresolved(ErrorKind::invalid, name, fmt::format("step '{}' has not ended before", step));
@@ -164,6 +176,8 @@ Result<std::string> GroupScope::find_in_step(std::string_view name, const Node& 
   if (field == "startedAt") return to_rfc3339(record.started);
   if (field == "finishedAt") return to_rfc3339(record.finished);
   if (field == "exitCode" && record.exit_code) return fmt::format("{}", *record.exit_code);
+  if (child.loop && field.starts_with("outputs.")) return find_in_loop(name, child, field);
+  if (field == "ip" && !record.address.empty()) return record.address;
   if (field == "outputs.result" && record.result) return *record.result;
   if (field == "outputs.parameters") return parameters_as_json(record.output_parameters);
   if (auto parameter = behind(field, "outputs.parameters.")) {
@@ -178,6 +192,15 @@ Result<std::string> GroupScope::find_in_step(std::string_view name, const Node& 
   if (!model::is_success(record.state) || was_left_out(record.state))
     reason += fmt::format(" (it is {})", model::to_string(record.state));
   return unresolved(ErrorKind::not_found, name, reason);
+}
+
+// Of a loop over many items asked for by each of many others: it is put together once.
+Result<std::string> GroupScope::find_in_loop(std::string_view name, const Node& child, std::string_view field) {
+  LoopProgress& loop = *child.loop;
+  if (auto known = loop.aggregated.find(field); known != loop.aggregated.end()) return known->second;
+  auto found = aggregate(field, loop.members);
+  if (!found) return unresolved(found.error().kind, name, found.error().text);
+  return loop.aggregated.emplace(field, std::move(*found)).first->second;
 }
 
 // What a step that did not run would have given: the default that its definition writes for the parameter.

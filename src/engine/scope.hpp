@@ -29,9 +29,9 @@ class RunScope : public expression::Scope {
   std::map<std::string, std::string, std::less<>> values_;
 };
 
-// In the texts of a node itself, beyond the run's names: node.id, node.name, pod.name, steps.name, tasks.name,
-// inputs.parameters (JSON: a list of {name, value}), inputs.parameters.X, inputs.artifacts.X.path,
-// outputs.artifacts.X.path, outputs.parameters.X.path.
+// In the texts of a node itself, beyond the run's names: node.id, node.name, pod.name, steps.name, tasks.name, item and
+// item.KEY in a loop, retries and lastRetry.… in an attempt, inputs.parameters (JSON: a list of {name, value}),
+// inputs.parameters.X, inputs.artifacts.X.path, outputs.artifacts.X.path, outputs.parameters.X.path.
 class NodeScope : public expression::Scope {
  public:
   NodeScope(const RunScope& run, const Node& node) : run_(run), node_(node) {}
@@ -47,12 +47,15 @@ class NodeScope : public expression::Scope {
 };
 
 // In what a group says about its steps (arguments, conditions) and its outputs: also steps.X.… and tasks.X.… of the
-// steps that have ended. These must be known: an error of kind not_found where a skipped step has no such output,
-// invalid where there is no such name.
+// steps that have ended, and item, item.KEY of the one that asks. These must be known: an error of kind not_found where
+// a skipped step has no such output, invalid where there is no such name. Of a step that loops, the outputs are lists
+// (loops.hpp).
 class GroupScope : public NodeScope {
  public:
-  GroupScope(const RunScope& run, const model::Workflow& workflow, const model::Wording& wording, const Node& group)
-      : NodeScope(run, group), workflow_(workflow), wording_(wording) {}
+  // `asking`: what the arguments are for: an item, a hook; nullptr: the step itself, or the group.
+  GroupScope(const RunScope& run, const model::Workflow& workflow, const model::Wording& wording, const Node& group,
+             const Node* asking)
+      : NodeScope(run, group), workflow_(workflow), wording_(wording), asking_(asking) {}
   Result<std::optional<std::string>> find(std::string_view name) const override;
 
   // The artifact of this name: "inputs.artifacts.X", "steps.S.outputs.artifacts.A", "tasks.…". Errors: invalid.
@@ -61,10 +64,12 @@ class GroupScope : public NodeScope {
  private:
   Result<const Node*> find_step(std::string_view name, std::string_view step) const;
   Result<std::string> find_in_step(std::string_view name, const Node& child, std::string_view field) const;
+  static Result<std::string> find_in_loop(std::string_view name, const Node& child, std::string_view field);
   Result<std::optional<std::string>> output_fallback(const Node& child, std::string_view parameter) const;
 
   const model::Workflow& workflow_;
   const model::Wording& wording_;
+  const Node* const asking_;
 };
 
 // The input artifact of a node: for texts and loads of tasks.

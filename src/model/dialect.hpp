@@ -43,12 +43,23 @@ struct WorkflowSummary {
 
 // Where a node stands, for its names.
 struct NodePlace {
+  enum class Kind {
+    step,       // of a group; the entry
+    item,       // of a loop
+    attempt,    // of a retry
+    hook,       // of the parent, of the run where there is none
+    container,  // of a task
+  };
   std::string run;                         // the run's name
-  const NodeNames* parent = nullptr;       // nullptr: the entry
-  Group::Kind group = Group::Kind::graph;  // of the parent
+  const NodeNames* parent = nullptr;       // nullptr: the entry, or a hook of the run
+  Group::Kind group = Group::Kind::graph;  // of the parent, for steps
   int stage = 0;
-  std::string step;  // empty: the entry
+  std::string step;  // empty: the entry; of hooks and containers: their name
   std::string definition;
+  std::string label;  // the definition's
+  Kind kind = Kind::step;
+  int index = 0;               // of items and attempts
+  const Json* item = nullptr;  // of items
 };
 
 // How the failing process of a task ended.

@@ -53,7 +53,12 @@ void put(Json& object, const char* key, Time time) {
 }
 
 Json to_json(const ParameterRecord& parameter) {
-  return {{"name", parameter.name}, {"value", parameter.value}};
+  Json value = {{"name", parameter.name}, {"value", parameter.value}};
+  put(value, "global", parameter.global);
+  return value;
+}
+Json to_json(const MemoRecord& memo) {
+  return {{"cache", memo.cache}, {"key", memo.key}, {"hit", memo.hit}};
 }
 Json to_json(const SourceText& source) {
   return {{"name", source.name}, {"text", source.text}};
@@ -180,7 +185,16 @@ Result<ParameterRecord> parameter_from_json(const Json& value) {
   ParameterRecord parameter;
   KIST_TRY(get(value, "name", parameter.name));
   KIST_TRY(get(value, "value", parameter.value));
+  KIST_TRY(get(value, "global", parameter.global));
   return parameter;
+}
+
+Result<MemoRecord> memo_from_json(const Json& value) {
+  MemoRecord memo;
+  KIST_TRY(get(value, "cache", memo.cache));
+  KIST_TRY(get(value, "key", memo.key));
+  KIST_TRY(get(value, "hit", memo.hit));
+  return memo;
 }
 
 Result<SourceText> source_from_json(const Json& value) {
@@ -202,9 +216,24 @@ Result<std::string> text_from_json(const Json& value) {
   return value.get<std::string>();
 }
 
+struct NodeKindWord {
+  NodeKind kind;
+  std::string_view word;
+};
+
+constexpr auto kNodeKinds = std::to_array<NodeKindWord>({
+    {NodeKind::task, "task"},
+    {NodeKind::graph, "graph"},
+    {NodeKind::sequence, "sequence"},
+    {NodeKind::loop, "loop"},
+    {NodeKind::retry, "retry"},
+    {NodeKind::gate, "gate"},
+    {NodeKind::container, "container"},
+});
+
 Result<NodeKind> parse_node_kind(std::string_view word) {
-  for (NodeKind kind : {NodeKind::task, NodeKind::graph, NodeKind::sequence})
-    if (to_string(kind) == word) return kind;
+  const auto* found = std::ranges::find(kNodeKinds, word, &NodeKindWord::word);
+  if (found != kNodeKinds.end()) return found->kind;
   return fail(ErrorKind::corrupt, fmt::format("run record: '{}' is not a kind of node", word));
 }
 
@@ -280,15 +309,7 @@ bool is_success(State state) {
 }
 
 std::string_view to_string(NodeKind kind) {
-  switch (kind) {
-    case NodeKind::graph:
-      return "graph";
-    case NodeKind::sequence:
-      return "sequence";
-    case NodeKind::task:
-      break;
-  }
-  return "task";
+  return std::ranges::find(kNodeKinds, kind, &NodeKindWord::kind)->word;
 }
 
 Json to_json(const ArtifactRecord& artifact) {
@@ -306,6 +327,7 @@ Json to_json(const ArtifactRecord& artifact) {
   if (artifact.live) value["live"] = true;
   if (artifact.producer) value["producer"] = to_json(*artifact.producer);
   if (!artifact.left_out.empty()) value["left_out"] = artifact.left_out;
+  put(value, "global", artifact.global);
   return value;
 }
 
@@ -318,6 +340,7 @@ Result<ArtifactRecord> artifact_from_json(const Json& value) {
   KIST_TRY(get(value, "bytes", artifact.bytes));
   KIST_TRY(get(value, "files", artifact.files));
   KIST_TRY(get(value, "live", artifact.live));
+  KIST_TRY(get(value, "global", artifact.global));
   KIST_TRY(get_all(value, "left_out", artifact.left_out, text_from_json));
   KIST_TRY_ASSIGN(const Json* archive, member(value, "archive"));
   if (archive != nullptr) {
@@ -337,6 +360,8 @@ Json to_json(const NodeRecord& node) {
   put(value, "host", node.names.host);
   put(value, "parent", node.parent);
   put(value, "step", node.step);
+  put(value, "hook", node.hook);
+  if (node.index) value["index"] = *node.index;
   put(value, "definition", node.definition);
   value["kind"] = to_string(node.kind);
   if (node.stage != 0) value["stage"] = node.stage;
@@ -351,6 +376,9 @@ Json to_json(const NodeRecord& node) {
   put_all(value, "output_parameters", node.output_parameters);
   put_all(value, "output_artifacts", node.output_artifacts);
   if (node.result) value["result"] = *node.result;
+  if (node.daemoned) value["daemoned"] = true;
+  put(value, "address", node.address);
+  if (node.memo) value["memo"] = to_json(*node.memo);
   return value;
 }
 
@@ -364,6 +392,8 @@ Result<NodeRecord> node_from_json(const Json& value) {
   KIST_TRY(get(value, "host", node.names.host));
   KIST_TRY(get(value, "parent", node.parent));
   KIST_TRY(get(value, "step", node.step));
+  KIST_TRY(get(value, "hook", node.hook));
+  KIST_TRY(get(value, "index", node.index));
   KIST_TRY(get(value, "definition", node.definition));
   KIST_TRY(get(value, "kind", kind));
   KIST_TRY_ASSIGN(node.kind, parse_node_kind(kind));
@@ -379,6 +409,12 @@ Result<NodeRecord> node_from_json(const Json& value) {
   KIST_TRY(get_all(value, "output_parameters", node.output_parameters, parameter_from_json));
   KIST_TRY(get_all(value, "output_artifacts", node.output_artifacts, artifact_from_json));
   KIST_TRY(get(value, "result", node.result));
+  KIST_TRY(get(value, "daemoned", node.daemoned));
+  KIST_TRY(get(value, "address", node.address));
+  KIST_TRY_ASSIGN(const Json* memo, member(value, "memo"));
+  if (memo != nullptr) {
+    KIST_TRY_ASSIGN(node.memo, memo_from_json(*memo));
+  }
   return node;
 }
 

@@ -55,6 +55,7 @@ struct ArtifactRecord {
   bool live = false;                       // saved while it was written, or published by the task
   std::optional<Producer> producer = {};   // of an input, and of what a group hands on
   std::vector<std::string> left_out = {};  // what could not be kept: "PATH: WHY"
+  std::string global = {};                 // of an output: workflow.outputs.artifacts.NAME is this one too
 };
 
 // What a node was given that no node made.
@@ -80,6 +81,14 @@ struct Revision {
 struct ParameterRecord {
   std::string name;
   std::string value;
+  std::string global = {};  // of an output: workflow.outputs.parameters.NAME is this one too
+};
+
+// Of a node whose outputs are remembered by key.
+struct MemoRecord {
+  std::string cache;
+  std::string key;
+  bool hit = false;  // the outputs were taken from there, nothing ran
 };
 
 // The names a dialect gives a node.
@@ -90,13 +99,24 @@ struct NodeNames {
   std::string host;     // pod name, job number: what its log lines begin with; may be empty
 };
 
-enum class NodeKind { task, graph, sequence };
+enum class NodeKind {
+  task,
+  graph,
+  sequence,
+  loop,       // of a step that loops: its children are one an item
+  retry,      // of a definition with a retry: its children are the attempts
+  gate,       // waits, for a time or for a person
+  container,  // of a task whose containers run beside each other: one of them
+};
 std::string_view to_string(NodeKind kind);
 
 struct NodeRecord {
   NodeNames names;
-  std::string parent;  // names.name of the group's node; empty for the entry
+  std::string parent;  // names.name of the node it is below: group, loop, retry, task, the node a hook belongs to;
+                       // empty for the entry and for what hooks of the run made
   std::string step;    // the step's name; empty for the entry
+  std::string hook;    // the name of the hook that made it ("exit" for that of the end); empty: none did
+  std::optional<int> index;  // of an item in its loop, of an attempt in its retry
   std::string definition;
   NodeKind kind = NodeKind::task;
   int stage = 0;  // of a sequence
@@ -112,6 +132,9 @@ struct NodeRecord {
   std::vector<ParameterRecord> output_parameters;
   std::vector<ArtifactRecord> output_artifacts;
   std::optional<std::string> result;
+  bool daemoned = false;  // it runs, and its group goes on
+  std::string address;    // of a daemon
+  std::optional<MemoRecord> memo;
 };
 
 // One input file of a run, as it was.

@@ -315,7 +315,9 @@ struct Call {
 // A condition over the results of other steps of a graph.
 struct Dependency {
   enum class Operator { always, is, all, any, negate };
-  enum class Test { succeeded, failed, errored, skipped, omitted, daemoned };
+  // Of a step that loops: any_succeeded of one of its items, all_failed of all (failed or errored); of another step
+  // they are succeeded and failed.
+  enum class Test { succeeded, failed, errored, skipped, omitted, daemoned, any_succeeded, all_failed };
   Operator op = Operator::always;
   std::string step;                  // is
   Test test = Test::succeeded;       // is
@@ -382,7 +384,7 @@ struct Group {
   std::vector<std::vector<Step>> stages;  // of a sequence: one after the other, the steps of one side by side
   std::vector<OutputParameter> parameters;
   std::vector<OutputArtifact> artifacts;
-  std::optional<Text> parallelism;  // so many tasks below it run at a time
+  std::optional<Text> parallelism;  // so many of its steps, and of their items, are under way at a time
 };
 
 // ---- definitions

@@ -92,7 +92,7 @@ model::RunNaming naming_of(const Spec& spec, std::string_view name) {
 model::Definition lower_template(const Spec& spec, const Template& written, const Graphs& graphs, bool capture,
                                  const Report& report) {
   model::Definition definition;
-  definition.name = written.name.text;
+  definition.name = definition.label = written.name.text;
   definition.origin = report.origin(written.mark);
   for (const Parameter& parameter : written.inputs.parameters) {
     model::InputParameter input{.name = parameter.name.text, .fallback = std::nullopt, .allowed = {}};

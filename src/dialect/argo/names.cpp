@@ -1,6 +1,9 @@
 #include "dialect/argo/names.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "expression/item.hpp"
 
 namespace kist::dialect::argo {
 namespace {
@@ -41,18 +44,47 @@ std::string pod_name(std::string_view workflow, std::string_view node, std::stri
   return fmt::format("{}-{}", prefix.substr(0, kPodPrefixLimit), fnv1a(node));
 }
 
+namespace {
+
+// What comes behind the name of the node it belongs to.
+std::string suffix(const model::NodePlace& place) {
+  switch (place.kind) {
+    case model::NodePlace::Kind::item:
+      return fmt::format("({}:{})", place.index, place.item == nullptr ? "" : expression::item_name(*place.item));
+    case model::NodePlace::Kind::attempt:
+      return fmt::format("({})", place.index);
+    case model::NodePlace::Kind::hook:
+      return place.step == "exit" ? ".onExit" : ".hooks." + place.step;
+    case model::NodePlace::Kind::container:
+    case model::NodePlace::Kind::step:
+      break;
+  }
+  return "." + place.step;
+}
+
+}  // namespace
+
 model::NodeNames node_names(const model::NodePlace& place) {
+  using Kind = model::NodePlace::Kind;
   model::NodeNames names;
-  if (place.parent == nullptr) {
+  const std::string& parent = place.parent == nullptr ? place.run : place.parent->name;
+  const std::string& display = place.parent == nullptr ? place.run : place.parent->display;
+  if (place.kind == Kind::step && place.parent == nullptr) {
     names.name = names.display = place.run;
-  } else {
+  } else if (place.kind == Kind::step) {
     names.display = place.step;
-    names.name = place.group == model::Group::Kind::sequence
-                     ? fmt::format("{}[{}].{}", place.parent->name, place.stage, place.step)
-                     : fmt::format("{}.{}", place.parent->name, place.step);
+    names.name = place.group == model::Group::Kind::sequence ? fmt::format("{}[{}].{}", parent, place.stage, place.step)
+                                                             : fmt::format("{}.{}", parent, place.step);
+  } else {
+    names.name = parent + suffix(place);
+    names.display = place.kind == Kind::container ? place.step : display + suffix(place);
   }
   names.id = node_id(place.run, names.name);
-  names.host = pod_name(place.run, names.name, place.definition);
+  // The containers of a pod have no pod of their own.
+  if (place.kind == Kind::container && place.parent != nullptr)
+    names.host = place.parent->host;
+  else
+    names.host = pod_name(place.run, names.name, place.label);
   return names;
 }
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "engine/engine.hpp"
 #include "engine/small_place.hpp"
@@ -78,14 +79,36 @@ inline model::Task& task_of(model::Definition& definition) {
   return std::get<model::Task>(definition.body);
 }
 
+inline model::Definition with_retry(model::Definition definition, const char* limit) {
+  definition.retry.emplace();
+  definition.retry->limit = text(limit);
+  return definition;
+}
+
+inline model::Loop over(std::vector<const char*> items) {
+  std::vector<Text> texts;
+  for (const char* item : items) texts.push_back(text(item));
+  return {.items = std::move(texts)};
+}
+inline model::Loop over_list(const char* list) {
+  return {.items = text(list)};
+}
+
 // ---- a dialect that says what the test has written
 
 class SmallWording : public model::Wording {
  public:
   model::NodeNames names(const model::NodePlace& place) const override {
-    std::string name = place.run;
-    if (place.parent != nullptr) {
-      name = place.parent->name;
+    std::string name = place.parent == nullptr ? place.run : place.parent->name;
+    if (place.kind == model::NodePlace::Kind::item) {
+      name += fmt::format("({}:{})", place.index, to_text(*place.item));
+    } else if (place.kind == model::NodePlace::Kind::attempt) {
+      name += fmt::format("({})", place.index);
+    } else if (place.kind == model::NodePlace::Kind::hook) {
+      name += "@" + place.step;
+    } else if (place.kind == model::NodePlace::Kind::container) {
+      name += "/" + place.step;
+    } else if (place.parent != nullptr) {
       if (place.group == model::Group::Kind::sequence) name += fmt::format("[{}]", place.stage);
       name += "." + place.step;
     }
@@ -150,7 +173,7 @@ class EngineTest : public ::testing::Test {
   }
 
   void define(const std::string& name, model::Definition definition) {
-    definition.name = name;
+    definition.name = definition.label = name;
     if (dialect.workflow.entry.definition.empty()) dialect.workflow.entry.definition = name;
     dialect.workflow.definitions.insert_or_assign(name, std::move(definition));
   }

@@ -1,5 +1,6 @@
 // A place for the engine's tests: a task is one command of this file's own, performed at once in a thread of a pool.
 //
+//   fail-until N {{retries}}                   fails with exit code 3 while its attempts are fewer than N
 //   succeed | fail | error TEXT | full         how it ends; full: kist cannot go on
 //   print TEXT                                 logs it, and it is the result
 //   set NAME VALUE                             an output parameter
@@ -124,7 +125,12 @@ class SmallPlace : public environment::Place {
       record.tree = sha256(node + "/" + words[1]);
       return record;
     };
-    if (words[0] == "fail") {
+    if (words[0] == "fail-until" && std::stoi(words[2]) < std::stoi(words[1])) {
+      outcome.state = model::State::failed;
+      outcome.exit_code = 3;
+      outcome.process = model::ProcessEnd{.container = "main", .action = "", .exit_code = 3, .signal = 0};
+      outcome.parameters = {{"tries", words[2]}};
+    } else if (words[0] == "fail") {
       outcome.state = model::State::failed;
       outcome.exit_code = 1;
       outcome.process = model::ProcessEnd{.container = "main", .action = "", .exit_code = 1, .signal = 0};

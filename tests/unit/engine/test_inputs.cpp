@@ -220,8 +220,8 @@ TEST_F(Artifacts, ComeFromTheArgumentElseTheInputItselfElseNowhere) {
 TEST_F(Artifacts, OfAGroupAreThoseOfItsSteps) {
   define("inner", graph({step("m", "make"), step("n", "ok")}));
   model::Group& inner = group_of(dialect.workflow.definitions["inner"]);
-  inner.artifacts.push_back({"given", {text("tasks.m.outputs.artifacts.out")}, false});
-  inner.artifacts.push_back({"maybe", {text("tasks.n.outputs.artifacts.out")}, true});
+  inner.artifacts.push_back({"given", model::ArtifactReference{text("tasks.m.outputs.artifacts.out")}, false});
+  inner.artifacts.push_back({"maybe", model::ArtifactReference{text("tasks.n.outputs.artifacts.out")}, true});
   inner.parameters.push_back({"p", text("{{tasks.m.status}}"), {}});
   define("main", sequence({{step("i", "inner")}, {taking("steps.i.outputs.artifacts.given")}}));
   model::RunRecord run = this->run();

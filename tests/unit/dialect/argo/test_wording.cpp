@@ -1,3 +1,5 @@
+#include <nlohmann/json.hpp>
+
 #include "dialect/argo/lowered.hpp"
 #include "dialect/argo/names.hpp"
 
@@ -16,8 +18,13 @@ TEST(ArgoNames, AreThoseOfARealCluster) {
   EXPECT_EQ(steps.id, "artifact-bghf5");
   EXPECT_EQ(steps.host, "artifact-bghf5");
   auto child = [](const model::NodeNames& parent, model::Group::Kind kind, int stage, const char* step) {
-    return wording().names(
-        {.run = parent.name, .parent = &parent, .group = kind, .stage = stage, .step = step, .definition = step});
+    return wording().names({.run = parent.name,
+                            .parent = &parent,
+                            .group = kind,
+                            .stage = stage,
+                            .step = step,
+                            .definition = step,
+                            .label = step});
   };
   const model::NodeNames writer = child(steps, model::Group::Kind::sequence, 0, "writer");
   EXPECT_EQ(writer.name, "artifact-bghf5[0].writer");
@@ -29,6 +36,37 @@ TEST(ArgoNames, AreThoseOfARealCluster) {
   model::NodeNames dag;
   dag.name = "artifact-bj4zh";
   EXPECT_EQ(child(dag, model::Group::Kind::graph, 0, "writer").host, "artifact-bj4zh-writer-3078707681");
+}
+
+TEST(ArgoNames, OfItemsAttemptsHooksAndContainersComeBehindTheirNodes) {
+  using Kind = model::NodePlace::Kind;
+  model::NodeNames step;
+  step.name = "wf[0].a";
+  step.display = "a";
+  step.host = "wf-t-1";
+  auto place = [&](Kind kind, const char* name) {
+    model::NodePlace result;
+    result.run = "wf";
+    result.parent = &step;
+    result.kind = kind;
+    result.step = name;
+    result.index = 3;
+    return result;
+  };
+  model::NodePlace item = place(Kind::item, "a");
+  const Json value = {{"os", "debian"}, {"image", "d(9)"}};
+  item.item = &value;
+  EXPECT_EQ(wording().names(item).name, "wf[0].a(3:image:d9,os:debian)");
+  EXPECT_EQ(wording().names(item).display, "a(3:image:d9,os:debian)");
+  EXPECT_EQ(wording().names(place(Kind::attempt, "a")).name, "wf[0].a(3)");
+  EXPECT_EQ(wording().names(place(Kind::hook, "exit")).name, "wf[0].a.onExit");
+  EXPECT_EQ(wording().names(place(Kind::hook, "running")).display, "a.hooks.running");
+  EXPECT_EQ(wording().names(place(Kind::container, "main")).name, "wf[0].a.main");
+  EXPECT_EQ(wording().names(place(Kind::container, "main")).display, "main");
+  EXPECT_EQ(wording().names(place(Kind::container, "main")).host, "wf-t-1");
+  model::NodePlace handler = place(Kind::hook, "exit");
+  handler.parent = nullptr;
+  EXPECT_EQ(wording().names(handler).name, "wf.onExit");
 }
 
 TEST(ArgoNames, FitIntoKubernetes) {

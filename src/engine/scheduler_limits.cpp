@@ -1,0 +1,118 @@
+// What ends a node from outside: its time is over, or what it is part of was stopped.
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "engine/scheduler.hpp"
+#include "expression/duration.hpp"
+
+namespace kist::engine {
+namespace {
+
+using model::State;
+using std::chrono::nanoseconds;
+
+Result<nanoseconds> read_limit(const model::Text& text, std::string_view what, const expression::Scope& scope) {
+  KIST_TRY_ASSIGN(std::string value, expression::evaluate(text, scope));
+  auto limit = expression::parse_duration(value);
+  if (!limit) return with_context(what, limit.error());
+  return *limit;
+}
+
+bool is_below(const Node* node, const Node& top) {
+  for (; node != nullptr; node = node->parent)
+    if (node == &top) return true;
+  return false;
+}
+
+}  // namespace
+
+Status Scheduler::watch_timeout(Node& node) {
+  if (!node.definition->timeout) return {};
+  KIST_TRY_ASSIGN(nanoseconds limit, read_limit(*node.definition->timeout, "the timeout", NodeScope(*scope_, node)));
+  set_limit(node, parts_.clock() + limit);
+  return {};
+}
+
+Status Scheduler::read_deadline(Node& node) {
+  if (!node.definition->deadline) return {};
+  KIST_TRY_ASSIGN(node.deadline, read_limit(*node.definition->deadline, "the deadline", NodeScope(*scope_, node)));
+  return {};
+}
+
+void Scheduler::watch_deadline(Node& node) {
+  if (node.deadline) set_limit(node, node.record.started + *node.deadline);
+}
+
+Status Scheduler::watch_run() {
+  if (workflow_.parallelism) {
+    KIST_TRY_ASSIGN(std::size_t most, read_parallelism(*workflow_.parallelism, *scope_));
+    most_with_place_ = std::min(most_with_place_, most);
+  }
+  if (!workflow_.deadline) return {};
+  KIST_TRY_ASSIGN(nanoseconds limit, read_limit(*workflow_.deadline, "the workflow's deadline", *scope_));
+  set_limit(*entry_, run_.started + limit);
+  return {};
+}
+
+Result<std::size_t> Scheduler::read_parallelism(const model::Text& text, const expression::Scope& scope) {
+  KIST_TRY_ASSIGN(std::string value, expression::evaluate(text, scope));
+  std::size_t most = 0;
+  auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), most);
+  if (error == std::errc() && end == value.data() + value.size() && most > 0) return most;
+  return fail(ErrorKind::invalid, fmt::format("parallelism is not a number above 0: '{}'", value));
+}
+
+void Scheduler::set_limit(Node& node, Time when) {
+  timers_.at(when, [this, &node] { time_is_over(node); });
+}
+
+void Scheduler::time_is_over(Node& node) {
+  if (model::is_final(node.record.state) || node.overdue) return;
+  node.overdue = true;
+  halt(node, task::Stop::graceful);
+}
+
+void Scheduler::halt(const Node& top, task::Stop how) {
+  auto ends = [&](const Node& node) {
+    return is_below(&node, top) && (!node.at_exit || top.at_exit || how == task::Stop::abort || is_overdue(node));
+  };
+  for (Node* node : with_place_)
+    if (ends(*node)) stop_task(*node, how);
+  std::vector<Node*> waiting;
+  for (Node* node : parked_)
+    if (ends(*node)) waiting.push_back(node);
+  for (Node* node : waiting) end_halted(*node);
+  // What waits for room finds that it is not to start.
+  for (Node& node : nodes_)
+    if (node.group && ends(node))
+      for (const Wanted& held : std::exchange(node.group->held, {})) wanted_.push_back(held);
+}
+
+void Scheduler::stop_task(Node& node, task::Stop how) {
+  if (node.record.state == State::running && !node.released) {
+    node.record.state = State::stopping;
+    changed(node);
+  }
+  place_.stop(run_.name, node.record.names.name, how);
+}
+
+// Of a node that waits, or whose children did not all run.
+void Scheduler::end_halted(Node& node) {
+  if (is_overdue(node)) return end(node, State::failed, std::string(overdue_message()));
+  const bool aborted = stopping_ == task::Stop::abort;
+  end(node, aborted ? State::aborted : State::stopped, wording_.stopped(aborted));
+}
+
+bool Scheduler::is_overdue(const Node& node) const {
+  for (const Node* one = &node; one != nullptr; one = one->parent)
+    if (one->overdue) return true;
+  return false;
+}
+
+bool Scheduler::may_start(const Node& below) const {
+  if (is_stopping() && (stopping_ == task::Stop::abort || !below.at_exit)) return false;
+  return !is_overdue(below);
+}
+
+}  // namespace kist::engine

@@ -1,0 +1,73 @@
+// Steps that loop: one node an item, below a node for all of them.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "engine/loops.hpp"
+#include "engine/scheduler.hpp"
+
+namespace kist::engine {
+namespace {
+
+using model::State;
+
+}  // namespace
+
+Status Scheduler::start_loop(Node& node) {
+  node.loop = std::make_unique<LoopProgress>();
+  LoopProgress& loop = *node.loop;
+  KIST_TRY_ASSIGN(loop.items, expand(*node.step->loop, group_scope(*node.parent)));
+  if (loop.items.empty()) {
+    end(node, State::skipped, "Skipped, empty params");
+    return {};
+  }
+  loop.members.resize(loop.items.size());
+  loop.children.resize(loop.items.size());
+  loop.under_way = loop.items.size();
+  node.record.state = State::running;
+  node.record.started = parts_.clock();
+  changed(node);
+  for (std::size_t i = 0; i < loop.items.size(); ++i) wanted_.push_back({&node, i});
+  return {};
+}
+
+void Scheduler::take_members(Node& node) {
+  node.loop = std::make_unique<LoopProgress>();
+  for (const model::NodeRecord& record : records_) {
+    if (record.parent != node.record.names.name || !record.index || !record.hook.empty()) continue;
+    auto index = static_cast<std::size_t>(*record.index);
+    if (index >= node.loop->members.size()) node.loop->members.resize(index + 1);
+    node.loop->members[index] = &record;
+  }
+}
+
+void Scheduler::item_ended(Node& loop) {
+  --loop.loop->under_way;
+  end_loop(loop);
+}
+
+void Scheduler::end_loop(Node& node) {
+  if (node.loop->under_way > 0 || model::is_final(node.record.state)) return;
+  const Node* failed = nullptr;
+  bool incomplete = false;
+  bool stopped = false;
+  for (const Node* child : node.loop->children) {
+    if (child == nullptr) {
+      incomplete = true;
+      continue;
+    }
+    State state = child->record.state;
+    stopped = stopped || state == State::stopped || state == State::aborted;
+    const bool worse = failed == nullptr || is_tolerated(*node.step, failed->record.state);
+    if (has_failed(state) && worse) failed = child;
+  }
+  if (failed != nullptr) return end_failed(node, failed->record.state, *failed);
+  if (stopped || incomplete) return end_halted(node);
+  const auto& children = node.loop->children;
+  const bool ran = std::ranges::any_of(children, [](const Node* child) {
+    return child->record.state != State::skipped && child->record.state != State::omitted;
+  });
+  end(node, ran ? State::succeeded : State::skipped, "");
+}
+
+}  // namespace kist::engine

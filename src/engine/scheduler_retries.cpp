@@ -1,0 +1,84 @@
+// Definitions with a retry: each attempt is a node below the one that stands for all of them.
+#include <fmt/format.h>
+
+#include "engine/scheduler.hpp"
+
+namespace kist::engine {
+namespace {
+
+using model::State;
+
+}  // namespace
+
+Status Scheduler::start_retry(Node& node) {
+  node.retry = std::make_unique<RetryProgress>();
+  KIST_TRY_ASSIGN(node.retry->rule, read_rule(*node.definition->retry, NodeScope(*scope_, node)));
+  node.record.state = State::running;
+  if (node.record.started == Time{}) node.record.started = parts_.clock();
+  changed(node);
+  begin_attempt(node);
+  return {};
+}
+
+void Scheduler::begin_attempt(Node& node) {
+  RetryProgress& progress = *node.retry;
+  Node& attempt = make_node(Node::Role::attempt, &node, static_cast<std::size_t>(progress.attempts));
+  ++progress.attempts;
+  progress.child = &attempt;
+  if (model::is_final(attempt.record.state)) {  // under an earlier owner
+    ended_.push_back(&attempt);
+    return;
+  }
+  attempt.record.input_parameters = node.record.input_parameters;
+  attempt.record.input_artifacts = node.record.input_artifacts;
+  attempt.record.input_sources = node.record.input_sources;
+  attempt.inputs = node.inputs;
+  if (auto started = start_body(attempt); !started) end(attempt, State::error, started.error().text);
+}
+
+void Scheduler::attempt_ended(Node& retry, Node& attempt) {
+  RetryProgress& progress = *retry.retry;
+  const model::NodeRecord& record = attempt.record;
+  if (!model::is_final(record.state)) {  // a daemon that is ready
+    retry.record.daemoned = true;
+    retry.record.address = record.address;
+    changed(retry);
+    return complete(retry);
+  }
+  if (progress.attempts == 1) progress.first_started = record.started;
+  const bool again = has_failed(record.state) && !retry.record.daemoned && may_start(retry);
+  if (!again) return end_retry(retry, attempt, is_overdue(retry) ? overdue_message() : record.message);
+
+  progress.last = LastAttempt{.state = record.state,
+                              .word = wording_.state(record.state),
+                              .message = record.message,
+                              .exit_code = record.exit_code,
+                              .started = record.started,
+                              .finished = record.finished};
+  const Time now = parts_.clock();
+  auto decided =
+      decide(progress.rule, *progress.last, progress.attempts, progress.first_started, now, NodeScope(*scope_, retry));
+  if (!decided) {
+    copy_outputs(attempt.record, retry.record);
+    return end(retry, State::error, decided.error().text);
+  }
+  if (const auto* no_more = std::get_if<NoMore>(&*decided)) return end_retry(retry, attempt, no_more->message);
+  const Time when = std::get<Again>(*decided).when;
+  if (when <= now) return begin_attempt(retry);
+  retry.record.message = backoff_message(when - now);
+  changed(retry);
+  parked_.insert(&retry);
+  timers_.at(when, [this, &retry] {
+    if (parked_.erase(&retry) == 0) return;  // it was ended meanwhile
+    retry.record.message.clear();
+    changed(retry);
+    begin_attempt(retry);
+  });
+}
+
+void Scheduler::end_retry(Node& retry, const Node& attempt, std::string message) {
+  copy_outputs(attempt.record, retry.record);
+  end(retry, attempt.record.state, attempt.record.state == State::succeeded ? "" : std::move(message));
+}
+
+}  // namespace kist::engine
