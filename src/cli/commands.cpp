@@ -37,6 +37,8 @@ std::span<const Command> kist_commands() {
       {"gc", "Free what no run and no tag needs; remove old runs by rules", declare_gc, kStore},
       {"fsck", "Check and repair what is stored", declare_fsck, kStore},
       {"du", "Tell what runs cost", declare_du, kStore},
+      {"secrets", "List, add, update or delete secrets: values that tasks get and nothing shows", declare_secrets,
+       kOther},
       {"serve", "Serve artifacts to other machines", declare_serve, kOther},
       {"lint", "Check workflow files without running them", declare_lint, kOther},
       {"doctor", "Tell what this machine lets kist do", declare_doctor, kOther},

@@ -47,6 +47,7 @@ void declare_report(Arguments& arguments, Context& context);
 void declare_resume(Arguments& arguments, Context& context);
 void declare_rm(Arguments& arguments, Context& context);
 void declare_run(Arguments& arguments, Context& context);
+void declare_secrets(Arguments& arguments, Context& context);
 void declare_serve(Arguments& arguments, Context& context);
 void declare_show(Arguments& arguments, Context& context);
 void declare_stop(Arguments& arguments, Context& context);
