@@ -173,6 +173,7 @@ struct Run {
   std::optional<Text> retry_delay;  // a duration between them
   std::optional<std::chrono::seconds> no_output_timeout;  // longer silence fails it
   bool shown = false;                                     // its title is written to the log before it starts
+  std::optional<Text> progress_file;  // where it writes "N/M" when it has done N of M parts: reported as it changes
   bool image_program = false;     // the command is arguments only: the program that the image starts goes before them
   bool expand_variables = false;  // Kubernetes' `$(NAME)` in the command and in values of variables: the variable's
                                   // value; an unknown one stays, `$$(NAME)` becomes `$(NAME)`

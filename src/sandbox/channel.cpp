@@ -118,7 +118,11 @@ Packer& Packer::add(std::string_view text) {
 }
 
 Packer& Packer::add(const Mount& mount) {
-  return add(static_cast<std::uint64_t>(mount.kind)).add(mount.source).add(mount.target);
+  return add(static_cast<std::uint64_t>(mount.kind))
+      .add(mount.source)
+      .add(mount.target)
+      .add(mount.files)
+      .add(mount.below);
 }
 
 Packer& Packer::add(const File& file) {
@@ -144,6 +148,8 @@ void Unpacker::get(Mount& mount) {
   mount.kind = static_cast<Mount::Kind>(number());
   mount.source = path();
   mount.target = path();
+  get(mount.files);
+  mount.below = path();
 }
 
 void Unpacker::get(File& file) {

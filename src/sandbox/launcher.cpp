@@ -192,7 +192,7 @@ Status check(const Layout& layout) {
     for (const fs::path& path : *paths) KIST_TRY(absolute(path));
   for (const Mount& mount : layout.mounts) {
     KIST_TRY(absolute(mount.target));
-    KIST_TRY(exists(mount.source));
+    if (mount.kind != Mount::Kind::memory) KIST_TRY(exists(mount.source));
   }
   for (const File& file : layout.files) KIST_TRY(absolute(file.path));
   return exists(layout.scratch);

@@ -317,7 +317,30 @@ class Builder {
     return {};
   }
 
+  // Filled out of sight, so that what is shown can be read-only and a part of it.
+  Status lay_memory(const Mount& mount) {
+    KIST_TRY_ASSIGN(FileDescriptor memory, new_file_system("tmpfs", {{"mode", "0755"}}));
+    KIST_TRY_ASSIGN(fs::path hidden, layers_.new_directory("m", 0700));
+    KIST_TRY(attach(memory, hidden));
+    for (const File& file : mount.files) {
+      fs::path path = hidden / file.path;
+      std::error_code error;
+      fs::create_directories(path.parent_path(), error);
+      if (error) return fail_errno(fmt::format("cannot create {}", path.parent_path().string()), error.value());
+      KIST_TRY_ASSIGN(FileDescriptor made, open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+      KIST_TRY(write_all(made.get(), file.content, file.path.native()));
+      if (::fchmod(made.get(), file.mode) != 0)
+        return fail_errno(fmt::format("cannot set the mode of {}", file.path.string()));
+    }
+    fs::path shown = mount.below.empty() ? hidden : hidden / mount.below;
+    if (!status_of(shown))
+      return fail(ErrorKind::not_found,
+                  fmt::format("cannot mount {}: there is no {} in it", mount.target.string(), mount.below.string()));
+    return clone(shown, mount.target, {.recursive = false, .read_only = true});
+  }
+
   Status lay(const Mount& mount) {
+    if (mount.kind == Mount::Kind::memory) return lay_memory(mount);
     auto status = status_of(mount.source);
     if (!status) return fail_errno(fmt::format("cannot mount {} at {}", mount.source.string(), mount.target.string()));
     if (mount.kind != Mount::Kind::private_copy)
@@ -365,6 +388,7 @@ class Builder {
                      std::ranges::none_of(view_.directories(), lies_in);
       if (is_left || is_mounted_over) covers.insert(directory.path);
       for (const Mount& mount : layout_.mounts) {
+        if (mount.kind == Mount::Kind::memory) continue;
         fs::path source = resolved(mount.source);
         if (mount.kind != Mount::Kind::private_copy && is_within(directory.path, source) && directory.path != source)
           covers.insert(mount.target / directory.path.lexically_relative(source));

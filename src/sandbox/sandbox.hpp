@@ -19,26 +19,29 @@
 
 namespace kist::sandbox {
 
-// What a task sees at a path instead of what the host has there.
-struct Mount {
-  enum class Kind {
-    private_copy,  // the source's content, writable; changes stay in scratch, the source never changes. Costs no copy.
-    read_only,     // the source itself, read-only
-    shared,        // the source itself, writable by the task: volumes, directories saved while they are written
-  };
-  Kind kind = Kind::private_copy;
-  std::filesystem::path source;  // a directory or a file on the host
-  std::filesystem::path
-      target;  // absolute, in the task; parents are made; links on the way are followed inside the root
-  bool operator==(const Mount&) const = default;
-};
-
 // A file that is there before the first process starts.
 struct File {
   std::filesystem::path path;
   std::string content;
   unsigned mode = 0644;
   bool operator==(const File&) const = default;
+};
+
+// What a task sees at a path instead of what the host has there.
+struct Mount {
+  enum class Kind {
+    private_copy,  // the source's content, writable; changes stay in scratch, the source never changes. Costs no copy.
+    read_only,     // the source itself, read-only
+    shared,        // the source itself, writable by the task: volumes, directories saved while they are written
+    memory,        // a new file system in memory that holds `files`, read-only: no disk ever holds them
+  };
+  Kind kind = Kind::private_copy;
+  std::filesystem::path source;  // a directory or a file on the host
+  std::filesystem::path
+      target;  // absolute, in the task; parents are made; links on the way are followed inside the root
+  std::vector<File> files = {};      // memory: their paths are relative to its top
+  std::filesystem::path below = {};  // memory: only what lies there is shown
+  bool operator==(const Mount&) const = default;
 };
 
 // How a private root is laid out. Later items lie over earlier ones: the host; `fresh`, `hidden` and `visible` (of

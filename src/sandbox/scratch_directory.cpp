@@ -221,7 +221,12 @@ class ScratchRoot : public Sandbox {
 Status check_scratch_layout(const Layout& layout, const std::string& why) {
   if (layout.as_root && ::geteuid() != 0)
     return fail(ErrorKind::unsupported, fmt::format("the task is to run as root: {}", why));
-  for (const Mount& mount : layout.mounts) KIST_TRY(check_path(normal(mount.target), layout, why));
+  for (const Mount& mount : layout.mounts) {
+    KIST_TRY(check_path(normal(mount.target), layout, why));
+    if (mount.kind == Mount::Kind::memory)
+      return fail(ErrorKind::unsupported,
+                  fmt::format("the task wants files at {} that are on no disk: {}", mount.target.string(), why));
+  }
   for (const File& file : layout.files) KIST_TRY(check_path(normal(file.path), layout, why));
   return {};
 }

@@ -93,15 +93,31 @@ std::vector<std::string> Containers::unknown_images() const {
   return images;
 }
 
-ProcessEnvironment environment_of(const ContainerHere& container, const model::Run& run) {
+Result<ProcessEnvironment> environment_of(const ContainerHere& container, const model::Run& run,
+                                          MaskedServices& secrets) {
   ProcessEnvironment result;
   Environment merged = container.base;
+  auto set = [&](const std::string& name, std::string value) {
+    merged[name] = value;
+    result.written[name] = std::move(value);
+  };
+  for (const auto& all : container.container->secret_environment) {
+    KIST_TRY_ASSIGN(auto values, secrets.values(all.secret.source(), all.optional));
+    if (!values) continue;
+    for (auto& [key, value] : *values)
+      if (!key.contains('=')) set(all.prefix + key, std::move(value));
+  }
   for (const auto* variables : {&container.container->environment, &run.environment}) {
     for (const model::EnvironmentVariable& variable : *variables) {
+      if (variable.secret) {
+        auto value = secrets.value(*variable.secret);
+        if (!value) return with_context(fmt::format("variable {}", variable.name), value.error());
+        if (*value) set(variable.name, std::move(**value));
+        continue;
+      }
       std::string value = variable.value.source();
       if (run.expand_variables) value = expand_variables(value, result.written);
-      merged[variable.name] = value;
-      result.written[variable.name] = std::move(value);
+      set(variable.name, std::move(value));
     }
   }
   merged["KIST_TASK"] = sandbox::kControlSocket;

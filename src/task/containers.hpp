@@ -1,5 +1,5 @@
-// The containers of a task as this machine gives them: without an engine all of them share the task's one root, and a
-// container is a working directory, an environment and what its image's name stands for (images.hpp).
+// The containers of a task as this machine gives them: without an engine a container is a root of its own that looks
+// like this machine (roots.hpp), a working directory, an environment and what its image's name stands for (images.hpp).
 #pragma once
 
 #include <filesystem>
@@ -14,6 +14,7 @@
 #include "model/workflow.hpp"
 #include "task/host.hpp"
 #include "task/images.hpp"
+#include "task/secrets.hpp"
 #include "task/task.hpp"
 
 namespace kist::task {
@@ -56,7 +57,9 @@ struct ProcessEnvironment {
   std::vector<std::string> variables;
   Environment written;
 };
-ProcessEnvironment environment_of(const ContainerHere& container, const model::Run& run);
+// Asks for secrets. Errors: not_found (a secret or a key of one).
+Result<ProcessEnvironment> environment_of(const ContainerHere& container, const model::Run& run,
+                                          MaskedServices& secrets);
 
 // Kubernetes' `$(NAME)`: the variable's value; unknown names stay as written; `$$` is one `$`.
 std::string expand_variables(std::string_view text, const Environment& variables);

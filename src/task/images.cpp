@@ -32,7 +32,21 @@ ImageTable built_in_rules() {
     return rule;
   };
   for (const char* image : {"alpine:*", "busybox:*", "debian:*", "ubuntu:*"}) add(image, "sh");
-  for (const char* image : {"bash:*", "gcc:*"}) add(image, "bash");
+  for (const char* image : {"bash:*", "gcc:*", "golang:*", "buildpack-deps:*", "rust:*"}) add(image, "bash");
+  for (const auto& [image, program] : {std::pair("node:*", "node"), std::pair("perl:*", "perl"),
+                                       std::pair("ruby:*", "irb"), std::pair("php:*", "php")})
+    add(image, program);
+  // Images whose entry point is a program: arguments alone are its arguments.
+  for (const auto& [image, program] :
+       {std::pair("curlimages/curl:*", "curl"), std::pair("appropriate/curl:*", "curl"),
+        std::pair("byrnedo/alpine-curl:*", "curl"), std::pair("alpine/git:*", "git"), std::pair("stedolan/jq:*", "jq"),
+        std::pair("ghcr.io/jqlang/jq:*", "jq"), std::pair("bitnami/kubectl:*", "kubectl"),
+        std::pair("bitnamilegacy/kubectl:*", "kubectl"), std::pair("amazon/aws-cli:*", "aws"),
+        std::pair("mesosphere/aws-cli:*", "aws"), std::pair("rclone/rclone:*", "rclone")}) {
+    ImageRule& rule = add(image, program);
+    rule.command = rule.alone;
+  }
+  add("nginx:*", "nginx").alone = {"nginx", "-g", "daemon off;"};
   add("python:*", "python3").stand_ins = {"python"};
   ImageRule& whalesay = add("docker/whalesay:*", "bash");
   whalesay.path = {"/usr/games"};
@@ -95,7 +109,7 @@ Result<ImageTable> read_rules(const fs::path& file, const fs::path& project) {
 }
 
 std::string without_prefix(std::string_view image) {
-  for (std::string_view prefix : {"docker.io/", "library/"})
+  for (std::string_view prefix : {"docker.io/", "docker/library/", "library/"})
     if (image.starts_with(prefix)) image.remove_prefix(prefix.size());
   return std::string(image.substr(0, image.find('@')));
 }
@@ -147,8 +161,14 @@ const ImageRule* find_image(const ImageTable& table, std::string_view image) {
   auto colon = name.find(':', name.rfind('/') == std::string::npos ? 0 : name.rfind('/'));
   std::string untagged = name.substr(0, colon);
   std::string tagged = colon == std::string::npos ? name + ":latest" : name;
-  for (const ImageRule& rule : table)
+  // What is mirrored at another registry is the same.
+  std::vector<std::string> candidates{tagged, untagged};
+  std::string_view host = std::string_view(name).substr(0, name.find('/'));
+  if (host.size() < name.size() && host.find_first_of(".:") != std::string_view::npos)
     for (const std::string& candidate : {tagged, untagged})
+      candidates.push_back(without_prefix(std::string_view(candidate).substr(host.size() + 1)));
+  for (const ImageRule& rule : table)
+    for (const std::string& candidate : candidates)
       if (::fnmatch(rule.image.c_str(), candidate.c_str(), 0) == 0) return &rule;
   return nullptr;
 }

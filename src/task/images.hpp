@@ -41,7 +41,7 @@ Result<ImageTable> parse_image_rules(std::string_view text, std::string_view nam
                                      const std::filesystem::path& project);
 
 // The rule for an image, or nullptr: nobody knows it. The registry "docker.io/" and its "library/" do not count, a
-// missing tag is "latest", a digest is left out.
+// missing tag is "latest", a digest is left out. An image of another registry is also looked for without that.
 const ImageRule* find_image(const ImageTable& table, std::string_view image);
 
 }  // namespace kist::task

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "task/loads.hpp"
 #include "task/paths.hpp"
 #include "task/stand_ins.hpp"
 
@@ -38,8 +39,12 @@ const fs::path* deepest(const std::vector<fs::path>& directories, const fs::path
 // Builds one plan. Paths are taken in the order of the actions.
 class Planner {
  public:
-  Planner(const Document& document, const Containers& containers, const Tools& tools)
-      : document_(document), containers_(containers), tools_(tools) {}
+  Planner(const Document& document, const Containers& containers, const ContainerHere& container,
+          const std::map<std::size_t, ResolvedLoad>& loads, std::vector<sandbox::Mount> mounts, const Tools& tools)
+      : document_(document), containers_(containers), container_(container), loads_(loads), tools_(tools) {
+    for (const sandbox::Mount& mount : mounts) taken_.push_back(mount.target);
+    plan_.layout.mounts = std::move(mounts);
+  }
 
   Result<Plan> plan() {
     plan_.layout.cache = tools_.home / "sandbox";
@@ -53,6 +58,7 @@ class Planner {
     share_watched_directories();
     const auto& actions = document_.task.actions;
     for (std::size_t i = 0; i < actions.size(); ++i) {
+      if (&containers_.of(actions[i]) != &container_) continue;
       if (const auto* run = std::get_if<model::Run>(&actions[i].what)) {
         if (!run->script) break;
         add_file(script_path(*run), run->script->source(), kScriptMode);
@@ -85,15 +91,15 @@ class Planner {
     const auto& actions = document_.task.actions;
     for (std::size_t i = 0; i < actions.size(); ++i) {
       const auto* watch = std::get_if<model::Watch>(&actions[i].what);
-      if (watch == nullptr) continue;
+      if (watch == nullptr || &containers_.of(actions[i]) != &container_) continue;
       plan_.watched.push_back({.action = i, .mount = plan_.layout.mounts.size(), .source = {}});
       add_mount(sandbox::Mount::Kind::shared, {}, containers_.path(actions[i], watch->path.source()));
     }
   }
 
   void mount_load(std::size_t action, const model::Load& load, const fs::path& path) {
-    auto found = document_.loads.find(action);
-    if (found == document_.loads.end() || found->second.absent) return;
+    auto found = loads_.find(action);
+    if (found == loads_.end() || found->second.absent) return;
     const ResolvedLoad& resolved = found->second;
     if (resolved.project) mount_project(action, path);
     if (resolved.raw) {
@@ -123,11 +129,13 @@ class Planner {
     bool free = is_vacant(target);
     taken_.push_back(target);
     if (!free) return;
+    auto top = find_top(tools_.store, tree);
+    if (!top || top->type == store::EntryType::link) return;
     auto view = tools_.store.view({.tree = tree.artifact.tree, .times = tree.artifact.times});
     if (!view) return;
-    std::error_code error;
-    if (!fs::is_directory((*view)->path(), error) && is_directory(target)) return;
-    add_mount(sandbox::Mount::Kind::private_copy, (*view)->path(), target);
+    if (top->type != store::EntryType::directory && is_directory(target)) return;
+    fs::path source = top->path.empty() ? (*view)->path() : (*view)->path() / top->path;
+    add_mount(sandbox::Mount::Kind::private_copy, source, target);
     plan_.views.push_back(std::move(*view));
     plan_.mounted.emplace(action, index);
   }
@@ -172,6 +180,8 @@ class Planner {
 
   const Document& document_;
   const Containers& containers_;
+  const ContainerHere& container_;
+  const std::map<std::size_t, ResolvedLoad>& loads_;
   const Tools& tools_;
   Plan plan_;
   std::vector<fs::path> taken_;  // paths that exist by the plan, or will by an earlier load
@@ -179,8 +189,10 @@ class Planner {
 
 }  // namespace
 
-Result<Plan> plan_layout(const Document& document, const Containers& containers, const Tools& tools) {
-  return Planner(document, containers, tools).plan();
+Result<Plan> plan_layout(const Document& document, const Containers& containers, const ContainerHere& container,
+                         const std::map<std::size_t, ResolvedLoad>& loads, std::vector<sandbox::Mount> mounts,
+                         const Tools& tools) {
+  return Planner(document, containers, container, loads, std::move(mounts), tools).plan();
 }
 
 Status place_watched(Plan& plan, const fs::path& directory) {

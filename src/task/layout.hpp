@@ -1,12 +1,13 @@
-// Plans the root a task sees, before anything runs: what starts empty, what is hidden, what stays visible, and which
-// inputs can be mounts. A mount costs no copy, but is only right where nothing else is: an input is mounted where it
-// stands before the first process and its path is vacant, that is, does not exist or is an empty directory, and no
-// other input lies above or below. All other inputs are merged in when their turn comes (loads.hpp), which is always
-// right.
+// Plans the root a container sees, before anything runs in it: what starts empty, what is hidden, what stays visible,
+// its volumes, and which inputs can be mounts. A mount costs no copy, but is only right where nothing else is: an input
+// is mounted where it stands before the container's first process and its path is vacant, that is, does not exist or is
+// an empty directory, and no volume and no other input lies above or below. All other inputs are merged in when their
+// turn comes (loads.hpp), which is always right.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -37,9 +38,11 @@ struct Plan {
   std::optional<std::size_t> script;  // the Run whose script is there from the start
 };
 
-// Materialises inputs. The layout lacks its scratch and control socket, and the sources of what is watched. Errors: io,
-// no_space.
-Result<Plan> plan_layout(const Document& document, const Containers& containers, const Tools& tools);
+// Materialises inputs. `loads` is what each Load brings, as far as it is known; `mounts` are the container's volumes.
+// The layout lacks its scratch and control socket, and the sources of what is watched. Errors: io, no_space.
+Result<Plan> plan_layout(const Document& document, const Containers& containers, const ContainerHere& container,
+                         const std::map<std::size_t, ResolvedLoad>& loads, std::vector<sandbox::Mount> mounts,
+                         const Tools& tools);
 
 // Makes the directories to be watched in `directory`, the task's own in scratch.
 Status place_watched(Plan& plan, const std::filesystem::path& directory);

@@ -16,16 +16,16 @@ namespace {
 
 // Restores a tree through a descriptor of the directory it goes to. A directory goes into one that is there, through
 // links to it; a file replaces what has its name.
-Status merge_tree(const LoadTools& with, const model::ArtifactRecord& artifact, const fs::path& target) {
-  store::ArtifactId id{.tree = artifact.tree, .times = artifact.times};
-  KIST_TRY_ASSIGN(store::Entry top, with.tools.store.find(id, ""));
+Status merge_tree(const LoadTools& with, const ResolvedLoad::Tree& tree, const fs::path& target) {
+  store::ArtifactId id{.tree = tree.artifact.tree, .times = tree.artifact.times};
+  KIST_TRY_ASSIGN(store::Entry top, find_top(with.tools.store, tree));
   const store::RestoreOptions over{.overwrite = true, .merge = true};
   if (top.type == store::EntryType::directory) {
     KIST_TRY_ASSIGN(auto directory, make_directory(with.sandbox, target));
-    return with.tools.store.restore(id, "", by_descriptor(directory) / ".", over);
+    return with.tools.store.restore(id, top.path, by_descriptor(directory) / ".", over);
   }
   KIST_TRY_ASSIGN(auto directory, make_directory(with.sandbox, target.parent_path()));
-  return with.tools.store.restore(id, "", by_descriptor(directory) / target.filename(), over);
+  return with.tools.store.restore(id, top.path, by_descriptor(directory) / target.filename(), over);
 }
 
 Status check_out(const LoadTools& with, const fs::path& target) {
@@ -41,12 +41,23 @@ Status check_out(const LoadTools& with, const fs::path& target) {
 
 }  // namespace
 
+Result<store::Entry> find_top(store::Store& store, const ResolvedLoad::Tree& tree) {
+  std::string path = fs::path(tree.sub_path).lexically_normal().relative_path();
+  while (path.ends_with('/')) path.pop_back();
+  if (path == ".") path.clear();
+  auto found = store.find({.tree = tree.artifact.tree, .times = tree.artifact.times}, path);
+  if (!found && found.error().kind == ErrorKind::not_found && !path.empty())
+    return fail(ErrorKind::not_found, fmt::format("there is no {} in the artifact{}{}", path,
+                                                  tree.artifact.name.empty() ? "" : " ", tree.artifact.name));
+  return found;
+}
+
 Status perform_load(const LoadTools& with, std::size_t index) {
   const model::Action& action = with.document.task.actions[index];
   const auto& load = std::get<model::Load>(action.what);
   fs::path path = with.containers.path(action, load.path.source());
-  auto found = with.document.loads.find(index);
-  if (found == with.document.loads.end())
+  auto found = with.loads.find(index);
+  if (found == with.loads.end())
     return fail(ErrorKind::not_found, fmt::format("nothing was supplied for {}", path.string()));
   const ResolvedLoad& resolved = found->second;
   if (resolved.absent) return {};
@@ -60,7 +71,12 @@ Status perform_load(const LoadTools& with, std::size_t index) {
   if (resolved.raw && !is_mounted(0)) KIST_TRY(put_file(with.sandbox, path, *resolved.raw, load.mode.value_or(0644)));
   for (std::size_t i = 0; i < resolved.trees.size(); ++i) {
     fs::path target = tree_target(path, resolved.trees[i], with.containers.host().home);
-    if (!is_mounted(i)) KIST_TRY(merge_tree(with, resolved.trees[i].artifact, target));
+    if (!is_mounted(i)) {
+      auto merged = merge_tree(with, resolved.trees[i], target);
+      bool is_nothing = !merged && merged.error().kind == ErrorKind::not_found && !resolved.trees[i].sub_path.empty();
+      if (is_nothing && load.optional) continue;
+      if (!merged) return merged;
+    }
     KIST_TRY(set_modes(target));
   }
   return resolved.trees.empty() && !resolved.raw ? set_modes(path) : Status();

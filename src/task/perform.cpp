@@ -1,31 +1,29 @@
-// A task is performed in one thread: its directory in scratch, its layout, its root, then its actions in their order,
-// then the end of all processes and of the root, and last the saves that waited for that.
-//
-// The task's phase decides which actions are performed: success until something fails; a stop and an abort come from
-// outside. It only ever gets worse. How the task ended is told by what failed it first: a process (failed) or kist
-// (error: an artifact missing, a path refused); what goes wrong afterwards is added to the problems and changes
-// nothing.
-#include <algorithm>
+// A task is performed in one thread: its actions in their order, each in the root of its container, then the end of all
+// processes and of the roots, and last the saves that waited for that. What it has to say of itself is gathered in its
+// verdict.
 #include <exception>
 #include <mutex>
 #include <set>
-#include <type_traits>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "task/containers.hpp"
-#include "task/control.hpp"
-#include "task/core_dump.hpp"
 #include "task/inside.hpp"
 #include "task/layout.hpp"
 #include "task/loads.hpp"
-#include "task/paths.hpp"
 #include "task/processes.hpp"
+#include "task/requests.hpp"
 #include "task/rooms.hpp"
+#include "task/roots.hpp"
+#include "task/runs.hpp"
 #include "task/saves.hpp"
+#include "task/secrets.hpp"
 #include "task/task.hpp"
+#include "task/transfers.hpp"
+#include "task/verdict.hpp"
+#include "task/volumes.hpp"
 #include "task/watch.hpp"
 
 namespace kist::task {
@@ -35,25 +33,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kLargestParameter = 1 << 20;
-constexpr int kNotFound = 127;  // exit codes of a shell that cannot start a program
-constexpr int kNotExecutable = 126;
 constexpr std::size_t kMostSaid = 1000;
-
-enum class Phase { success, failure, stopped, aborted };
-
-bool is_wanted(const model::When& when, Phase phase) {
-  switch (phase) {
-    case Phase::success:
-      return when.success;
-    case Phase::failure:
-      return when.failure;
-    case Phase::stopped:
-      return when.stopped;
-    case Phase::aborted:
-      return when.aborted;
-  }
-  return false;
-}
 
 // Whether this was not said for this run before. What was said of old runs is forgotten in the end.
 bool is_first_time(const std::string& run, const std::string& text) {
@@ -64,68 +44,63 @@ bool is_first_time(const std::string& run, const std::string& text) {
   return said.emplace(run, text).second;
 }
 
-// "10m0s", as it is written by those who wait.
-std::string to_words(std::chrono::seconds duration) {
-  auto count = duration.count();
-  std::string words = fmt::format("{}s", count % 60);
-  if (count >= 60) words = fmt::format("{}m{}", count / 60 % 60, words);
-  if (count >= 3600) words = fmt::format("{}h{}", count / 3600, words);
-  return words;
-}
-
 void trim_newline(std::string& text) {
   if (text.ends_with('\n')) text.pop_back();
 }
 
-class Performance final : public ControlHandler {
+class Performance {
  public:
   Performance(const Document& document, const Tools& tools, TaskServices& services, StopSignal& stop)
-      : document_(document), tools_(tools), services_(services), stop_(stop) {}
+      : document_(document),
+        tools_(tools),
+        services_(services),
+        stop_(stop),
+        verdict_(services_),
+        directory_(tools.rooms),
+        transfers_(tools, services_, stop, directory_),
+        loads_(document.loads),
+        volumes_(document, tools, directory_, services_),
+        roots_(document, containers_, tools, loads_, volumes_, services_),
+        processes_(services_, stop),
+        saves_(document, containers_, tools, services_, directory_),
+        runs_({.document = document,
+               .containers = containers_,
+               .processes = processes_,
+               .services = services_,
+               .stop = stop,
+               .verdict = verdict_,
+               .root = [this](std::size_t action) { return root_for(action); }}) {}
 
   Outcome run() {
-    heed_stop();
-    if (phase_ == Phase::success) {
+    verdict_.heed(stop_.get());
+    if (verdict_.phase() == Phase::success) {
       if (auto prepared = prepare(); prepared)
         perform_actions();
       else
-        fail_kist(prepared.error().text);
+        verdict_.fail_kist(prepared.error().text);
       finish();
     }
-    if (phase_ == Phase::stopped) outcome_.state = model::State::stopped;
-    if (phase_ == Phase::aborted) outcome_.state = model::State::aborted;
-    return std::move(outcome_);
+    services_.flush();
+    Outcome outcome = std::move(verdict_.outcome);
+    if (verdict_.phase() == Phase::stopped) outcome.state = model::State::stopped;
+    if (verdict_.phase() == Phase::stopped && runs_.was_ready()) outcome.state = model::State::succeeded;
+    if (verdict_.phase() == Phase::aborted) outcome.state = model::State::aborted;
+    return outcome;
   }
-
-  Result<model::ArtifactRecord> publish(const std::string& name, const fs::path& path) override {
-    return saves_->publish(name, path, *sandbox_);
-  }
-  void report(std::string_view text) override { services_.report(text); }
 
  private:
   // ---- the frame
 
   Status prepare() {
+    if (document_.task.log_artifact) {
+      KIST_TRY_ASSIGN(fs::path own, directory_.path());
+      KIST_TRY(services_.begin_copy(own / "log"));
+    }
     KIST_TRY_ASSIGN(containers_, Containers::describe(document_, tools_));
     for (const std::string& image : containers_.unknown_images())
       if (is_first_time(document_.run, image))
         say(fmt::format("image {}: no container engine is used yet, running on this machine", image));
-    KIST_TRY_ASSIGN(plan_, plan_layout(document_, containers_, tools_));
-    KIST_TRY_ASSIGN(room_, keeps_nothing() ? tools_.rooms.take(plan_.layout) : tools_.rooms.make());
-    KIST_TRY(place_watched(plan_, room_->directory()));
-    control_.emplace(room_->listener(), *this);
-    KIST_TRY(room_->open(tools_.rooms.launcher(), plan_.layout));
-    sandbox_ = &room_->sandbox();
-    processes_.emplace(*sandbox_, services_, stop_, *control_);
-    saves_.emplace(document_, containers_, tools_, services_, room_->directory());
     return {};
-  }
-
-  // Nothing of the room is needed when the processes have ended, and nothing in it is held for this task alone.
-  bool keeps_nothing() const {
-    return plan_.views.empty() && std::ranges::none_of(document_.task.actions, [](const model::Action& action) {
-             return std::holds_alternative<model::Save>(action.what) ||
-                    std::holds_alternative<model::Watch>(action.what);
-           });
   }
 
   void perform_actions() {
@@ -135,91 +110,193 @@ class Performance final : public ControlHandler {
     while (settled_from > 0 && !std::holds_alternative<model::Run>(actions[settled_from - 1].what) &&
            !std::holds_alternative<model::Load>(actions[settled_from - 1].what))
       --settled_from;
+    std::set<std::size_t> performed;  // side by side with an earlier one
     for (std::size_t i = 0; i < actions.size(); ++i) {
       // When only saves are left the work is done: a graceful stop comes too late to change what becomes of it.
-      if (i < settled_from || stop_.get() == Stop::abort) heed_stop();
-      if (!is_wanted(actions[i].when, phase_)) continue;
+      if (i < settled_from || stop_.get() == Stop::abort) verdict_.heed(stop_.get());
+      if (!verdict_.wants(actions[i].when) || performed.contains(i)) continue;
       if (i >= settled_from && !std::holds_alternative<model::Watch>(actions[i].what)) settle();
-      std::visit([&](const auto& what) { perform_one(i, what); }, actions[i].what);
+      if (std::holds_alternative<model::Run>(actions[i].what)) {
+        std::vector<std::size_t> together{i};
+        for (std::size_t j = i + 1; actions[i].after && j < actions.size(); ++j)
+          if (actions[j].after && std::holds_alternative<model::Run>(actions[j].what)) together.push_back(j);
+        performed.insert(together.begin(), together.end());
+        place_shared_loads();
+        runs_.perform(together);
+      } else {
+        std::visit([&](const auto& what) { perform_one(i, what); }, actions[i].what);
+      }
     }
-    if (!processes_->are_idle()) settle();
+    // Loads that nothing came after have to be possible all the same.
+    while (!pending_.empty() && verdict_.phase() == Phase::success) (void)root_for(*pending_.begin());
+    if (!processes_.are_idle()) settle();
   }
 
   // Ends every process that is left.
   void settle() {
     if (std::exchange(settled_, true)) return;
-    if (auto ended = processes_->end_all(); !ended) fail_kist(ended.error().text);
+    if (auto ended = processes_.end_all(); !ended) verdict_.fail_kist(ended.error().text);
   }
 
   void finish() {
-    control_.reset();  // a publish under way ends first
+    roots_.stop_serving();  // a publish under way ends first
     watchers_.clear();
-    if (saves_)
-      for (const WatchedDirectory& watched : plan_.watched)
-        if (watching_.contains(watched.action) && is_wanted(document_.task.actions[watched.action].when, phase_))
-          saves_->collect_watched(watched.action, watched.source);
-    bool is_gone = true;
-    if (sandbox_ != nullptr && phase_ == Phase::success && keeps_nothing() && saves_->artifacts().empty()) {
-      processes_.reset();
-      tools_.rooms.give_back(std::move(room_));
-      return;
-    }
-    if (sandbox_ != nullptr) {
-      auto closed = sandbox_->close();
-      is_gone = closed.has_value();
-      if (!closed) fail_kist(closed.error().text);
-    }
-    if (!saves_) return;
-    for (const std::string& problem : saves_->finish(is_gone)) fail_kist(problem);
-    outcome_.artifacts = saves_->artifacts();
+    roots_.each([&](const Root& root) {
+      for (const WatchedDirectory& watched : root.plan.watched)
+        if (watching_.contains(watched.action) && verdict_.wants(document_.task.actions[watched.action].when))
+          saves_.collect_watched(watched.action, watched.source);
+    });
+    if (verdict_.phase() == Phase::success && keeps_nothing(document_.task) && saves_.artifacts().empty())
+      return roots_.give_back();
+    auto closed = roots_.close();
+    if (!closed) verdict_.fail_kist(closed.error().text);
+    for (const std::string& problem : saves_.finish(closed.has_value())) verdict_.fail_kist(problem);
+    verdict_.outcome.artifacts = saves_.artifacts();
+    services_.flush();
+    if (auto kept = keep_log(); !kept) verdict_.fail_kist(kept.error().text);
+    send_artifacts();
   }
 
-  void heed_stop() {
-    Stop how = stop_.get();
-    if (how == Stop::abort)
-      phase_ = Phase::aborted;
-    else if (how == Stop::graceful)
-      phase_ = std::max(phase_, Phase::stopped);
+  // The log of the main container as one more artifact.
+  Status keep_log() {
+    const auto& wanted = document_.task.log_artifact;
+    if (!wanted || verdict_.phase() == Phase::aborted) return {};
+    KIST_TRY_ASSIGN(fs::path file, services_.end_copy());
+    auto kept = [&]() -> Result<model::ArtifactRecord> {
+      KIST_TRY_ASSIGN(log_kept_, tools_.store.begin());
+      KIST_TRY_ASSIGN(store::Saved saved, log_kept_->save(file, {.adopt = true}));
+      KIST_TRY(log_kept_->commit());
+      return model::ArtifactRecord{.name = wanted->name,
+                                   .path = "",
+                                   .tree = saved.id.tree,
+                                   .times = saved.id.times,
+                                   .bytes = saved.bytes,
+                                   .files = saved.files,
+                                   .archive = {}};
+    }();
+    if (!kept) return with_context(fmt::format("artifact '{}'", wanted->name), kept.error());
+    verdict_.outcome.artifacts.push_back(std::move(*kept));
+    return {};
   }
 
-  void fail_kist(std::string problem) {
-    outcome_.problems.push_back(std::move(problem));
-    if (phase_ != Phase::success) return;
-    phase_ = Phase::failure;
-    outcome_.state = model::State::error;
-  }
-
-  void fail_process(const model::ProcessEnd& end) {
-    if (!outcome_.process) outcome_.process = end;
-    if (phase_ != Phase::success) return;
-    phase_ = Phase::failure;
-    outcome_.state = model::State::failed;
+  // Where the file says that they are to lie outside too. What is sent is durable here already.
+  void send_artifacts() {
+    auto send = [&](const std::string& name, const std::optional<model::Location>& to) {
+      if (!to || is_repository_key(*to) || verdict_.phase() == Phase::aborted) return;
+      auto artifact = std::ranges::find(verdict_.outcome.artifacts, name, &model::ArtifactRecord::name);
+      if (artifact == verdict_.outcome.artifacts.end()) return;
+      if (auto sent = transfers_.send(*artifact, *to); !sent) verdict_.fail_kist(sent.error().text);
+    };
+    for (const model::Action& action : document_.task.actions)
+      if (const auto* save = std::get_if<model::Save>(&action.what)) send(save->name, save->to);
+    if (const auto& log = document_.task.log_artifact) send(log->name, log->to);
   }
 
   void say(std::string_view text) { services_.log(Stream::kist, fmt::format("{}\n", text)); }
 
+  // ---- roots
+
+  // The root of an action's container, its loads so far in place; nullptr: it cannot be had, or nothing more is to be
+  // done in it, and the verdict says why.
+  Root* root_for(std::size_t action) {
+    const ContainerHere& container = containers_.of(document_.task.actions[action]);
+    auto belongs = [&](std::size_t load) { return &containers_.of(document_.task.actions[load]) == &container; };
+    const bool is_new = roots_.find(container) == nullptr;
+    auto root = roots_.open(container, processes_, saves_);
+    if (!root) {
+      std::erase_if(pending_, belongs);
+      verdict_.fail_kist(root.error().text);
+      return nullptr;
+    }
+    if (is_new) {
+      std::set<std::size_t> loads;
+      std::ranges::copy_if(pending_, std::inserter(loads, loads.end()), belongs);
+      std::erase_if(pending_, belongs);
+      const Phase before = verdict_.phase();
+      for (std::size_t load : loads) place(load, **root);
+      if (verdict_.phase() != before && !verdict_.wants(document_.task.actions[action].when)) return nullptr;
+    }
+    return *root;
+  }
+
+  // For what looks at a container afterwards: where nothing came to be there because something failed before, there is
+  // nothing to look at.
+  Root* root_to_look_at(std::size_t action) {
+    if (verdict_.phase() == Phase::success) return root_for(action);
+    return roots_.find(containers_.of(document_.task.actions[action]));
+  }
+
+  // Before a process starts: what other containers were given on volumes it may want to see.
+  void place_shared_loads() {
+    for (bool found = true; found;) {
+      found = false;
+      for (std::size_t action : pending_) {
+        const model::Action& load = document_.task.actions[action];
+        if (!roots_.is_on_volume(containers_.of(load),
+                                 containers_.path(load, std::get<model::Load>(load.what).path.source())))
+          continue;
+        (void)root_for(action);
+        found = true;
+        break;
+      }
+    }
+  }
+
+  void place(std::size_t index, Root& root) {
+    LoadTools with{.document = document_,
+                   .loads = loads_,
+                   .containers = containers_,
+                   .plan = root.plan,
+                   .tools = tools_,
+                   .sandbox = root.sandbox()};
+    if (auto loaded = perform_load(with, index); !loaded) verdict_.fail_kist(describe(index, loaded.error().text));
+  }
+
   // ---- the actions
 
-  void perform_one(std::size_t index, const model::Load&) {
-    LoadTools with{
-        .document = document_, .containers = containers_, .plan = plan_, .tools = tools_, .sandbox = *sandbox_};
-    if (auto loaded = perform_load(with, index); !loaded) fail_kist(describe(index, loaded.error().text));
+  void perform_one(std::size_t index, const model::Load& load) {
+    if (auto fetched = fetch(index, load); !fetched) return verdict_.fail_kist(fetched.error().text);
+    if (Root* root = roots_.find(containers_.of(document_.task.actions[index])))
+      place(index, *root);
+    else
+      pending_.insert(index);
+  }
+
+  // What lies outside comes into the store first, and then to its place like every other artifact.
+  Status fetch(std::size_t index, const model::Load& load) {
+    auto found = loads_.find(index);
+    if (found == loads_.end() || !found->second.external) return {};
+    ResolvedLoad& resolved = found->second;
+    const model::Action& action = document_.task.actions[index];
+    auto artifact = transfers_.fetch(*resolved.external, action.title, load.path.source());
+    if (!artifact && load.optional && artifact.error().kind == ErrorKind::not_found) {
+      resolved.absent = true;
+      return {};
+    }
+    if (!artifact) return std::unexpected(artifact.error());
+    resolved.trees.push_back({.prefix = "", .artifact = std::move(*artifact), .sub_path = ""});
+    return {};
   }
 
   void perform_one(std::size_t index, const model::Save&) {
-    auto saved = settled_ ? saves_->collect(index, *sandbox_) : saves_->save_now(index, *sandbox_);
-    if (!saved) fail_kist(saved.error().text);
+    Root* root = root_to_look_at(index);
+    if (root == nullptr) return;
+    auto saved = settled_ ? saves_.collect(index, root->sandbox()) : saves_.save_now(index, root->sandbox());
+    if (!saved) verdict_.fail_kist(saved.error().text);
   }
 
   void perform_one(std::size_t index, const model::Watch& watch) {
-    auto watched = std::ranges::find(plan_.watched, index, &WatchedDirectory::action);
+    Root* root = root_for(index);
+    if (root == nullptr) return;
+    auto watched = std::ranges::find(root->plan.watched, index, &WatchedDirectory::action);
     std::optional<store::ArtifactId> begins_with;
     if (auto found = document_.restored.find(index); found != document_.restored.end()) {
       begins_with = store::ArtifactId{.tree = found->second.tree, .times = found->second.times};
       // Its files may be what took days to make: without them the task is not to begin.
       if (auto restored = tools_.store.restore(*begins_with, "", watched->source); !restored)
-        return fail_kist(fmt::format("artifact '{}' cannot be restored: {}", watch.name, restored.error().text));
-      if (auto saved = saves_->announce(found->second); !saved) return fail_kist(saved.error().text);
+        return verdict_.fail_kist(
+            fmt::format("artifact '{}' cannot be restored: {}", watch.name, restored.error().text));
+      if (auto saved = saves_.announce(found->second); !saved) return verdict_.fail_kist(saved.error().text);
     }
     watching_.insert(index);
     watchers_.push_back(std::make_unique<Watcher>(
@@ -227,22 +304,24 @@ class Performance final : public ControlHandler {
                                        .name = watch.name,
                                        .path = watch.path.source(),
                                        .begins_with = begins_with,
-                                       .announce = [this](const auto& record) { return saves_->announce(record); },
+                                       .announce = [this](const auto& record) { return saves_.announce(record); },
                                        .say = [this](std::string_view text) { say(text); }}));
   }
 
   void perform_one(std::size_t index, const model::Read& read) {
-    auto value = read_parameter(document_.task.actions[index], read);
-    if (!value) return fail_kist(fmt::format("parameter '{}': {}", read.parameter, value.error().text));
-    outcome_.parameters.push_back({.name = read.parameter, .value = std::move(*value)});
+    Root* root = root_to_look_at(index);
+    if (root == nullptr) return;
+    auto value = read_parameter(document_.task.actions[index], read, root->sandbox());
+    if (!value) return verdict_.fail_kist(fmt::format("parameter '{}': {}", read.parameter, value.error().text));
+    verdict_.outcome.parameters.push_back({.name = read.parameter, .value = std::move(*value)});
   }
 
-  Result<std::string> read_parameter(const model::Action& action, const model::Read& read) {
+  Result<std::string> read_parameter(const model::Action& action, const model::Read& read, sandbox::Sandbox& sandbox) {
     fs::path path = containers_.path(action, read.path.source());
-    auto found = sandbox_->find(path);
+    auto found = sandbox.find(path);
     if (!found && found.error().kind == ErrorKind::not_found && read.fallback) return read.fallback->source();
     if (!found && found.error().kind == ErrorKind::not_found)
-      return fail(ErrorKind::not_found, describe_missing(path, *sandbox_));
+      return fail(ErrorKind::not_found, describe_missing(path, sandbox));
     if (!found) return std::unexpected(found.error());
     struct stat status{};
     if (::fstat(found->handle.get(), &status) != 0) return fail_errno(fmt::format("cannot look at {}", path.string()));
@@ -255,94 +334,21 @@ class Performance final : public ControlHandler {
     return value;
   }
 
-  void perform_one(std::size_t, const model::HttpRequest&) { fail_kist("web requests are not supported yet"); }
-  void perform_one(std::size_t, const model::ListRequest&) { fail_kist("listings are not supported yet"); }
-  void perform_one(std::size_t, const model::ObjectRequest&) { fail_kist("objects are not supported yet"); }
-
-  void perform_one(std::size_t index, const model::Run& run) {
-    const model::Action& action = document_.task.actions[index];
-    const ContainerHere& container = containers_.of(action);
-    if (run.shown) say(action.title);
-    auto command = make_command(index, run, container);
-    if (!command) return fail_kist(describe(index, command.error().text));
-    if (run.background) {
-      auto started = start_in(container, [&] { return processes_->start_background(*command); });
-      if (!started) fail_start(action, container, started.error());
-      return;
-    }
-    std::string result;
-    Processes::Options options{.no_output_timeout = run.no_output_timeout,
-                               .result = document_.task.capture_result ? &result : nullptr};
-    Time since = now();
-    auto finished = start_in(container, [&] { return processes_->run(*command, options); });
-    heed_stop();
-    if (!finished) return fail_start(action, container, finished.error());
-    if (document_.task.capture_result) {
-      trim_newline(result);
-      outcome_.result = std::move(result);
-    }
-    const sandbox::Ended& ended = finished->ended;
-    outcome_.exit_code = ended.exit_code;
-    if (finished->too_quiet) {
-      std::string text = fmt::format("Too long with no output (exceeded {})", to_words(*run.no_output_timeout));
-      say(text);
-      outcome_.problems.push_back(std::move(text));
-    }
-    if (ended.exit_code == 0 && !finished->too_quiet) return;
-    fail_process({.container = container.container->name,
-                  .action = action.title,
-                  .exit_code = ended.exit_code,
-                  .signal = ended.signal});
-    if (auto told = find_core_dumps(*sandbox_, command->working_directory, ended, since)) say(*told);
+  void perform_one(std::size_t, const model::Run&) {}  // by perform_actions()
+  void perform_one(std::size_t index, const model::HttpRequest& request) {
+    take(index, ask(request, transfers_, services_));
   }
-
-  Result<sandbox::Command> make_command(std::size_t index, const model::Run& run, const ContainerHere& container) {
-    ProcessEnvironment environment = environment_of(container, run);
-    sandbox::Command command;
-    bool has_arguments = !run.command.empty() || run.script;
-    if (run.image_program) {
-      if (container.image == nullptr)
-        return fail(ErrorKind::unsupported,
-                    fmt::format("the file gives no command, and what the image {} starts by itself is not known: write "
-                                "`command`, or name it in .kist/images.yaml",
-                                container.container->image.source()));
-      command.arguments = has_arguments ? container.image->command : container.image->alone;
-    }
-    for (const auto& argument : run.command)
-      command.arguments.push_back(run.expand_variables ? expand_variables(argument.source(), environment.written)
-                                                       : argument.source());
-    if (run.script) {
-      fs::path path = script_path(run);
-      if (plan_.script != index) KIST_TRY(put_file(*sandbox_, path, run.script->source(), 0755));
-      command.arguments.push_back(path);
-    }
-    if (command.arguments.empty()) return fail(ErrorKind::invalid, "there is no command to start");
-    command.environment = std::move(environment.variables);
-    command.working_directory = container.working_directory;
-    if (run.working_directory)
-      command.working_directory =
-          absolute_path(run.working_directory->source(), container.working_directory, containers_.host().home);
-    return command;
+  void perform_one(std::size_t index, const model::ListRequest& request) {
+    take(index, list(request, transfers_, services_));
   }
+  void perform_one(std::size_t index, const model::ObjectRequest& request) { take(index, act(request, services_)); }
 
-  // Starts a process. A container's working directory is made when the first process misses it.
-  template <typename Start>
-  std::invoke_result_t<Start> start_in(const ContainerHere& container, const Start& start) {
-    auto started = start();
-    if (started || started.error().kind != ErrorKind::invalid) return started;
-    if (sandbox_->find(container.working_directory)) return started;
-    if (!sandbox_->make_directories(container.working_directory)) return started;
-    return start();
-  }
-
-  void fail_start(const model::Action& action, const ContainerHere& container, const Error& error) {
-    std::string problem = fmt::format("container '{}': {}", container.container->name, error.text);
-    if (error.kind != ErrorKind::not_found && error.kind != ErrorKind::denied) return fail_kist(std::move(problem));
-    int exit_code = error.kind == ErrorKind::not_found ? kNotFound : kNotExecutable;
-    say(problem);
-    outcome_.problems.push_back(std::move(problem));
-    outcome_.exit_code = exit_code;
-    fail_process({.container = container.container->name, .action = action.title, .exit_code = exit_code});
+  void take(std::size_t index, Result<Answer> answer) {
+    verdict_.heed(stop_.get());
+    if (!answer) return verdict_.fail_kist(describe(index, answer.error().text));
+    verdict_.outcome.result = std::move(answer->result);
+    for (auto& parameter : answer->parameters) verdict_.outcome.parameters.push_back(std::move(parameter));
+    if (answer->failure) verdict_.fail_task(describe(index, *answer->failure));
   }
 
   // An action's problem, with its title where it has one.
@@ -353,22 +359,25 @@ class Performance final : public ControlHandler {
 
   const Document& document_;
   const Tools& tools_;
-  TaskServices& services_;
+  MaskedServices services_;
   StopSignal& stop_;
-  Phase phase_ = Phase::success;
-  Outcome outcome_;
+  Verdict verdict_;
 
   // In the order in which each is needed by those after it.
+  TaskDirectory directory_;
+  Transfers transfers_;
   Containers containers_;
-  Plan plan_;
-  std::unique_ptr<Room> room_;
-  sandbox::Sandbox* sandbox_ = nullptr;  // the room's, once it is open
-  std::optional<Saves> saves_;
-  std::optional<ControlServer> control_;
-  std::optional<Processes> processes_;
+  std::map<std::size_t, ResolvedLoad> loads_;
+  Volumes volumes_;
+  Roots roots_;
+  Processes processes_;
+  Saves saves_;
+  Runs runs_;
+  std::set<std::size_t> pending_;  // loads whose turn has come before there was a root to place them in
   std::vector<std::unique_ptr<Watcher>> watchers_;
   std::set<std::size_t> watching_;
   bool settled_ = false;
+  std::unique_ptr<store::Transaction> log_kept_;  // holds the log's artifact until the engine knows it
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// One loop polls the pipes, the control socket and the stop signal. Two facts shape it. A process may close its output
+// One loop polls the pipes, the control sockets and the stop signal. Two facts shape it. A process may close its output
 // and live on, so the end of its output is not its end. And a process it left behind may hold the pipe open for ever,
 // so its end is not the end of the output either: after it ended, the loop waits a moment for what is under way (a
 // `tee` behind it) and goes on; the pipe stays open and is read on with the next process, since closing it would kill
@@ -47,137 +47,185 @@ void append_end(std::string& kept, std::string_view bytes) {
 
 }  // namespace
 
-Result<sandbox::ProcessId> Processes::start(sandbox::Command& command, bool foreground, std::string* kept) {
+Result<Processes::Child> Processes::begin(sandbox::Sandbox& sandbox, sandbox::Command& command, const Options& options,
+                                          bool waited_for) {
   KIST_TRY_ASSIGN(Pipe output, make_pipe());
   KIST_TRY_ASSIGN(Pipe error, make_pipe());
   command.output = output.write.get();
   command.error = error.write.get();
-  KIST_TRY_ASSIGN(sandbox::ProcessId process, sandbox_.start(command));
-  outputs_.push_back({std::move(output.read), Stream::output, foreground, kept});
-  outputs_.push_back({std::move(error.read), Stream::error, foreground, nullptr});
-  return process;
+  Child child;
+  child.finished.started = now();
+  KIST_TRY_ASSIGN(child.process, sandbox.start(command));
+  child.id = ++last_;
+  child.sandbox = &sandbox;
+  child.options = options;
+  child.began = child.last_output = child.last_look = Clock::now();
+  if (std::ranges::find(sandboxes_, &sandbox) == sandboxes_.end()) sandboxes_.push_back(&sandbox);
+  std::optional<Id> owner = waited_for ? std::optional(child.id) : std::nullopt;
+  outputs_.push_back({std::move(output.read), Stream::output, options.label, owner});
+  outputs_.push_back({std::move(error.read), Stream::error, options.label, owner});
+  return child;
 }
 
-Result<Finished> Processes::run(sandbox::Command command, const Options& options) {
-  const Stop known = stop_.get();
-  asked_.reset();
-  killed_ = false;
-  KIST_TRY_ASSIGN(sandbox::ProcessId process, start(command, true, options.result));
-  Finished finished;
-  bool has_ended = false;
-  Clock::time_point last_output = Clock::now();
-  Clock::time_point last_look = last_output;
-  std::optional<Clock::time_point> kill_at;  // of a process that was too quiet
-  std::optional<Clock::time_point> drain_until;
+Result<Processes::Id> Processes::start(sandbox::Sandbox& sandbox, sandbox::Command command, const Options& options) {
+  if (children_.empty()) {
+    known_ = stop_.get();
+    grace_ = kGrace;
+    asked_.reset();
+    killed_ = false;
+  }
+  KIST_TRY_ASSIGN(Child child, begin(sandbox, command, options, true));
+  grace_ = children_.empty() ? options.grace : std::max(grace_, options.grace);
+  children_.push_back(std::move(child));
+  return children_.back().id;
+}
+
+Result<Processes::Id> Processes::start_background(sandbox::Sandbox& sandbox, sandbox::Command command,
+                                                  const Options& options) {
+  KIST_TRY_ASSIGN(Child child, begin(sandbox, command, options, false));
+  background_.push_back(std::move(child));
+  return background_.back().id;
+}
+
+Result<std::optional<std::pair<Processes::Id, Finished>>> Processes::wait(std::optional<Clock::time_point> until) {
   for (;;) {
-    heed_stop(known);
-    bool open = foreground_is_open();
-    bool wrote = pump(open ? kTick : milliseconds(0));
-    Clock::time_point now = Clock::now();
-    if (wrote) last_output = now;
-    if (!has_ended && (!open || now - last_look >= kTick)) {
-      last_look = now;
-      KIST_TRY_ASSIGN(auto ended, sandbox_.wait(process, open ? milliseconds(0) : kEndExpected));
-      if (ended) {
-        has_ended = true;
-        finished.ended = *ended;
-        drain_until = now + kDrain;
-      }
+    heed_stop();
+    auto timeout = kTick;
+    for (const Child& child : children_)
+      if (!is_open(child.id)) timeout = milliseconds(0);
+    if (until) timeout = std::clamp(std::chrono::ceil<milliseconds>(*until - Clock::now()), milliseconds(0), timeout);
+    pump(timeout);
+    for (auto child = children_.begin(); child != children_.end(); ++child) {
+      KIST_TRY_ASSIGN(bool is_over, look_at(*child));
+      if (!is_over) continue;
+      for (Output& output : outputs_)
+        if (output.child == child->id) output.child.reset();
+      std::pair ended(child->id, std::move(child->finished));
+      if (std::string& kept = ended.second.output; kept.size() > kLongestResult)
+        kept.erase(0, kept.size() - kLongestResult);
+      children_.erase(child);
+      return ended;
     }
-    if (has_ended && (!foreground_is_open() || (now >= *drain_until && !in_grace()))) break;
-    if (options.no_output_timeout && !has_ended && !finished.too_quiet &&
-        now - last_output > *options.no_output_timeout) {
-      finished.too_quiet = true;
-      kill_at = now + kGrace;
-      KIST_TRY(sandbox_.signal(process, SIGTERM));
-    }
-    if (kill_at && now >= *kill_at && !has_ended) {
-      kill_at.reset();
-      KIST_TRY(sandbox_.signal(process, SIGKILL));
-    }
+    if (until && Clock::now() >= *until) return std::nullopt;
   }
-  for (Output& output : outputs_) {
-    output.foreground = false;
-    output.kept = nullptr;
-  }
-  if (options.result != nullptr && options.result->size() > kLongestResult)
-    options.result->erase(0, options.result->size() - kLongestResult);
-  return finished;
 }
 
-Status Processes::start_background(sandbox::Command command) {
-  KIST_TRY_ASSIGN(sandbox::ProcessId process, start(command, false, nullptr));
-  background_.push_back(process);
-  return {};
+Result<bool> Processes::has_ended(Id background) {
+  auto child = std::ranges::find(background_, background, &Child::id);
+  if (child == background_.end()) return true;
+  KIST_TRY_ASSIGN(auto ended, child->sandbox->wait(child->process, milliseconds(0)));
+  if (ended) background_.erase(child);
+  return ended.has_value();
+}
+
+Result<bool> Processes::look_at(Child& child) {
+  bool open = is_open(child.id);
+  Clock::time_point time = Clock::now();
+  if (!child.has_ended && (!open || time - child.last_look >= kTick)) {
+    child.last_look = time;
+    KIST_TRY_ASSIGN(auto ended, child.sandbox->wait(child.process, open ? milliseconds(0) : kEndExpected));
+    if (ended) {
+      child.has_ended = true;
+      child.finished.ended = *ended;
+      child.finished.finished = now();
+      child.drain_until = time + kDrain;
+    }
+  }
+  if (child.has_ended) return !open || (time >= *child.drain_until && !in_grace());
+  const Options& options = child.options;
+  if (options.no_output_timeout && time - child.last_output > *options.no_output_timeout)
+    KIST_TRY(end_for(child, child.finished.too_quiet));
+  if (options.deadline && time - child.began >= *options.deadline) KIST_TRY(end_for(child, child.finished.overdue));
+  if (child.kill_at && time >= *child.kill_at) {
+    child.kill_at.reset();
+    KIST_TRY(child.sandbox->signal(child.process, SIGKILL));
+  }
+  return false;
+}
+
+Status Processes::end_for(Child& child, bool& why) {
+  if (child.finished.too_quiet || child.finished.overdue) return {};
+  why = true;
+  child.kill_at = Clock::now() + child.options.grace;
+  return child.sandbox->signal(child.process, SIGTERM);
 }
 
 Status Processes::end_all() {
   if (!background_.empty() && !killed_ && stop_.get() != Stop::abort) {
-    Clock::time_point deadline = asked_.value_or(Clock::now()) + kGrace;
+    Clock::time_point begin = asked_.value_or(Clock::now());
     if (!asked_)
-      for (sandbox::ProcessId process : background_) KIST_TRY(sandbox_.signal(process, SIGTERM));
-    while (!background_.empty() && Clock::now() < deadline && stop_.get() != Stop::abort) {
-      KIST_TRY_ASSIGN(auto ended, sandbox_.wait(background_.back(), kEndExpected));
-      if (ended) background_.pop_back();
-      pump(milliseconds(0));
+      for (const Child& child : background_) KIST_TRY(child.sandbox->signal(child.process, SIGTERM));
+    auto is_over = [&](const Child& child) {
+      auto ended = child.sandbox->wait(child.process, milliseconds(0));
+      return !ended || *ended || Clock::now() >= begin + child.options.grace;
+    };
+    for (;;) {
+      std::erase_if(background_, is_over);
+      if (background_.empty() || stop_.get() == Stop::abort) break;
+      pump(kEndExpected);
     }
   }
   background_.clear();
-  KIST_TRY(sandbox_.quiesce());
+  for (sandbox::Sandbox* sandbox : sandboxes_) KIST_TRY(sandbox->quiesce());
   for (auto until = Clock::now() + kDrain; !outputs_.empty() && Clock::now() < until;) pump(kTick);
   outputs_.clear();
   return {};
 }
 
-void Processes::heed_stop(Stop known) {
+void Processes::heed_stop() {
   Stop how = stop_.get();
-  if (how <= known || killed_) return;
-  bool over = asked_ && Clock::now() >= *asked_ + kGrace;
+  if (how <= known_ || killed_) return;
+  bool over = asked_ && Clock::now() >= *asked_ + grace_;
   if (how == Stop::abort || over) {
-    (void)sandbox_.signal_all(SIGKILL);
+    signal_all(SIGKILL);
     killed_ = true;
   } else if (!asked_) {
-    (void)sandbox_.signal_all(SIGTERM);
+    signal_all(SIGTERM);
     asked_ = Clock::now();
   }
 }
 
-bool Processes::foreground_is_open() const {
-  return std::ranges::any_of(outputs_, &Output::foreground);
+void Processes::signal_all(int number) {
+  for (sandbox::Sandbox* sandbox : sandboxes_) (void)sandbox->signal_all(number);
 }
 
-bool Processes::pump(milliseconds timeout) {
+bool Processes::is_open(Id child) const {
+  return std::ranges::any_of(outputs_, [&](const Output& output) { return output.child == child; });
+}
+
+void Processes::pump(milliseconds timeout) {
   waiting_.clear();
   for (const Output& output : outputs_) waiting_.push_back({.fd = output.pipe.get(), .events = POLLIN, .revents = 0});
   const std::size_t first_other = waiting_.size();
   if (stop_.get() == Stop::none) waiting_.push_back({.fd = stop_.descriptor(), .events = POLLIN, .revents = 0});
   const std::size_t first_control = waiting_.size();
-  control_.add_to(waiting_);
-  if (::poll(waiting_.data(), waiting_.size(), static_cast<int>(timeout.count())) <= 0) return false;
+  for (const ControlServer* control : controls_) control->add_to(waiting_);
+  if (::poll(waiting_.data(), waiting_.size(), static_cast<int>(timeout.count())) <= 0) return;
 
-  bool wrote = false;
   for (std::size_t i = 0; i < first_other; ++i)
-    if (waiting_[i].revents != 0 && read_from(outputs_[i])) wrote = true;
+    if (waiting_[i].revents != 0) read_from(outputs_[i]);
   std::erase_if(outputs_, [](const Output& output) { return !output.pipe; });
   if (std::any_of(waiting_.begin() + static_cast<std::ptrdiff_t>(first_control), waiting_.end(),
                   [](const pollfd& one) { return one.revents != 0; }))
-    control_.serve();
-  return wrote;
+    for (ControlServer* control : controls_) control->serve();
 }
 
 // One piece, so that the streams take turns. Closes the pipe at its end.
-bool Processes::read_from(Output& output) {
+void Processes::read_from(Output& output) {
   std::array<char, kPiece> buffer;
   auto count = ::read(output.pipe.get(), buffer.data(), buffer.size());
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) {
     output.pipe.reset();
-    return false;
+    return;
   }
   std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
-  services_.log(output.stream, bytes);
-  if (output.kept != nullptr) append_end(*output.kept, bytes);
-  return output.foreground;
+  services_.log_of(output.label, output.stream, bytes);
+  if (!output.child) return;
+  auto child = std::ranges::find(children_, *output.child, &Child::id);
+  if (child == children_.end()) return;
+  child->last_output = Clock::now();
+  if (output.stream == Stream::output && child->options.keep_output) append_end(child->finished.output, bytes);
 }
 
 }  // namespace kist::task

@@ -18,14 +18,6 @@ constexpr std::chrono::seconds kOldest(1);
 constexpr const char* kRoot = "root";
 constexpr const char* kSocket = "task.sock";
 
-Result<ScratchDirectory> make_directory(const fs::path& parent) {
-  auto made = ScratchDirectory::make(parent, "task-");
-  if (made || made.error().kind != ErrorKind::not_found) return made;
-  std::error_code error;
-  fs::create_directories(parent, error);
-  return ScratchDirectory::make(parent, "task-");
-}
-
 }  // namespace
 
 Status Room::open(sandbox::Launcher& launcher, sandbox::Layout layout) {
@@ -51,8 +43,24 @@ bool Room::is_as_new() {
   });
 }
 
+Result<fs::path> TaskDirectory::path() {
+  if (!made_) {
+    KIST_TRY_ASSIGN(auto made, rooms_.make_directory());
+    made_.emplace(std::move(made));
+  }
+  return made_->path();
+}
+
+Result<ScratchDirectory> Rooms::make_directory() {
+  auto made = ScratchDirectory::make(scratch_, "task-");
+  if (made || made.error().kind != ErrorKind::not_found) return made;
+  std::error_code error;
+  fs::create_directories(scratch_, error);
+  return ScratchDirectory::make(scratch_, "task-");
+}
+
 Result<std::unique_ptr<Room>> Rooms::make() {
-  KIST_TRY_ASSIGN(auto directory, make_directory(scratch_));
+  KIST_TRY_ASSIGN(auto directory, make_directory());
   std::unique_ptr<Room> room(new Room(std::move(directory)));
   KIST_TRY_ASSIGN(room->listener_, listen_at(room->directory() / kSocket));
   return room;

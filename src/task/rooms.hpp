@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/file.hpp"
@@ -14,6 +15,8 @@
 #include "sandbox/sandbox.hpp"
 
 namespace kist::task {
+
+class Rooms;
 
 // Used by one thread at a time. Its directory is removed with it.
 class Room {
@@ -39,6 +42,19 @@ class Room {
   std::chrono::steady_clock::time_point opened_;
 };
 
+// A directory in scratch for one task, beside its roots: made when it is first wanted, removed with this. Used by one
+// thread.
+class TaskDirectory {
+ public:
+  explicit TaskDirectory(Rooms& rooms) : rooms_(rooms) {}
+  // Errors: io, no_space.
+  Result<std::filesystem::path> path();
+
+ private:
+  Rooms& rooms_;
+  std::optional<ScratchDirectory> made_;
+};
+
 // Thread-safe.
 class Rooms {
  public:
@@ -48,6 +64,8 @@ class Rooms {
 
   sandbox::Launcher& launcher() const { return launcher_; }
 
+  // A new directory in scratch. Errors: io, no_space.
+  Result<ScratchDirectory> make_directory();
   // A new room, its sandbox not open. Errors: io, no_space.
   Result<std::unique_ptr<Room>> make();
   // One that was kept and has this layout, else a new one.

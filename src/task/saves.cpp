@@ -9,6 +9,7 @@
 #include "task/files_only.hpp"
 #include "task/inside.hpp"
 #include "task/paths.hpp"
+#include "task/selection.hpp"
 
 namespace kist::task {
 
@@ -25,7 +26,14 @@ struct Wanted {
   bool directories = true;
   bool live = false;
   model::Save::Missing missing = model::Save::Missing::fail;
+  std::vector<std::string> exclude = {};
 };
+
+std::vector<std::string> texts_of(const std::vector<model::Text>& texts) {
+  std::vector<std::string> all;
+  for (const auto& text : texts) all.push_back(text.source());
+  return all;
+}
 
 Wanted wanted_by(const model::Action& action) {
   if (const auto* watch = std::get_if<model::Watch>(&action.what))
@@ -35,7 +43,8 @@ Wanted wanted_by(const model::Action& action) {
           .path = save.path.source(),
           .archive = save.archive,
           .directories = save.directories,
-          .missing = save.missing};
+          .missing = save.missing,
+          .exclude = texts_of(save.exclude)};
 }
 
 std::unexpected<Error> about(std::string_view artifact, Error error) {
@@ -45,8 +54,8 @@ std::unexpected<Error> about(std::string_view artifact, Error error) {
 }  // namespace
 
 Saves::Saves(const Document& document, const Containers& containers, const Tools& tools, TaskServices& services,
-             fs::path staging)
-    : document_(document), containers_(containers), tools_(tools), services_(services), staging_(std::move(staging)) {}
+             TaskDirectory& staging)
+    : document_(document), containers_(containers), tools_(tools), services_(services), staging_(staging) {}
 
 Status Saves::save_now(std::size_t action, sandbox::Sandbox& sandbox) {
   KIST_TRY_ASSIGN(auto source, locate(action, sandbox));
@@ -164,6 +173,11 @@ Result<std::optional<Saves::Source>> Saves::locate(std::size_t action, sandbox::
   source.action = action;
   source.inside = containers_.path(save, wanted.path);
   auto found = sandbox.find(source.inside);
+  if (!found && found.error().kind == ErrorKind::not_found && has_pattern(source.inside.native())) {
+    auto [directory, pattern] = split_pattern(source.inside.native());
+    found = sandbox.find(directory);
+    source.pattern = std::move(pattern);
+  }
   if (!found && found.error().kind == ErrorKind::not_found) {
     if (wanted.missing == model::Save::Missing::notice)
       say(fmt::format("No artifact files found at {}", source.inside.string()));
@@ -185,15 +199,30 @@ Status Saves::store_source(const Source& source, store::Transaction& transaction
   Wanted wanted = wanted_by(document_.task.actions[source.action]);
   fs::path path = source.handle ? by_descriptor(source.handle) : source.path;
   std::vector<std::string> left_out;
+  auto nothing = [&](std::string_view what) -> Status {
+    if (wanted.missing == model::Save::Missing::fail)
+      return fail(ErrorKind::not_found, fmt::format("{} in {}", what, source.inside.string()));
+    if (wanted.missing == model::Save::Missing::notice)
+      say(fmt::format("No artifact files found at {}", source.inside.string()));
+    return {};
+  };
+  if (!source.pattern.empty() && !source.is_directory) return nothing("nothing is selected");
+  Selection selection{.include = {}, .exclude = wanted.exclude};
+  if (!source.pattern.empty()) selection.include.push_back(source.pattern);
+  if (source.is_directory && (!selection.include.empty() || !selection.exclude.empty())) {
+    KIST_TRY_ASSIGN(fs::path staging, staging_.path());
+    fs::path selected = staging / fmt::format("selected-{}", ++staged_);
+    KIST_TRY_ASSIGN(bool is_there, bring_selected(path, selection, selected));
+    if (!is_there) return nothing("nothing is selected");
+    path = selected;
+    adopt = false;
+  }
   if (!wanted.directories && source.is_directory) {
-    KIST_TRY_ASSIGN(FilesOnly files, files_only(path, source.inside, staging_ / fmt::format("files-{}", ++staged_)));
+    KIST_TRY_ASSIGN(fs::path staging, staging_.path());
+    KIST_TRY_ASSIGN(FilesOnly files, files_only(path, source.inside, staging / fmt::format("files-{}", ++staged_)));
     left_out = std::move(files.left_out);
     tell_left_out(wanted.name, left_out);
-    if (files.files == 0 && wanted.missing == model::Save::Missing::fail)
-      return fail(ErrorKind::not_found, fmt::format("there are no files in {}", source.inside.string()));
-    if (files.files == 0 && wanted.missing == model::Save::Missing::notice)
-      say(fmt::format("No artifact files found at {}", source.inside.string()));
-    if (files.files == 0) return {};
+    if (files.files == 0) return nothing("there are no files");
     path = files.source;
     adopt = adopt && path == source.path;
   }
@@ -216,13 +245,14 @@ void Saves::add_part(std::size_t action, store::Saved saved) {
 Status Saves::store_deferred(std::size_t index, bool adopt) {
   const Source& source = deferred_[index];
   Wanted wanted = wanted_by(document_.task.actions[source.action]);
-  std::pair key(source.path, wanted.directories);
+  const Stored key{source.path, wanted.directories, source.pattern, wanted.exclude};
   if (auto known = stored_.find(key); known != stored_.end()) {
     add_part(source.action, known->second);
     return {};
   }
   auto overlaps = [&](const Source& later) {
-    bool same = later.path == source.path && wanted_by(document_.task.actions[later.action]).directories == key.second;
+    Wanted other = wanted_by(document_.task.actions[later.action]);
+    bool same = Stored{later.path, other.directories, later.pattern, other.exclude} == key;
     return !same && (is_within(later.path, source.path) || is_within(source.path, later.path));
   };
   bool shared = std::any_of(deferred_.begin() + static_cast<std::ptrdiff_t>(index) + 1, deferred_.end(), overlaps);
@@ -232,8 +262,7 @@ Status Saves::store_deferred(std::size_t index, bool adopt) {
   }();
   if (!saved) return about(wanted.name, saved.error());
   const Named& entry = named(wanted.name);
-  if (auto part = entry.parts.find(source.action); part != entry.parts.end())
-    stored_.emplace(std::move(key), part->second);
+  if (auto part = entry.parts.find(source.action); part != entry.parts.end()) stored_.emplace(key, part->second);
   return {};
 }
 

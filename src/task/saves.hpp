@@ -19,21 +19,22 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/result.hpp"
 #include "sandbox/sandbox.hpp"
 #include "store/store.hpp"
 #include "task/containers.hpp"
+#include "task/rooms.hpp"
 #include "task/task.hpp"
 
 namespace kist::task {
 
 class Saves {
  public:
-  // `staging` is a directory of the task's own in scratch, outside its root.
   Saves(const Document& document, const Containers& containers, const Tools& tools, TaskServices& services,
-        std::filesystem::path staging);
+        TaskDirectory& staging);
 
   // The first moment. An error is what the task has to be told: nothing at the path, no space, what cannot be read.
   Status save_now(std::size_t action, sandbox::Sandbox& sandbox);
@@ -71,7 +72,10 @@ class Saves {
     bool in_scratch = false;       // wholly
     bool is_directory = false;
     FileDescriptor handle;
+    std::string pattern = {};  // only what it takes in, of a directory
   };
+  // What several saves may have in common: path, `directories`, pattern, what is excluded.
+  using Stored = std::tuple<std::filesystem::path, bool, std::string, std::vector<std::string>>;
 
   // nullopt: nothing is there, and the file says that this is fine.
   Result<std::optional<Source>> locate(std::size_t action, sandbox::Sandbox& sandbox);
@@ -89,13 +93,13 @@ class Saves {
   const Containers& containers_;
   const Tools& tools_;
   TaskServices& services_;
-  std::filesystem::path staging_;
+  TaskDirectory& staging_;
   int staged_ = 0;
   std::unique_ptr<store::Transaction> transaction_;  // of the second and third moment
   std::vector<Source> deferred_;
-  std::map<std::pair<std::filesystem::path, bool>, store::Saved> stored_;  // of deferred_: by path and `directories`
-  mutable std::mutex mutex_;  // guards named_, which publish() shares; `parts` belong to the task's thread
-  std::deque<Named> named_;   // in the order their first save had its turn; entries stay where they are
+  std::map<Stored, store::Saved> stored_;  // of deferred_
+  mutable std::mutex mutex_;               // guards named_, which publish() shares; `parts` belong to the task's thread
+  std::deque<Named> named_;                // in the order their first save had its turn; entries stay where they are
 };
 
 // What to tell of a path where nothing stands: what there is beside it.

@@ -28,6 +28,7 @@ struct ResolvedLoad {
   struct Tree {
     std::string prefix;  // where below the load's path it goes; absolute: there, whatever the load's path
     model::ArtifactRecord artifact;
+    std::string sub_path = {};  // only what lies there in it, a file or a directory; empty: all
   };
   bool absent = false;  // optional, and there is none
   std::vector<Tree> trees;
@@ -79,6 +80,8 @@ class TaskServices {
   virtual void fetched(const model::ArtifactRecord& artifact) { (void)artifact; }
   // Every key of a secret with its value. Errors: not_found. The task masks what it was given wherever its output goes.
   virtual Result<SecretValues> secret(std::string_view name);
+  // What lies below a key of the home's default repository: whole keys, ascending.
+  virtual Result<std::vector<std::string>> keys_below(std::string_view key);
   // Acts on an object that kist knows (a workflow, a config map, a secret, a claim); returns the object as JSON.
   virtual Result<std::string> act_on_object(const model::ObjectRequest& request);
 };
@@ -126,6 +129,8 @@ struct Tools {
   Rooms& rooms;
   store::Store& store;
   std::filesystem::path home;  // KIST_HOME, hidden in every task
+  // Where the servers that locations name are in truth (location::Endpoints).
+  std::map<std::string, std::string> endpoints = {};
 };
 
 // Performs the task to its end in this thread. Everything in the outcome is durable. Never throws, never leaves a

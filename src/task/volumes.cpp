@@ -1,8 +1,70 @@
-#include "task/task.hpp"
+#include "task/volumes.hpp"
+
+#include <algorithm>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "task/inside.hpp"
+#include "task/paths.hpp"
 
 namespace kist::task {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+constexpr unsigned kDirectoryMode = 0777;  // whoever a task's processes are: KIST_HOME itself lets nobody in
+constexpr unsigned kFileMode = 0644;
+constexpr unsigned kSecretMode = 0400;
+
+// A name that is to be one directory.
+Status check_name(std::string_view name, std::string_view what) {
+  if (!name.empty() && name != "." && name != ".." && !name.contains('/') && !name.contains('\0')) return {};
+  return fail(ErrorKind::invalid, fmt::format("'{}' is no name for {}", name, what));
+}
+
+Status make_directory(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path.parent_path(), error);
+  if (::mkdir(path.c_str(), 0700) != 0) {
+    if (errno == EEXIST) return {};
+    return fail_errno(fmt::format("cannot make {}", path.string()));
+  }
+  if (::chmod(path.c_str(), kDirectoryMode) != 0)
+    return fail_errno(fmt::format("cannot set the mode of {}", path.string()));
+  return {};
+}
+
+Result<fs::path> relative_path(const std::string& written, std::string_view volume) {
+  fs::path path = fs::path(written).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  bool leads_out = path.is_absolute() || (!path.empty() && *path.begin() == "..");
+  if (leads_out) return fail(ErrorKind::invalid, fmt::format("'{}' is no path in the volume '{}'", written, volume));
+  return path == "." ? fs::path() : path;
+}
+
+// What lies at a path below a directory, made as a directory where nothing does. A task may have put links there: none
+// is followed.
+Status require(const fs::path& directory, const fs::path& path, std::string_view volume) {
+  KIST_TRY_ASSIGN(auto top, open_file(directory, O_RDONLY | O_DIRECTORY));
+  fs::path made;
+  for (const fs::path& part : path) {
+    made /= part;
+    if (::mkdirat(top.get(), made.c_str(), kDirectoryMode) == 0) {
+      if (::fchmodat(top.get(), made.c_str(), kDirectoryMode, 0) != 0)
+        return fail_errno(fmt::format("cannot set the mode of {}", (directory / made).string()));
+    } else if (errno != EEXIST) {
+      return fail_errno(fmt::format("cannot make {}", (directory / made).string()));
+    }
+    if (auto there = open_beneath(top, made, false); !there)
+      return with_context(fmt::format("sub path '{}' of the volume '{}'", path.string(), volume), there.error());
+  }
+  return {};
+}
+
+}  // namespace
 
 fs::path run_volumes(const fs::path& home, std::string_view run) {
   return home / "volumes" / run;
@@ -10,6 +72,98 @@ fs::path run_volumes(const fs::path& home, std::string_view run) {
 
 fs::path claimed_volumes(const fs::path& home) {
   return home / "claims";
+}
+
+Result<std::vector<sandbox::Mount>> Volumes::mounts_of(const ContainerHere& container) {
+  std::vector<sandbox::Mount> mounts;
+  for (const model::VolumeMount& wanted : container.container->mounts) {
+    auto volume = std::ranges::find(document_.task.volumes, wanted.volume, &model::Volume::name);
+    if (volume == document_.task.volumes.end())
+      return fail(ErrorKind::not_found,
+                  fmt::format("container '{}' mounts the volume '{}', and there is none of that name",
+                              container.container->name, wanted.volume));
+    auto made = mount(wanted, *volume);
+    if (!made) return with_context(fmt::format("volume '{}'", volume->name), made.error());
+    made->target = absolute_path(wanted.path.source(), container.working_directory, "/");
+    mounts.push_back(std::move(*made));
+  }
+  std::ranges::stable_sort(mounts, {}, [](const sandbox::Mount& mount) { return mount.target.native().size(); });
+  return mounts;
+}
+
+Result<sandbox::Mount> Volumes::mount(const model::VolumeMount& wanted, const model::Volume& volume) {
+  using Kind = model::Volume::Kind;
+  sandbox::Mount mount;
+  fs::path below;
+  if (wanted.sub_path) {
+    KIST_TRY_ASSIGN(below, relative_path(wanted.sub_path->source(), volume.name));
+  }
+  if (volume.kind == Kind::files || volume.kind == Kind::secret) {
+    KIST_TRY_ASSIGN(auto files, files_of(volume));
+    mount.kind = sandbox::Mount::Kind::memory;
+    mount.files = std::move(files);
+    mount.below = below;
+    return mount;
+  }
+  KIST_TRY_ASSIGN(mount.source, directory_of(volume));
+  if (!below.empty()) {
+    std::error_code error;
+    if (volume.kind != Kind::host || fs::is_directory(mount.source, error))
+      KIST_TRY(require(mount.source, below, volume.name));
+    mount.source /= below;
+  }
+  mount.kind = wanted.read_only ? sandbox::Mount::Kind::read_only : sandbox::Mount::Kind::shared;
+  return mount;
+}
+
+Result<fs::path> Volumes::directory_of(const model::Volume& volume) {
+  using Kind = model::Volume::Kind;
+  fs::path directory;
+  if (volume.kind == Kind::host) {
+    directory = absolute_path(volume.path.source(), "/", "/");
+    struct stat status{};
+    if (::stat(directory.c_str(), &status) != 0)
+      return fail_errno(fmt::format("cannot mount {} of this machine", directory.string()));
+    return directory;
+  }
+  if (volume.kind == Kind::claim) {
+    std::string claim = volume.claim.source();
+    KIST_TRY(check_name(claim, "a claim"));
+    directory = claimed_volumes(tools_.home) / claim;
+  } else {
+    KIST_TRY(check_name(volume.name, "a volume"));
+    KIST_TRY_ASSIGN(fs::path own, directory_.path());
+    directory = (volume.kind == Kind::run ? run_volumes(tools_.home, document_.run) : own / "volumes") / volume.name;
+  }
+  KIST_TRY(make_directory(directory));
+  return directory;
+}
+
+Result<std::vector<sandbox::File>> Volumes::files_of(const model::Volume& volume) {
+  std::vector<sandbox::File> files;
+  bool is_secret = volume.kind == model::Volume::Kind::secret;
+  unsigned mode = volume.mode.value_or(is_secret ? kSecretMode : kFileMode);
+  auto add = [&](const std::string& path, std::string content, std::optional<std::uint32_t> own_mode) -> Status {
+    KIST_TRY_ASSIGN(fs::path relative, relative_path(path, volume.name));
+    files.push_back({.path = std::move(relative), .content = std::move(content), .mode = own_mode.value_or(mode)});
+    return {};
+  };
+  if (!is_secret) {
+    for (const auto& file : volume.files) KIST_TRY(add(file.path, file.text.source(), file.mode));
+    return files;
+  }
+  std::string name = volume.claim.source();
+  KIST_TRY_ASSIGN(auto values, secrets_.values(name, volume.optional));
+  if (!values) return files;
+  if (volume.files.empty())
+    for (const auto& [key, value] : *values) KIST_TRY(add(key, value, {}));
+  for (const auto& file : volume.files) {
+    KIST_TRY_ASSIGN(auto value, secrets_.value({.name = volume.claim,
+                                                .key = expression::Text::literal(file.key),
+                                                .optional = volume.optional}));
+    if (value) KIST_TRY(add(file.path, std::move(*value), file.mode));
+  }
+  return files;
 }
 
 }  // namespace kist::task

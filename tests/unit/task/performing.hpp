@@ -75,6 +75,24 @@ class Heard final : public TaskServices {
     changed_.notify_all();
   }
 
+  void ready(std::string_view address) override {
+    std::lock_guard lock(mutex_);
+    ready_at_ = address;
+    changed_.notify_all();
+  }
+  void fetched(const model::ArtifactRecord& artifact) override {
+    std::lock_guard lock(mutex_);
+    fetched_.push_back(artifact);
+  }
+  Result<SecretValues> secret(std::string_view name) override {
+    std::lock_guard lock(mutex_);
+    if (auto found = secrets.find(std::string(name)); found != secrets.end()) return found->second;
+    return fail(ErrorKind::not_found, "there is no secret '" + std::string(name) + "'");
+  }
+  std::map<std::string, SecretValues> secrets;  // set before the task begins
+
+  std::string ready_at() const { return locked(ready_at_); }
+  std::vector<model::ArtifactRecord> fetched() const { return locked(fetched_); }
   std::string output() const { return locked(output_); }
   std::string error() const { return locked(error_); }
   std::string kist() const { return locked(kist_); }
@@ -103,8 +121,8 @@ class Heard final : public TaskServices {
   }
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
-  std::string output_, error_, kist_, progress_;
-  std::vector<model::ArtifactRecord> published_;
+  std::string output_, error_, kist_, progress_, ready_at_;
+  std::vector<model::ArtifactRecord> published_, fetched_;
 };
 
 // The launcher of the test program, started before any thread; nullptr where this machine has no isolation.
@@ -162,6 +180,7 @@ class Performing : public testing::Test {
   // Forgets the task and what was heard, for another task.
   void next_task() {
     document_.task.actions.clear();
+    document_.task.volumes.clear();
     document_.task.fresh_directories.clear();
     document_.loads.clear();
     heard_.~Heard();

@@ -4,7 +4,7 @@
 
 #include "task/containers.hpp"
 #include "task/paths.hpp"
-#include "task/support.hpp"
+#include "task/performing.hpp"
 
 namespace kist::task::test {
 namespace {
@@ -51,6 +51,8 @@ TEST(Images, AreFoundByNameAndTag) {
   EXPECT_EQ(glob("alpine@sha256:0123"), "alpine:*");
   EXPECT_EQ(glob("docker/whalesay:latest"), "docker/whalesay:*");
   EXPECT_EQ(glob("argoproj/argosay:v2"), "argoproj/argosay:*");
+  EXPECT_EQ(glob("quay.io/argoproj/argosay:v2"), "argoproj/argosay:*");
+  EXPECT_EQ(glob("public.ecr.aws/docker/library/python:3"), "python:*");
   EXPECT_EQ(glob("my-image:v1"), "");
   EXPECT_EQ(glob("localhost:5000/python-like:1"), "");
 }
@@ -147,9 +149,11 @@ TEST(Variables, LaterOnesWinAndExpandOnlyWhatWasWrittenBefore) {
   here.base = {{"PATH", "/bin"}, {"C", "base"}};
   model::Run run;
   run.environment = {{"A", Text::literal("$(A)+$(PATH)")}};
-  EXPECT_THAT(environment_of(here, run).variables, Contains("A=$(A)+$(PATH)"));
+  Heard heard;
+  MaskedServices services(heard);
+  EXPECT_THAT(environment_of(here, run, services)->variables, Contains("A=$(A)+$(PATH)"));
   run.expand_variables = true;
-  auto variables = environment_of(here, run).variables;
+  auto variables = environment_of(here, run, services)->variables;
   EXPECT_THAT(variables, Contains("A=1+$(PATH)"));
   EXPECT_THAT(variables, Contains("B=1$(C)"));
   EXPECT_THAT(variables, Contains("C=3"));

@@ -389,5 +389,119 @@ TEST(ControlNames, AreComponents) {
     EXPECT_FALSE(check_artifact_name(bad)) << bad;
 }
 
+TEST_F(Saving, PatternsLeaveOutAndTakeIn) {
+  add(
+      shell("mkdir -p /tmp/t/sub/cache /tmp/t/keep; cd /tmp/t; echo a > a.txt; echo b > b.log; echo c > sub/c.log; "
+            "echo d > sub/cache/d; echo e > sub/e.txt; ln -s a.txt link"));
+  model::Action all = save("all", "/tmp/t");
+  std::get<model::Save>(all.what).exclude = {text("*.log"), text("sub/cache")};
+  add(all, save("same", "/tmp/t"), save("texts", "/tmp/t/**/*.txt"), save("top", "/tmp/t/*.txt"),
+      save("none", "/tmp/t/*.zip", kAlways, Missing::ignore));
+  Outcome outcome = perform();
+  EXPECT_THAT(outcome.problems, IsEmpty());
+  ASSERT_THAT(names(outcome.artifacts), ElementsAre("all", "same", "texts", "top"));
+  EXPECT_EQ(listing(outcome.artifacts[0]),
+            ". 755 /\na.txt 644 a\nkeep 755 /\nlink 777 -> a.txt\nsub 755 /\nsub/e.txt 644 e\n");
+  EXPECT_THAT(listing(outcome.artifacts[1]), HasSubstr("sub/cache/d"));
+  EXPECT_EQ(listing(outcome.artifacts[2]), ". 755 /\na.txt 644 a\nsub 755 /\nsub/e.txt 644 e\n");
+  EXPECT_EQ(listing(outcome.artifacts[3]), ". 755 /\na.txt 644 a\n");
+
+  next_task();
+  add(shell("mkdir /tmp/t; touch '/tmp/t/[x]'"), save("literal", "/tmp/t/[x]"), save("none", "/tmp/t/*.zip"));
+  outcome = perform();
+  EXPECT_EQ(outcome.state, State::error);
+  ASSERT_THAT(names(outcome.artifacts), ElementsAre("literal"));
+  EXPECT_THAT(outcome.problems, ElementsAre(HasSubstr("/tmp/t/*.zip")));
+}
+
+class Outside : public Performing {
+ protected:
+  model::Location at(const fs::path& path) {
+    model::Location location;
+    location.kind = "file";
+    location.set("path", text(path));
+    return location;
+  }
+};
+
+TEST_F(Outside, WhatIsKeptIsSentAndWhatIsFetchedIsKept) {
+  fs::create_directories(directory_ / "there");
+  add(shell("mkdir /tmp/t; echo a > /tmp/t/a"));
+  model::Action sent = save("tree", "/tmp/t");
+  std::get<model::Save>(sent.what).to = at(directory_ / "there/tree.tgz");
+  std::get<model::Save>(sent.what).archive.kind = model::Archive::Kind::tar;
+  model::Action plain = save("plain", "/tmp/t");
+  std::get<model::Save>(plain.what).to = at(directory_ / "there/plain");
+  add(sent, plain);
+  Outcome outcome = perform();
+  EXPECT_THAT(outcome.problems, IsEmpty());
+  EXPECT_EQ(outcome.state, State::succeeded);
+  EXPECT_EQ(read(directory_ / "there/plain/a"), "a\n");
+
+  next_task();
+  model::Action fetched = load("/in/tree");
+  fetched.title = "packed";
+  std::size_t first = add(fetched);
+  document_.loads[first].external = {.location = at(directory_ / "there/tree.tgz"), .archive = {}};
+  fetched = load("/in/file");
+  std::size_t second = add(fetched, shell("cat /in/tree/a; wc -c < /in/file"));
+  document_.loads[second].external = {
+      .location = at(directory_ / "there/tree.tgz"),
+      .archive = model::Archive{.kind = model::Archive::Kind::none, .compression_level = {}}};
+  outcome = perform();
+  EXPECT_THAT(outcome.problems, IsEmpty());
+  EXPECT_EQ(heard_.output(), "a\n" + std::to_string(fs::file_size(directory_ / "there/tree.tgz")) + "\n");
+  ASSERT_EQ(heard_.fetched().size(), 2u);
+  EXPECT_EQ(heard_.fetched()[0].name, "packed");
+  EXPECT_EQ(listing(heard_.fetched()[0]), ". 755 /\na 644 a\n");
+}
+
+TEST_F(Outside, WhatIsNotThereIsAnErrorUnlessItNeedNotBe) {
+  model::Action fetched = load("/in/file");
+  fetched.title = "input";
+  std::size_t index = add(fetched, shell("test ! -e /in/file && echo without"));
+  document_.loads[index].external = {.location = at(directory_ / "nowhere"), .archive = {}};
+  Outcome outcome = perform();
+  EXPECT_EQ(outcome.state, State::error);
+  EXPECT_THAT(outcome.problems, ElementsAre(testing::StartsWith("artifact input failed to load: ")));
+  std::get<model::Load>(document_.task.actions[index].what).optional = true;
+  EXPECT_EQ(perform().state, State::succeeded);
+  EXPECT_EQ(heard_.output(), "without\n");
+
+  next_task();
+  model::Action sent = save("tree", "/tmp/t");
+  std::get<model::Save>(sent.what).to = at(directory_ / "no/such/directory/x");
+  write(directory_ / "no", "a file");
+  add(shell("mkdir /tmp/t"), sent);
+  outcome = perform();
+  EXPECT_EQ(outcome.state, State::error);
+  EXPECT_THAT(names(outcome.artifacts), ElementsAre("tree"));
+  EXPECT_THAT(outcome.problems, ElementsAre(testing::StartsWith("artifact tree is kept, but could not be sent to ")));
+}
+
+TEST_F(Outside, APartOfAnArtifactIsBrought) {
+  write(directory_ / "source/sub/file", "part");
+  write(directory_ / "source/other", "rest");
+  model::ArtifactRecord artifact = stored(directory_ / "source");
+  std::size_t first = add(load("/in/sub"), load("/in/file"), shell("find /in -type f; cat /in/file"));
+  document_.loads[first].trees = {{.prefix = "", .artifact = artifact, .sub_path = "sub/"}};
+  document_.loads[first + 1].trees = {{.prefix = "", .artifact = artifact, .sub_path = "/sub/file"}};
+  EXPECT_EQ(perform().state, State::succeeded);
+  EXPECT_EQ(heard_.output(), "/in/file\n/in/sub/file\npart");
+  document_.loads[first].trees[0].sub_path = "none";
+  Outcome outcome = perform();
+  EXPECT_EQ(outcome.state, State::error);
+  EXPECT_THAT(outcome.problems, ElementsAre(HasSubstr("there is no none in the artifact")));
+}
+
+TEST_F(Saving, TheLogOfTheMainContainerIsAnArtifact) {
+  document_.task.log_artifact = model::LogArtifact{.name = "main-logs", .to = {}};
+  add(shell("echo one; sleep 0.1; echo two >&2; exit 1"));
+  Outcome outcome = perform();
+  EXPECT_EQ(outcome.state, State::failed);
+  ASSERT_THAT(names(outcome.artifacts), ElementsAre("main-logs"));
+  EXPECT_EQ(listing(outcome.artifacts[0]), ". 644 one\ntwo\n");
+}
+
 }  // namespace
 }  // namespace kist::task::test

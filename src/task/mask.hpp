@@ -1,0 +1,44 @@
+// Hides the values of secrets in what a task writes. A value is found wherever it stands, also where it came in several
+// pieces or only one of its lines is printed; what is hidden reads `***`.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kist::task {
+
+// Values shorter than this are not hidden: a `1` would be hidden everywhere, and by that be told.
+inline constexpr std::size_t kShortestMasked = 3;
+
+// The values to hide. Not thread-safe.
+class Mask {
+ public:
+  // Hides a value from now on, each of its lines too.
+  void add(std::string_view value);
+  bool is_empty() const { return values_.empty(); }
+  // A whole text with the values hidden.
+  std::string hide(std::string_view text) const;
+
+ private:
+  friend class MaskedStream;
+  std::vector<std::string> values_;
+};
+
+// One stream of bytes on its way out. Its end is held back while it may be the beginning of a value.
+class MaskedStream {
+ public:
+  // What can go out now.
+  std::string pass(const Mask& mask, std::string_view bytes);
+  // The rest: nothing more will come.
+  std::string finish(const Mask& mask);
+
+ private:
+  std::string move_on(const Mask& mask, bool is_end);
+
+  std::string held_;
+  std::size_t covered_ = 0;  // so many bytes of what is held belong to a value that was found
+};
+
+}  // namespace kist::task

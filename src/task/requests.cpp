@@ -1,0 +1,210 @@
+#include "task/requests.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/json.hpp"
+#include "base/process.hpp"
+#include "expression/expression.hpp"
+#include "location/address.hpp"
+#include "location/location.hpp"
+#include "net/http.hpp"
+
+namespace kist::task {
+
+namespace {
+
+constexpr int kMostRedirects = 10;
+constexpr int kSeeOther = 303;
+
+// The names of one document: "response.headers.Date" is a member of a member.
+class DocumentScope final : public expression::Scope {
+ public:
+  explicit DocumentScope(const Json& document) : document_(document) {}
+
+  Result<std::optional<std::string>> find(std::string_view name) const override {
+    KIST_TRY_ASSIGN(auto found, value(name));
+    if (!found) return std::nullopt;
+    return found->is_string() ? found->get<std::string>() : to_text(*found);
+  }
+  Result<std::optional<Json>> value(std::string_view name) const override {
+    const Json* member = member_of(name);
+    return member == nullptr ? std::nullopt : std::optional(*member);
+  }
+  std::vector<std::string> names(std::string_view prefix) const override {
+    std::vector<std::string> all;
+    const Json* member = prefix.empty() ? &document_ : member_of(prefix);
+    if (member != nullptr && member->is_object())
+      for (const auto& [key, ignored] : member->items())
+        all.push_back(prefix.empty() ? key : fmt::format("{}.{}", prefix, key));
+    return all;
+  }
+
+ private:
+  const Json* member_of(std::string_view name) const {
+    const Json* at = &document_;
+    while (!name.empty()) {
+      std::string key(name.substr(0, name.find('.')));
+      if (!at->is_object() || !at->contains(key)) return nullptr;
+      at = &(*at)[key];
+      name.remove_prefix(std::min(name.size(), key.size() + 1));
+    }
+    return at;
+  }
+  const Json& document_;
+};
+
+// A condition as it is written, with or without the braces of a text.
+Result<bool> holds(std::string_view condition, const Json& document) {
+  if (condition.starts_with("{{=") && condition.ends_with("}}")) condition = condition.substr(3, condition.size() - 5);
+  KIST_TRY_ASSIGN(auto expression, expression::Expression::parse(condition));
+  return expression::evaluate_bool(expression, DocumentScope(document));
+}
+
+// "content-type" as servers and Go write it: "Content-Type".
+std::string canonical(std::string_view name) {
+  std::string result;
+  bool begins = true;
+  for (unsigned char c : name) {
+    result += static_cast<char>(begins ? std::toupper(c) : std::tolower(c));
+    begins = c == '-';
+  }
+  return result;
+}
+
+Json to_json(const net::HttpHeaders& headers) {
+  Json all = Json::object();
+  for (const auto& [name, value] : headers) {
+    Json& values = all[canonical(name)];
+    if (!values.is_array()) values = Json::array();
+    values.push_back(value);
+  }
+  return all;
+}
+
+// Follows redirects, as browsers and Go do. Credentials go to the first server only.
+Result<net::HttpAnswer> perform(net::HttpClient& client, net::HttpRequest request,
+                                const location::Endpoints& endpoints) {
+  KIST_TRY_ASSIGN(auto address, location::parse_web_address(request.url));
+  for (int redirects = 0;; ++redirects) {
+    KIST_TRY_ASSIGN(auto real, location::apply(endpoints, address));
+    request.url = real.url();
+    auto answer = client.perform(request);
+    if (!answer) return std::unexpected(answer.error().error);
+    std::string_view leads = answer->header("location");
+    bool is_redirect = answer->status / 100 == 3 && answer->status != 304 && !leads.empty();
+    if (!is_redirect) return std::move(*answer);
+    if (redirects == kMostRedirects)
+      return fail(ErrorKind::unavailable,
+                  fmt::format("{} redirects more than {} times", address.shown(), kMostRedirects));
+    KIST_TRY_ASSIGN(auto next, location::follow_reference(address, leads));
+    if (next.origin() != address.origin())
+      std::erase_if(request.headers, [](const auto& header) {
+        std::string name = canonical(header.first);
+        return name == "Authorization" || name == "Cookie";
+      });
+    if (answer->status <= kSeeOther && request.method != "GET" && request.method != "HEAD") {
+      request.method = "GET";
+      request.body.reset();
+    }
+    address = std::move(next);
+  }
+}
+
+// A filter of the program jq, where this machine has it.
+Result<std::string> filter(const std::string& object, const std::string& jq_filter) {
+  ProcessRequest request;
+  request.arguments = {"jq", "-r", jq_filter};
+  request.input = object;
+  auto done = run_process(request);
+  if (!done && done.error().kind == ErrorKind::not_found)
+    return fail(ErrorKind::unsupported, "jqFilter needs the program jq: install it, or use jsonPath");
+  if (!done) return std::unexpected(done.error());
+  if (done->exit_code != 0)
+    return fail(ErrorKind::invalid, fmt::format("jqFilter {}: {}", jq_filter, last_line(done->error_output)));
+  if (done->output.ends_with('\n')) done->output.pop_back();
+  return std::move(done->output);
+}
+
+// Kubernetes writes "{.status.phase}".
+Result<std::string> select(const Json& object, std::string path) {
+  if (path.starts_with('{') && path.ends_with('}')) path = path.substr(1, path.size() - 2);
+  if (!path.starts_with('$')) path = (path.starts_with('.') || path.starts_with('[') ? "$" : "$.") + path;
+  Json document{{"object", object}, {"path", path}};
+  KIST_TRY_ASSIGN(auto expression, expression::Expression::parse("jsonpath(toJson(object), path)"));
+  KIST_TRY_ASSIGN(Json value, expression::evaluate_value(expression, DocumentScope(document)));
+  return value.is_string() ? value.get<std::string>() : to_text(value);
+}
+
+}  // namespace
+
+Result<Answer> ask(const model::HttpRequest& request, Transfers& transfers, MaskedServices& services) {
+  KIST_TRY_ASSIGN(auto context, transfers.context());
+  net::HttpClient client({.ca_file = {},
+                          .connect_timeout = request.timeout,
+                          .idle_timeout = request.timeout,
+                          .insecure = request.insecure});
+  net::HttpRequest asked;
+  asked.method = request.method.source();
+  if (asked.method.empty()) asked.method = "GET";
+  asked.url = request.url.source();
+  for (const auto& header : request.headers) {
+    if (const auto* text = std::get_if<model::Text>(&header.value)) {
+      asked.headers.emplace_back(header.name, text->source());
+      continue;
+    }
+    KIST_TRY_ASSIGN(auto value, services.value(std::get<model::SecretReference>(header.value)));
+    if (value) asked.headers.emplace_back(header.name, std::move(*value));
+  }
+  const std::string body = request.body.source();
+  if (!body.empty()) asked.body = net::text_body(body);
+  KIST_TRY_ASSIGN(net::HttpAnswer answer, perform(client, asked, context.endpoints));
+
+  Answer result;
+  result.result = services.hide(answer.text);
+  if (!request.success_condition) {
+    if (!answer.ok()) result.failure = fmt::format("received non-2xx response code: {}", answer.status);
+    return result;
+  }
+  Json document{
+      {"request",
+       {{"method", asked.method}, {"url", request.url.source()}, {"body", body}, {"headers", to_json(asked.headers)}}},
+      {"response", {{"statusCode", answer.status}, {"body", answer.text}, {"headers", to_json(answer.headers)}}}};
+  const std::string condition = request.success_condition->source();
+  KIST_TRY_ASSIGN(bool is_good, holds(condition, document));
+  if (!is_good) result.failure = fmt::format("successCondition '{}' evaluated false", condition);
+  return result;
+}
+
+Result<Answer> list(const model::ListRequest& request, Transfers& transfers, MaskedServices& services) {
+  KIST_TRY_ASSIGN(auto context, transfers.context());
+  const model::Text* key = request.location.text("key");
+  KIST_TRY_ASSIGN(auto keys, is_repository_key(request.location)
+                                 ? services.keys_below(key == nullptr ? "" : key->source())
+                                 : location::list(request.location, context));
+  Json data = keys;
+  for (const std::string& transformation : request.transformations) {
+    KIST_TRY_ASSIGN(auto expression, expression::Expression::parse(transformation));
+    Json document{{"data", data}};
+    KIST_TRY_ASSIGN(data, expression::evaluate_value(expression, DocumentScope(document)));
+  }
+  return Answer{.result = to_text(data), .failure = {}, .parameters = {}};
+}
+
+Result<Answer> act(const model::ObjectRequest& request, MaskedServices& services) {
+  KIST_TRY_ASSIGN(std::string text, services.act_on_object(request));
+  Answer answer;
+  if (request.outputs.empty()) return answer;
+  KIST_TRY_ASSIGN(Json object, parse_json(text));
+  for (const auto& output : request.outputs) {
+    auto value = output.json_path.empty() ? filter(text, output.jq_filter) : select(object, output.json_path);
+    if (!value) return with_context(fmt::format("parameter '{}'", output.parameter), value.error());
+    answer.parameters.push_back({.name = output.parameter, .value = std::move(*value)});
+  }
+  return answer;
+}
+
+}  // namespace kist::task
