@@ -4,6 +4,7 @@
 #include <memory>
 #include <string_view>
 
+#include "catalog/secrets.hpp"
 #include "engine/committer.hpp"
 #include "engine/inbox.hpp"
 #include "engine/log.hpp"
@@ -16,12 +17,13 @@ namespace kist::engine {
 class NodeServices : public task::TaskServices {
  public:
   NodeServices(Node& node, std::filesystem::path log, std::function<Time()> clock, Audience& audience,
-               std::shared_ptr<Inbox> inbox, std::function<void()> kept_live)
+               std::shared_ptr<Inbox> inbox, std::function<void()> kept_live, const catalog::Home& home)
       : node_(node),
         names_(node.record.names),
         audience_(audience),
         inbox_(std::move(inbox)),
         kept_live_(std::move(kept_live)),
+        secrets_(home),
         log_(std::move(log), std::move(clock), [this](task::Stream stream, std::string_view line) {
           audience_.tell([&](Observer& observer) { observer.output(names_, stream, line); });
         }) {}
@@ -42,6 +44,8 @@ class NodeServices : public task::TaskServices {
     audience_.tell([&](Observer& observer) { observer.progress(names_, progress); });
   }
 
+  Result<task::SecretValues> secret(std::string_view name) override { return secrets_.get(name); }
+
   // The task has ended.
   Status finish() { return log_.finish(); }
 
@@ -51,6 +55,7 @@ class NodeServices : public task::TaskServices {
   Audience& audience_;
   const std::shared_ptr<Inbox> inbox_;
   const std::function<void()> kept_live_;
+  const catalog::Secrets secrets_;
   LogWriter log_;
 };
 
