@@ -1,4 +1,4 @@
-"""Inline scripts: a writer keeps a file, a consumer reads it. `python inline.py > w.yaml && kist run w.yaml`"""
+"""Inline scripts: a writer keeps a file, a consumer reads it. `kist run inline.py`"""
 
 from hera.workflows import Artifact, NoneArchiveStrategy, Steps, Workflow, script
 

@@ -1,5 +1,5 @@
 """Runner scripts: two outputs as a tuple, two inputs. Without a loader an input is its path, with `ArtifactLoader.file` it
-is its text. `python runner.py > w.yaml && kist run w.yaml`, in the directory of this file: the runner imports it."""
+is its text. `kist run runner.py`"""
 
 from pathlib import Path
 from typing import Annotated, Tuple

@@ -24,6 +24,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int kChannel = 3;  // of a program on the terminal: its output
+
 struct Pipe {
   FileDescriptor read;
   FileDescriptor write;
@@ -58,9 +60,13 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 int spawn(const ProcessRequest& request, int input, int output, int error_output, pid_t& process) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, error_output, STDERR_FILENO);
+  if (request.on_terminal) {
+    posix_spawn_file_actions_adddup2(&actions, output, kChannel);
+  } else {
+    posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, error_output, STDERR_FILENO);
+  }
   if (!request.directory.empty()) posix_spawn_file_actions_addchdir_np(&actions, request.directory.c_str());
 
   posix_spawnattr_t attributes;
@@ -70,7 +76,8 @@ int spawn(const ProcessRequest& request, int input, int output, int error_output
   posix_spawnattr_setsigmask(&attributes, &signals);
   sigfillset(&signals);
   posix_spawnattr_setsigdefault(&attributes, &signals);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  const int session = request.on_terminal ? 0 : POSIX_SPAWN_SETSID;
+  posix_spawnattr_setflags(&attributes, static_cast<short>(session | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
 
   std::vector<char*> arguments = pointers(request.arguments);
   std::vector<char*> environment;
@@ -100,15 +107,15 @@ Result<bool> drain(int descriptor, std::string& into, std::uint64_t limit) {
   }
 }
 
-// A running program. Destruction kills it and its session, if it has not been waited for.
+// A running program. Destruction kills it, and its session where it has its own, if it has not been waited for.
 class Child {
  public:
-  explicit Child(pid_t process) : process_(process) {}
+  Child(pid_t process, bool leads_session) : process_(process), leads_session_(leads_session) {}
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child() {
     if (process_ <= 0) return;
-    ::kill(-process_, SIGKILL);
+    ::kill(leads_session_ ? -process_ : process_, SIGKILL);
     (void)wait();
   }
   pid_t process() const { return process_; }
@@ -122,6 +129,7 @@ class Child {
 
  private:
   pid_t process_;
+  bool leads_session_;
 };
 
 // Reads both streams until the program ends.
@@ -164,7 +172,7 @@ Result<ProcessResult> run_process(const ProcessRequest& request) {
   pid_t process = 0;
   if (int error = spawn(request, input.get(), output.write.get(), error_output.write.get(), process); error != 0)
     return fail_errno(fmt::format("cannot start {}", program), error);
-  Child child(process);
+  Child child(process, !request.on_terminal);
   output.write.reset();
   error_output.write.reset();
 

@@ -20,6 +20,9 @@ struct ProcessRequest {
   std::string input;                                    // its standard input
   std::optional<std::chrono::nanoseconds> timeout;
   std::uint64_t output_limit = 64ULL << 20;  // bytes of each stream; a program that prints more is killed
+  // The program has this process's standard input, output and error, and its terminal; `output` is what it writes to
+  // descriptor 3. `input` does not count.
+  bool on_terminal = false;
 };
 
 struct ProcessResult {
@@ -28,10 +31,10 @@ struct ProcessResult {
   std::string error_output;
 };
 
-// Thread-safe. The program runs in a session of its own, so it cannot ask on the terminal, and starts with no other
-// descriptors and no blocked or ignored signals. What it left running in the background is not waited for. Errors:
-// not_found and denied (it cannot be started), unavailable (timeout: it and its children in the session were killed),
-// invalid (too much output: likewise). An exit code other than 0 is a result, not an error.
+// Thread-safe. The program runs in a session of its own, so it cannot ask on the terminal (unless it is `on_terminal`),
+// and starts with no other descriptors and no blocked or ignored signals. What it left running in the background is not
+// waited for. Errors: not_found and denied (it cannot be started), unavailable (timeout: it and its children in the
+// session were killed), invalid (too much output: likewise). An exit code other than 0 is a result, not an error.
 Result<ProcessResult> run_process(const ProcessRequest& request);
 
 // The last line that is not empty, for an error's text: what most programs end with.

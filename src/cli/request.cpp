@@ -24,7 +24,7 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // some editors beg
 
 bool looks_like_path(std::string_view word) {
   return word == "-" || word.find('/') != std::string_view::npos || word.ends_with(".yaml") || word.ends_with(".yml") ||
-         word.ends_with(".json");
+         word.ends_with(".json") || word.ends_with(".py");
 }
 
 bool is_file(const std::string& word) {
@@ -144,6 +144,40 @@ Result<Choice> choose(const std::vector<Offer>& all, const std::vector<std::stri
                           near ? fmt::format(" (did you mean '{}'?)", *near) : "", where, list_workflows(all)));
 }
 
+// The workflows that Hera defines are Argo's.
+constexpr std::string_view kSystemOfHera = "argo";
+
+// Which of a module's workflows are to be run: the one that the first word names, else all. Fills `request.files` and
+// what follows from it.
+Result<std::size_t> choose_of_module(const GivenFile& given, const std::vector<std::string>& rest, Prepared& prepared) {
+  std::vector<std::string> names;
+  for (const auto& run : given.module->runs) {
+    KIST_TRY_ASSIGN(const auto workflows, given.dialect->workflows({run}));
+    if (workflows.empty()) return fail(ErrorKind::invalid, fmt::format("{}: expected a workflow", run.name));
+    names.push_back(workflows.front().name);
+  }
+  const bool named = !rest.empty() && std::ranges::find(names, rest.front()) != names.end();
+  if (!named && (!rest.empty() || names.empty())) {
+    // A template or a schedule, perhaps: its system knows which of them can be run.
+    const std::vector<Offer> all{make_offer(*given.dialect, {given.module->all})};
+    prepared.request.files = {given.module->all};
+    if (names.empty() && all.front().workflows.empty() && rest.empty()) return 0;
+    KIST_TRY_ASSIGN(auto choice, choose(all, rest, given.source.name));
+    prepared.request.workflow = std::move(choice.workflow);
+    return choice.words;
+  }
+  std::vector<model::RunRequest> requests;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (named && names[i] != rest.front()) continue;
+    auto& request = requests.emplace_back(prepared.request);
+    request.files = {given.module->runs[i]};
+    request.workflow = names[i];
+  }
+  prepared.request = std::move(requests.front());
+  prepared.further.assign(std::make_move_iterator(requests.begin() + 1), std::make_move_iterator(requests.end()));
+  return named ? 1 : 0;
+}
+
 // The project a given file belongs to: the directory whose workflow file it is, else the current one.
 fs::path project_of(const model::Dialect& dialect, const std::string& name, const fs::path& directory) {
   if (name == "-") return directory;
@@ -214,12 +248,22 @@ Result<std::optional<Project>> find_project(const engine::Dialects& dialects, co
   }
 }
 
-Result<GivenFile> read_given_file(const engine::Dialects& dialects, const std::string& name) {
+Result<GivenFile> read_given_file(const engine::Dialects& dialects, const std::string& name,
+                                  const fs::path& directory) {
   auto text = name == "-" ? read_standard_input() : read_file(name, kFileLimit);
   if (!text) return std::unexpected(std::move(text).error());
+  if (is_hera_module(name, *text)) {
+    KIST_TRY_ASSIGN(const model::Dialect* dialect, engine::find_dialect(dialects, kSystemOfHera));
+    KIST_TRY_ASSIGN(auto module, read_hera_module(name, project_of_module(name, directory)));
+    return GivenFile{dialect, module.all, std::move(module)};
+  }
   const auto seen = std::string_view(*text).substr(text->starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
   for (const auto* dialect : dialects) {
     if (dialect->recognises(name, seen)) return GivenFile{dialect, {name, std::move(*text)}};
+  }
+  if (name.ends_with(".py")) {
+    return fail(ErrorKind::invalid,
+                fmt::format("{}: not a workflow file; a Python module is one where it imports hera", name));
   }
   const auto names = dialects | std::views::transform(&model::Dialect::name);
   return fail(ErrorKind::invalid, fmt::format("{}: not a workflow file of {}", name == "-" ? "standard input" : name,
@@ -234,7 +278,7 @@ Result<Prepared> prepare(const engine::Dialects& dialects, const Asked& asked, c
 
   std::optional<GivenFile> given;
   if (may_be_file && is_file(asked.words.front())) {
-    auto read = read_given_file(dialects, asked.words.front());
+    auto read = read_given_file(dialects, asked.words.front(), directory);
     if (read) {
       given = std::move(*read);
     } else if (looks_like_path(asked.words.front()) || read.error().kind != ErrorKind::invalid) {
@@ -250,6 +294,22 @@ Result<Prepared> prepare(const engine::Dialects& dialects, const Asked& asked, c
 
   if (given) {
     const std::vector<std::string> rest(asked.words.begin() + 1, asked.words.end());
+    if (given->module) {
+      request.project = project_of_module(asked.words.front(), directory).string();
+      KIST_TRY_ASSIGN(const auto used, choose_of_module(*given, rest, prepared));
+      if (!prepared.further.empty() && (asked.name || asked.tag)) {
+        return fail(ErrorKind::invalid,
+                    fmt::format("{} is for one run, and {} defines {} workflows; name one of them",
+                                asked.name ? "--name" : "--tag", asked.words.front(), 1 + prepared.further.size()));
+      }
+      const auto complete = [&](model::RunRequest& one) {
+        one.arguments.assign(rest.begin() + static_cast<std::ptrdiff_t>(used), rest.end());
+        return fill(one, asked, *given->dialect);
+      };
+      KIST_TRY(complete(request));
+      for (auto& one : prepared.further) KIST_TRY(complete(one));
+      return prepared;
+    }
     const auto& name = given->source.name;
     request.project = project_of(*given->dialect, name, directory).string();
     request.files = {given->source};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "cli/hera_module.hpp"
 #include "engine/engine.hpp"
 #include "model/dialect.hpp"
 #include "model/record.hpp"
@@ -27,7 +28,8 @@ struct Asked {
 
 struct Prepared {
   model::RunRequest request;
-  std::vector<std::string> warnings;  // files of the project that are broken and not needed
+  std::vector<model::RunRequest> further;  // a Python module that defines several workflows: the others, in their order
+  std::vector<std::string> warnings;       // files of the project that are broken and not needed
 };
 
 // The workflows of one dialect in a project. A file that cannot be read as workflows is left out of `files`, so that it
@@ -46,13 +48,16 @@ struct Project {
 };
 Result<std::optional<Project>> find_project(const engine::Dialects& dialects, const std::filesystem::path& directory);
 
-// A file given by name ("-": standard input) with the dialect that recognises it. Errors: not_found, invalid (no
-// dialect knows it).
+// A file given by name ("-": standard input) with the dialect that recognises it. Of a Python module that defines
+// workflows with Hera: what it defines, as YAML; the module is run for that. Errors: not_found, invalid (no dialect
+// knows it, or the module fails).
 struct GivenFile {
   const model::Dialect* dialect = nullptr;
   model::SourceText source;
+  std::optional<HeraModule> module = {};
 };
-Result<GivenFile> read_given_file(const engine::Dialects& dialects, const std::string& name);
+Result<GivenFile> read_given_file(const engine::Dialects& dialects, const std::string& name,
+                                  const std::filesystem::path& directory);
 
 // `fallback`: the dialect to ask where there is no project (dstack runs providers without a file); may be nullptr.
 // Errors: invalid (nothing or several to choose from: the text lists them), not_found.

@@ -74,7 +74,7 @@ Result<std::vector<Checked>> gather(const Options& options, std::string& project
   project = directory.string();
   std::vector<Checked> all;
   for (const auto& name : options.files) {
-    KIST_TRY_ASSIGN(auto given, read_given_file(dialects(), name));
+    KIST_TRY_ASSIGN(auto given, read_given_file(dialects(), name, directory));
     all.push_back({given.dialect, {std::move(given.source)}, {}, {}});
   }
   if (!options.files.empty()) return all;

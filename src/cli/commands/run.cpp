@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/diagnostics.hpp"
 #include "cli/perform.hpp"
+#include "cli/perform_each.hpp"
 #include "cli/remotes.hpp"
 #include "cli/request.hpp"
 #include "cli/subject.hpp"
@@ -84,14 +85,29 @@ Result<int> act(Context& context, Options& options) {
                explain({.level = model::Notice::Level::warning, .origin = {}, .text = warning}, prepared.request.files,
                        context.colored_errors()));
   KIST_TRY_ASSIGN(const model::Dialect* dialect, engine::find_dialect(dialects(), prepared.request.dialect));
-  return perform(context, {.dialect = dialect,
-                           .files = prepared.request.files,
-                           .detach = options.detach,
-                           .jobs = jobs,
-                           .remote = remote ? std::optional(remote->name) : std::nullopt,
-                           .begin = [&](engine::Engine& engine, const NoticeSink& notice) {
-                             return engine.submit(prepared.request, notice);
-                           }});
+  const auto perform_one = [&](const model::RunRequest& request) {
+    return perform(context, {.dialect = dialect,
+                             .files = request.files,
+                             .detach = options.detach,
+                             .jobs = jobs,
+                             .remote = remote ? std::optional(remote->name) : std::nullopt,
+                             .begin = [&](engine::Engine& engine, const NoticeSink& notice) {
+                               return engine.submit(request, notice);
+                             }});
+  };
+  if (prepared.further.empty()) return perform_one(prepared.request);
+
+  // None starts where one of them cannot be run.
+  std::vector<model::RunRequest> requests{prepared.request};
+  requests.insert(requests.end(), prepared.further.begin(), prepared.further.end());
+  for (const auto& request : requests) {
+    auto lowered = dialect->lower(request);
+    if (lowered) continue;
+    print_error(context.program(), lowered.error(), request.files, context.colored_errors());
+    return exit_code_of(lowered.error());
+  }
+  context.house = House();
+  return perform_each(requests.size(), [&](std::size_t i) { return perform_one(requests[i]); });
 }
 
 }  // namespace
@@ -125,6 +141,7 @@ void declare_run(Arguments& arguments, Context& context) {
       Completes::workflow);
   arguments.epilogue(
       "Ctrl+C stops the run and keeps its artifacts; a second Ctrl+C aborts it.\n"
+      "A Python file that defines several workflows with Hera runs one after the other.\n"
       "Exit code: 0 succeeded, 1 failed or stopped, 2 wrong input, 3 kist could not, 130 after Ctrl+C.");
   arguments.action([&context, options] { return act(context, *options); });
 }
