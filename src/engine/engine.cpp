@@ -297,6 +297,7 @@ Status remove_run(const Parts& parts, std::string_view name) {
   if (auto removed = parts.store.remove_reference(fmt::format("runs/{}", name));
       !removed && removed.error().kind != ErrorKind::not_found)
     return removed;
+  KIST_TRY(remove_tree(task::run_volumes(parts.home.path(), name)));
   return remove_tree(parts.home.run(name));
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "task/task.hpp"
 
 namespace kist::engine {
 namespace {
@@ -65,6 +66,8 @@ Status finish_run(const Parts& parts, model::RunRecord& run, Committer& committe
   shown.nodes.clear();
   committer.run(std::move(changes), std::move(shown));
   KIST_TRY(committer.flush());
+  // A run that did not succeed may go on, and finds its volumes then.
+  if (run.state == model::State::succeeded) KIST_TRY(remove_tree(task::run_volumes(parts.home.path(), run.name)));
   return remove_tree(logs);
 }
 
