@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "base/file.hpp"
 #include "base/process.hpp"
@@ -104,6 +105,16 @@ TEST(Process, TooMuchOutputIsAnError) {
   auto result = run_process(request);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().kind, ErrorKind::invalid);
+}
+
+TEST(Process, OnTheTerminalItsOutputIsDescriptorThree) {
+  ProcessRequest request = shell("echo heard >&3; ps -o sid= -p $$ >&3; exit 4");
+  request.on_terminal = true;
+  auto result = run_process(request);
+  ASSERT_TRUE(result) << result.error().text;
+  EXPECT_EQ(result->exit_code, 4);
+  EXPECT_TRUE(result->output.starts_with("heard\n"));
+  EXPECT_EQ(std::stoi(result->output.substr(6)), ::getsid(0));
 }
 
 TEST(Process, LastLine) {
