@@ -7,10 +7,12 @@ import shutil
 import signal
 import subprocess
 import tarfile
-import time
+import tempfile
 import zipfile
 
 import pytest
+
+from conftest import BINARY, wait_until
 
 CHAIN = """\
     apiVersion: argoproj.io/v1alpha1
@@ -206,13 +208,6 @@ def server_of(path):
     return None
 
 
-def wait_until(condition, timeout=20):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout} seconds"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def mount_point(tmp_path):
     path = tmp_path.resolve() / "mounted"
@@ -254,6 +249,38 @@ def test_a_mount_shows_what_a_download_writes(kist, chain, mount_point):
     kist("unmount", mount_point, code=2)
     (mount_point / "something").touch()
     kist("mount", chain, mount_point, code=2)
+
+
+@needs_fuse
+@pytest.mark.skipif(os.geteuid() != 0, reason="the other tests show it")
+def test_an_ordinary_user_mounts_too():
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as home:
+        home = pathlib.Path(home)
+        (home / "project/.dstack").mkdir(parents=True)
+        (home / "project/.dstack/workflows.yaml").write_text(
+            "workflows: [{name: w, provider: bash, commands: [echo hello > output/x], artifacts: [{path: output}]}]\n")
+        (home / "mnt").mkdir()
+        shutil.copy(BINARY, home / "kist")
+        for path in [home, *home.rglob("*")]:
+            os.chown(path, 65534, 65534)
+
+        def user(*words):
+            return subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", home / "kist", *words],
+                                  cwd=home / "project", env={"HOME": str(home), "PATH": os.environ["PATH"]},
+                                  capture_output=True, text=True, timeout=60)
+
+        assert user("run", "w", "--name", "r").returncode == 0
+        done = user("mount", "r", "../mnt")
+        if done.returncode != 0 and "/dev/fuse" in done.stderr:
+            pytest.skip(f"FUSE refuses: {done.stderr.strip()}")
+        assert done.returncode == 0, done.stderr
+        try:
+            read = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat",
+                                   home / "mnt/output/x"], capture_output=True, text=True, timeout=60)
+            assert read.stdout == "hello\n", read
+        finally:
+            assert user("unmount", "../mnt").returncode == 0
+        assert not is_mounted(home / "mnt")
 
 
 @needs_fuse
