@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <ranges>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -76,15 +78,28 @@ Offer make_offer(const model::Dialect& dialect, std::vector<model::SourceText> f
   return offer;
 }
 
+// Each name once; what it takes to tell it from others of its name stands beside it.
 std::string list_workflows(const std::vector<Offer>& all) {
   std::size_t width = 0;
-  for (const auto& offer : all)
-    for (const auto& workflow : offer.workflows) width = std::max(width, workflow.name.size());
-  std::string text;
+  std::map<std::string_view, std::set<const Offer*>> offered_by;
   for (const auto& offer : all) {
     for (const auto& workflow : offer.workflows) {
-      text += workflow.help.empty() ? fmt::format("\n  {}", workflow.name)
-                                    : fmt::format("\n  {:<{}}  {}", workflow.name, width, workflow.help);
+      width = std::max(width, workflow.name.size());
+      offered_by[workflow.name].insert(&offer);
+    }
+  }
+  std::string text;
+  for (const auto& offer : all) {
+    std::set<std::string_view> listed;
+    for (const auto& workflow : offer.workflows) {
+      if (!listed.insert(workflow.name).second) continue;
+      const auto same = std::ranges::count(offer.workflows, workflow.name, &model::WorkflowSummary::name);
+      std::vector<std::string> remarks;
+      if (!workflow.help.empty()) remarks.push_back(workflow.help);
+      if (offered_by[workflow.name].size() > 1) remarks.push_back(fmt::format("({})", offer.dialect->name()));
+      if (same > 1) remarks.push_back(fmt::format("({} of this name)", same));
+      text += remarks.empty() ? fmt::format("\n  {}", workflow.name)
+                              : fmt::format("\n  {:<{}}  {}", workflow.name, width, fmt::join(remarks, " "));
     }
   }
   return text;

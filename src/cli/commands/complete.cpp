@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -24,7 +25,8 @@ class Candidates {
   Candidates(std::string word, std::string before) : word_(std::move(word)), before_(std::move(before)) {}
 
   void add(std::string_view candidate, std::string_view meaning) {
-    if (candidate.starts_with(word_)) text_ += fmt::format("{}{}\t{}\n", before_, candidate, meaning);
+    if (!candidate.starts_with(word_) || !added_.emplace(candidate).second) return;
+    text_ += fmt::format("{}{}\t{}\n", before_, candidate, meaning);
   }
   void leave_to_shell(std::string_view directive) { text_ += fmt::format("{}\n", directive); }
 
@@ -35,6 +37,7 @@ class Candidates {
   std::string word_;
   std::string before_;  // what stands before the value in the same word: "--tag="
   std::string text_;
+  std::set<std::string> added_;
 };
 
 Status add_runs(House& house, Candidates& candidates) {

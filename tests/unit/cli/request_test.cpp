@@ -102,6 +102,12 @@ TEST_F(Request, ListsTheWorkflowsWhereItCannotChoose) {
   EXPECT_THAT(error_of({"--frobnicate"}), HasSubstr("unknown option '--frobnicate'"));
 }
 
+TEST_F(Request, ListsEachNameOnceWithWhatTellsItApart) {
+  write(".one/a", "hello hello train");
+  write(".two/a", "train other");
+  EXPECT_THAT(error_of({}), HasSubstr("\n  hello  (2 of this name)\n  train  (one)\n  train  (two)\n  other"));
+}
+
 TEST_F(Request, LeavesAnUnknownNameToTheOnlyDialect) {
   write(".one/a", "hello");
   const auto prepared = ask({"bash", "-c", "ls"});
