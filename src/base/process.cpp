@@ -142,12 +142,16 @@ Status follow(const Child& child, int output, int error_output, const ProcessReq
                                 pollfd{error_output, POLLIN, 0}};
   while (true) {
     int left = -1;
+    if (request.cancelled) {
+      if (request.cancelled()) return fail(ErrorKind::unavailable, "cancelled, and killed");
+      left = 200;
+    }
     if (deadline) {
       auto rest = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()).count();
       if (rest <= 0)
         return fail(ErrorKind::unavailable, fmt::format("it did not end within {:g} seconds, and was killed",
                                                         std::chrono::duration<double>(*request.timeout).count()));
-      left = static_cast<int>(std::min<std::int64_t>(rest, 60'000));
+      left = static_cast<int>(std::min<std::int64_t>(rest, request.cancelled ? 200 : 60'000));
     }
     if (::poll(waiting.data(), waiting.size(), left) < 0 && errno != EINTR) return fail_errno("cannot wait for it");
     KIST_TRY_ASSIGN(bool more_output, drain(output, result.output, request.output_limit));

@@ -159,8 +159,9 @@ class HttpDriver final : public Driver {
     KIST_TRY_ASSIGN(const std::string authorization, authorize());
     WebAddress address = plan_.address;
     for (int i = 0; i <= kRedirects; ++i) {
-      auto make = [&]() -> Result<net::HttpRequest> {
+      auto make = [&](const std::string& range) -> Result<net::HttpRequest> {
         net::HttpRequest request;
+        if (!range.empty()) request.headers.emplace_back("range", range);
         request.method = method;
         request.url = address.url();
         const bool own = address.authority == plan_.address.authority && address.scheme == plan_.address.scheme;
@@ -210,7 +211,7 @@ class HttpDriver final : public Driver {
         form.emplace_back("client_secret", oauth.client_secret);
       }
       const std::string text = net::to_text(form);
-      auto make = [&]() -> Result<net::HttpRequest> {
+      auto make = [&](const std::string&) -> Result<net::HttpRequest> {
         net::HttpRequest request{.method = "POST", .url = address.url()};
         request.headers = {{"content-type", "application/x-www-form-urlencoded"}, {"accept", "application/json"}};
         if (!in_form)

@@ -28,8 +28,11 @@ struct Maker {
 constexpr auto kMakers = std::to_array<Maker>({
     {"s3", &make_s3},
     {"oss", &make_oss},
+    {"gcs", &make_gcs},
+    {"azure", &make_azure},
     {"http", &make_http},
     {"artifactory", &make_artifactory},
+    {"git", &make_git},
     {"file", &make_file},
 });
 
@@ -124,8 +127,13 @@ Status load(const model::Location& location, const LoadOptions& options, const f
     format = archive::Format::tar;
   }
   auto unpacked = unpack_to(fetched, format, options, scratch.path() / "unpacked", target, context);
-  if (!unpacked) return with_context(driver->address(), std::move(unpacked).error());
-  return {};
+  if (unpacked) return {};
+  // Where it was while it was unpacked says nothing to anybody.
+  Error error = std::move(unpacked).error();
+  if (const auto at = error.text.find(fetched.string()); at != std::string::npos)
+    error.text.replace(at, fetched.string().size(), "what lies there");
+  return with_context(fmt::format("{} ({})", driver->address(), format == archive::Format::zip ? "zip" : "tar"),
+                      std::move(error));
 }
 
 Status save(const model::Location& location, const model::Archive& archive, const Artifact& artifact,

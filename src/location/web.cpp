@@ -49,6 +49,7 @@ Web::Web(const Context& context, net::HttpSettings settings)
     : retry_(retry_of(context)), moved_(context.moved), client_(with_context(std::move(settings), context)) {}
 
 Result<net::HttpAnswer> Web::attempt(std::string_view doing, const MakeRequest& make,
+                                     const std::function<std::string()>& range,
                                      const std::function<void(net::HttpRequest&)>& change,
                                      const std::function<bool()>& progressed) {
   net::Retry retry(retry_);
@@ -58,7 +59,7 @@ Result<net::HttpAnswer> Web::attempt(std::string_view doing, const MakeRequest& 
                                                     attempts > 1 ? fmt::format(" (tried {} times)", attempts) : ""));
   };
   for (;;) {
-    KIST_TRY_ASSIGN(auto request, make());
+    KIST_TRY_ASSIGN(auto request, make(range()));
     request.moved = moved_;
     change(request);
     auto answer = client_.perform(request);
@@ -79,7 +80,7 @@ Result<net::HttpAnswer> Web::attempt(std::string_view doing, const MakeRequest& 
 }
 
 Result<net::HttpAnswer> Web::send(std::string_view doing, const MakeRequest& make) {
-  return attempt(doing, make, [](net::HttpRequest&) {}, [] { return false; });
+  return attempt(doing, make, [] { return std::string(); }, [](net::HttpRequest&) {}, [] { return false; });
 }
 
 Result<net::HttpAnswer> Web::get(std::string_view doing, const MakeRequest& make,
@@ -90,8 +91,6 @@ Result<net::HttpAnswer> Web::get(std::string_view doing, const MakeRequest& make
   bool begun = false;
   std::string version;
   auto change = [&](net::HttpRequest& request) {
-    // Only what a version names can be asked for in part.
-    if (received > 0 && !version.empty()) request.headers.emplace_back("range", fmt::format("bytes={}-", received));
     request.begins = [&](const net::HttpAnswer& answer) -> Status {
       const std::string now = version_of(answer);
       if (begun && now != version)
@@ -115,8 +114,10 @@ Result<net::HttpAnswer> Web::get(std::string_view doing, const MakeRequest& make
       return bytes.empty() ? Status() : sink(bytes);
     };
   };
+  // Only what a version names can be asked for in part.
+  auto range = [&] { return received > 0 && !version.empty() ? fmt::format("bytes={}-", received) : std::string(); };
   auto progressed = [&] { return received > std::exchange(before, received); };
-  return attempt(doing, make, change, progressed);
+  return attempt(doing, make, range, change, progressed);
 }
 
 std::unexpected<Error> refused(std::string_view doing, const net::HttpAnswer& answer, std::string_view detail) {

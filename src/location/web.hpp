@@ -12,8 +12,9 @@
 
 namespace kist::location {
 
-// Makes the request of each attempt anew: signatures and tokens grow old.
-using MakeRequest = std::function<Result<net::HttpRequest>()>;
+// Makes the request of each attempt anew: signatures and tokens grow old. `range`: the value of the header Range that
+// it is to have, where it is not empty.
+using MakeRequest = std::function<Result<net::HttpRequest>(const std::string& range)>;
 
 // Thread-safe.
 class Web {
@@ -33,6 +34,7 @@ class Web {
 
  private:
   Result<net::HttpAnswer> attempt(std::string_view doing, const MakeRequest& make,
+                                  const std::function<std::string()>& range,
                                   const std::function<void(net::HttpRequest&)>& change,
                                   const std::function<bool()>& progressed);
 

@@ -218,6 +218,7 @@ bool FaultServer::serve_one(int connection, std::string& buffer) {
 
 // What a server looks at before it does anything: the region and time of the signature, and the digest of the body.
 std::optional<FaultServer::Reply> FaultServer::refusal(const ServedRequest& request) const {
+  if (open) return std::nullopt;
   const std::string authorization = request.header("authorization");
   if (authorization.empty()) return error(403, "AccessDenied");
   const auto scope = authorization.find("/s3/aws4_request");

@@ -82,6 +82,7 @@ class FaultServer {
   std::atomic<bool> ignores_conditions{false};
   std::atomic<bool> wants_unquoted_etags{false};
   std::atomic<bool> own_etags{false};  // ETags that are no MD5
+  std::atomic<bool> open{false};       // requests need not be signed: a web server
   std::string region = "us-east-1";    // requests signed for another are refused; set before the first
 
  private:
