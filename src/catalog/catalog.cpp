@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "catalog/keys.hpp"
 #include "catalog/schema.hpp"
 #include "catalog/sqlite.hpp"
 #include "model/names.hpp"
@@ -357,6 +358,19 @@ class SqliteCatalog : public Catalog {
       if (database.changed() == 0) return no_tag(name);
       return {};
     });
+  }
+
+  Status set_key(const Key& key) override {
+    return write([&](Database& database) { return write_key(database, key); });
+  }
+  Result<Key> key(std::string_view name) override {
+    return read([&](Database& database) { return read_key(database, name); });
+  }
+  Result<std::vector<Key>> keys(std::string_view prefix) override {
+    return read([&](Database& database) { return list_keys(database, prefix); });
+  }
+  Status remove_key(std::string_view name, const std::optional<Digest>& tree) override {
+    return write([&](Database& database) { return delete_key(database, name, tree); });
   }
 
   Status check() override {

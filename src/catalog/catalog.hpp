@@ -42,6 +42,14 @@ struct Tag {
   Time created;
 };
 
+// A key of the default repository: what files that name no other place for their artifacts read and write.
+struct Key {
+  std::string key;  // "my-data/input": parts and slashes between them, no slash at its beginning or end
+  model::ArtifactRecord artifact;
+  std::string run;  // that put it there; empty: a person
+  Time created;
+};
+
 // What other processes ask the owner of a run to do.
 struct Request {
   enum class Kind { stop, abort };
@@ -103,6 +111,15 @@ class Catalog {
   virtual Result<Tag> tag(std::string_view name) = 0;
   virtual Result<std::vector<Tag>> tags() = 0;  // newest first
   virtual Status remove_tag(std::string_view name) = 0;
+
+  // Puts an artifact under a key, whatever was there. Errors: invalid (no such key can be).
+  virtual Status set_key(const Key& key) = 0;
+  // Errors: not_found.
+  virtual Result<Key> key(std::string_view key) = 0;
+  // Those that begin with the prefix, ascending.
+  virtual Result<std::vector<Key>> keys(std::string_view prefix) = 0;
+  // With `tree`, only where it holds this. Errors: not_found.
+  virtual Status remove_key(std::string_view key, const std::optional<Digest>& tree = std::nullopt) = 0;
 
   // Reads all of the database. Errors: corrupt.
   virtual Status check() = 0;

@@ -65,6 +65,15 @@ CREATE TABLE counters (
   value BIGINT NOT NULL
 );
 )sql",
+    R"sql(
+CREATE TABLE keys (
+  name TEXT PRIMARY KEY,
+  tree TEXT NOT NULL,
+  artifact TEXT NOT NULL,
+  run TEXT NOT NULL,
+  created BIGINT NOT NULL
+);
+)sql",
 });
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());

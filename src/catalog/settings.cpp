@@ -53,6 +53,8 @@ class Reader {
         KIST_TRY_ASSIGN(settings.quota, scalar(value, parse_size));
       } else if (key == "views") {
         KIST_TRY_ASSIGN(settings.views, scalar(value, [&](std::string_view text) { return parse_share(text, home_); }));
+      } else if (key == "endpoints") {
+        KIST_TRY(read_endpoints(value, settings));
       } else if (key == "gc") {
         KIST_TRY(read_gc(value, settings));
       } else {
@@ -87,6 +89,18 @@ class Reader {
       if (!known) return wrong(key, fmt::format("'{}' is no setting of kist", key.text));
     }
     return {};
+  }
+
+  Status read_endpoints(const yaml::Node& node, Settings& settings) const {
+    return each_key(node, [&](std::string_view host, const yaml::Node& value) -> Result<bool> {
+      auto address = [](std::string_view text) -> Result<std::string> {
+        if (text.contains("://") || text.starts_with('/')) return std::string(text);
+        return fail(ErrorKind::invalid,
+                    fmt::format("'{}' is no address: expected such as http://127.0.0.1:9000", text));
+      };
+      KIST_TRY_ASSIGN(settings.endpoints[std::string(host)], scalar(value, address));
+      return true;
+    });
   }
 
   Status read_gc(const yaml::Node& node, Settings& settings) const {

@@ -3,6 +3,8 @@
 //
 //   quota: 200GiB            # of the store; nothing new is begun above it
 //   views: 20%               # what copies for reading may take: of the disk, or so many bytes
+//   endpoints:               # where servers that files name are in truth
+//     s3.amazonaws.com: http://127.0.0.1:9000
 //   gc:
 //     grace: 1h              # how long what nobody needs stays
 //     rules:                 # the first that fits a run decides whether it is removed; with none it stays
@@ -12,6 +14,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +40,7 @@ struct Settings {
   std::optional<std::uint64_t> views = {};  // bytes; nullopt: any
   std::chrono::nanoseconds grace{0};
   std::vector<RetentionRule> rules;
+  std::map<std::string, std::string> endpoints;  // location::Endpoints
 };
 
 // Errors: invalid, with file, line and column.

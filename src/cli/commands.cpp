@@ -29,6 +29,8 @@ std::span<const Command> kist_commands() {
       {"mount", "Show the artifacts of a run or tag as files, without copying them", declare_mount, kArtifacts},
       {"unmount", "End a mount", declare_unmount, kArtifacts},
       {"tags", "List, add or delete tags: names that keep a run's artifacts", declare_tags, kArtifacts},
+      {"put", "Put a file or directory under a key of the default repository", declare_put, kArtifacts},
+      {"keys", "List or delete keys of the default repository", declare_keys, kArtifacts},
       {"remote", "List, add or remove remotes: where runs are pushed to and pulled from", declare_remote, kRemotes},
       {"push", "Send runs with all their artifacts to a remote", declare_push, kRemotes},
       {"pull", "Fetch runs with all their artifacts from a remote", declare_pull, kRemotes},

@@ -71,6 +71,14 @@ Result<engine::Parts> House::parts() {
   KIST_TRY_ASSIGN(const catalog::Home* at, home());
   KIST_TRY_ASSIGN(catalog::Catalog * runs, catalog());
   KIST_TRY_ASSIGN(store::Store * kept, store());
+  KIST_TRY_ASSIGN(const auto settings, catalog::read_settings(*at));
+  auto outside = [at, endpoints = settings.endpoints] {
+    location::Context context;
+    context.endpoints = endpoints;
+    context.cache = at->path() / "cache";
+    context.scratch = at->scratch();
+    return context;
+  };
   return engine::Parts{
       .home = *at,
       .catalog = *runs,
@@ -78,7 +86,8 @@ Result<engine::Parts> House::parts() {
       .dialects = dialects(),
       .clock = [] { return now(); },
       .random = random_below,
-      .remote_tag = [this](std::string_view remote, std::string_view tag) { return remote_tag(remote, tag); }};
+      .remote_tag = [this](std::string_view remote, std::string_view tag) { return remote_tag(remote, tag); },
+      .outside = outside};
 }
 
 Result<model::RunRecord> House::remote_tag(std::string_view remote, std::string_view tag) {

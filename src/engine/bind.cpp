@@ -187,20 +187,29 @@ Result<std::string> bind_parameter(const model::InputParameter& input, const Tex
   return fail(ErrorKind::invalid, fmt::format("inputs.parameters.{} was not supplied", input.name));
 }
 
+// Of a key, what is not there is found out here already; what lies outside, by the task.
+Result<ArtifactValue> resolve_optional(const model::ArtifactSource& source, bool optional, const Caller& caller) {
+  auto value = resolve(source, caller);
+  const bool is_outside = std::holds_alternative<model::ExternalArtifact>(source);
+  if (!value && optional && is_outside && value.error().kind == ErrorKind::not_found) return Absent{};
+  return value;
+}
+
 Result<ArtifactValue> bind_artifact(const model::InputArtifact& input, const model::ArtifactSource* given,
                                     const Caller& caller, const Caller& own) {
   ArtifactValue value;
   if (given != nullptr) {
-    KIST_TRY_ASSIGN(value, resolve(*given, caller));
+    KIST_TRY_ASSIGN(value, resolve_optional(*given, input.optional, caller));
   }
   if (std::holds_alternative<Absent>(value) && input.fallback) {
-    KIST_TRY_ASSIGN(value, resolve(*input.fallback, own));
+    KIST_TRY_ASSIGN(value, resolve_optional(*input.fallback, input.optional, own));
   }
   if (std::holds_alternative<Absent>(value) && !input.optional) return not_supplied(input.name);
   // Of an artifact that is handed on, the name and the path are the receiver's; how it is archived stays.
   if (auto* artifact = std::get_if<model::ArtifactRecord>(&value)) {
     artifact->name = input.name;
     artifact->path = input.path;
+    artifact->sent.clear();
   }
   return value;
 }
@@ -289,9 +298,12 @@ Result<ArtifactValue> resolve(const model::ArtifactSource& source, const Caller&
                           return fail(ErrorKind::unsupported,
                                       fmt::format("{} is not supported yet", expression.expression.source()));
                         },
-                        [](const model::ExternalArtifact& external) -> Found {
-                          return fail(ErrorKind::unsupported,
-                                      fmt::format("{} cannot be loaded yet", model::to_string(external.location)));
+                        [&](const model::ExternalArtifact& external) -> Found {
+                          model::ExternalArtifact bound = external;
+                          KIST_TRY(fill(bound.location, caller.scope));
+                          if (bound.location.kind != "key" || !caller.key) return bound;
+                          const Text* key = bound.location.text("key");
+                          return caller.key(key == nullptr ? "" : key->source());
                         },
                         [&](const model::RawArtifact& raw) -> Found {
                           KIST_TRY_ASSIGN(std::string text, expression::evaluate(raw.data, caller.scope));
@@ -310,7 +322,7 @@ Result<ArtifactValue> resolve(const model::ArtifactSource& source, const Caller&
 Status bind_inputs(Node& node, const model::Arguments& arguments, const Caller& caller, const RunScope& run,
                    const std::vector<model::UsedRun>& used_runs) {
   NodeScope scope(run, node);
-  Caller own{scope, [&](std::string_view name) { return find_input_artifact(node, name); }, used_runs};
+  Caller own{scope, [&](std::string_view name) { return find_input_artifact(node, name); }, used_runs, caller.key};
   node.record.input_parameters.clear();
   node.record.input_artifacts.clear();
   node.record.input_sources.clear();
@@ -336,14 +348,17 @@ Result<std::map<std::size_t, task::ResolvedLoad>> resolve_loads(Node& node, cons
   for (std::size_t i = 0; i < bound.actions.size(); ++i) {
     const auto* load = std::get_if<model::Load>(&bound.actions[i].what);
     if (load == nullptr) continue;
-    KIST_TRY_ASSIGN(ArtifactValue value, resolve(load->source, own));
+    KIST_TRY_ASSIGN(ArtifactValue value, resolve_optional(load->source, load->optional, own));
     task::ResolvedLoad& resolved = loads[i];
     const auto* reference = std::get_if<model::ArtifactReference>(&load->source);
     if (reference == nullptr) add_input(node.record, value, "", load->path.source());
     if (std::holds_alternative<Absent>(value) && !load->optional)
       return not_supplied(reference != nullptr ? last_name(reference->name.source()) : bound.actions[i].title);
+    if (const auto* outside = std::get_if<model::ExternalArtifact>(&value))
+      return fail(ErrorKind::unsupported, fmt::format("{} cannot be loaded yet", model::to_string(outside->location)));
     std::visit(Overloaded{
                    [&](Absent) { resolved.absent = true; },
+                   [](const model::ExternalArtifact&) {},
                    [&](model::ArtifactRecord& artifact) { resolved.trees.push_back({"", std::move(artifact)}); },
                    [&](RawText& raw) { resolved.raw = std::move(raw.text); },
                    [&](const model::UsedRun* used) { resolved.trees = trees_of(*used, *load, bound); },

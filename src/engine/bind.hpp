@@ -26,9 +26,11 @@ struct Caller {
   const expression::Scope& scope;
   std::function<Result<ArtifactValue>(std::string_view name)> artifact;
   const std::vector<model::UsedRun>& used_runs;
+  // What lies under a key of the default repository. Errors: not_found.
+  std::function<Result<model::ArtifactRecord>(std::string_view key)> key = {};
 };
 
-// What a source stands for. Errors: invalid.
+// What a source stands for. Errors: invalid, not_found (a key with nothing under it).
 Result<ArtifactValue> resolve(const model::ArtifactSource& source, const Caller& caller);
 
 // Gives a node the inputs of its definition from the arguments of its call: parameters and artifacts, in the record and

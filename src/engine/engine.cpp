@@ -18,6 +18,7 @@
 #include "engine/retention.hpp"
 #include "engine/revision.hpp"
 #include "engine/scheduler.hpp"
+#include "engine/sent.hpp"
 #include "engine/tags.hpp"
 
 namespace kist::engine {
@@ -258,6 +259,13 @@ Result<State> Engine::own(std::string_view name, environment::Place& place, Obse
   Scheduler scheduler(parts_, place, audience, committer, inbox, std::move(run), workflow, dialect->wording());
   KIST_TRY_ASSIGN(RunRecord ended, scheduler.run());
   KIST_TRY(committer.flush());
+  collect_at_completion(parts_, ended, committer, [&](const std::string& text) {
+    audience.tell([&](Observer& each) {
+      model::Notice notice;
+      notice.text = text;
+      each.notice(notice);
+    });
+  });
   KIST_TRY(finish_run(parts_, ended, committer));
   return ended.state;
 }
@@ -279,7 +287,8 @@ Result<RunRecord> current_record(const Parts& parts, std::string_view name) {
   return run;
 }
 
-Status remove_run(const Parts& parts, std::string_view name) {
+Status remove_run(const Parts& parts, std::string_view name, bool force,
+                  const std::function<void(const std::string&)>& notice) {
   KIST_TRY_ASSIGN(catalog::RunSummary summary, parts.catalog.summary(name));
   std::optional<FileLock> owner;
   std::error_code error;
@@ -287,6 +296,7 @@ Status remove_run(const Parts& parts, std::string_view name) {
     KIST_TRY_ASSIGN(owner, try_to_own(parts.home, name));
     if (!owner) return fail(ErrorKind::conflict, fmt::format("run '{}' is going on: stop it first", name));
   }
+  KIST_TRY(collect_before_removal(parts, name, force, notice));
   // A run that was interrupted has no record yet, and its tags are to keep what it has made.
   if (!summary.record && !summary.tags.empty()) {
     KIST_TRY_ASSIGN(RunRecord run, current_record(parts, name));

@@ -15,6 +15,7 @@
 #include "base/time.hpp"
 #include "catalog/catalog.hpp"
 #include "environment/place.hpp"
+#include "location/location.hpp"
 #include "model/dialect.hpp"
 #include "model/record.hpp"
 #include "store/store.hpp"
@@ -52,6 +53,8 @@ struct Parts {
   // Called when a run's artifacts, logs and record are durable here and before it is finished; the run is finished only
   // when this succeeds, and is interrupted otherwise. May be empty.
   std::function<Status(const model::RunRecord& run, const Digest& record)> deliver = {};
+  // What locations outside need of this home, to delete what runs sent there: secrets, mapped endpoints. Empty: none.
+  std::function<location::Context()> outside = {};
   // Called when a run has written down an artifact of a task that goes on. From the tasks' threads: it returns at once.
   std::function<void()> kept_live = {};
 };
@@ -83,8 +86,11 @@ bool is_owned(const catalog::Home& home, std::string_view run);
 // The record of a run as it is now: from the catalog, `interrupted` where its owner was lost.
 Result<model::RunRecord> current_record(const Parts& parts, std::string_view run);
 
-// Removes a finished or interrupted run: rows, logs, its reference in the store. Its tags keep its artifacts. Errors:
-// not_found, conflict (it is running).
-Status remove_run(const Parts& parts, std::string_view run);
+// Removes a finished or interrupted run: rows, logs, its reference in the store. Its tags keep its artifacts. What it
+// sent to places outside and is to be deleted with it (Save::collect) is deleted first; what could not be is told to
+// `notice`, and the run stays, for another try, unless `force` or its file say that it need not. Errors: not_found,
+// conflict (it is running), unavailable (something could not be deleted).
+Status remove_run(const Parts& parts, std::string_view run, bool force = false,
+                  const std::function<void(const std::string&)>& notice = {});
 
 }  // namespace kist::engine

@@ -14,6 +14,7 @@
 #include "base/json.hpp"
 #include "engine/plan.hpp"
 #include "engine/retries.hpp"
+#include "engine/sending.hpp"
 #include "model/record.hpp"
 #include "model/workflow.hpp"
 
@@ -26,7 +27,9 @@ struct Absent {};  // an optional one that was not produced, a skipped producer
 struct RawText {
   std::string text;
 };
-using ArtifactValue = std::variant<Absent, model::ArtifactRecord, RawText, const model::UsedRun*, model::ProjectFiles>;
+// What lies outside stands for itself, with literal texts, until a task fetches it.
+using ArtifactValue = std::variant<Absent, model::ArtifactRecord, RawText, const model::UsedRun*, model::ProjectFiles,
+                                   model::ExternalArtifact>;
 
 struct Node;
 
@@ -96,6 +99,7 @@ struct Node {
   std::unique_ptr<RetryProgress> retry;
   std::unique_ptr<HookProgress> hooks;
   std::shared_ptr<NodeServices> services;  // of a task that was handed to the place
+  std::vector<Sending> sendings;           // of a task: where it sends its artifacts
   Time submitted;
   std::optional<std::chrono::nanoseconds> deadline;  // from when it begins to run
   bool at_exit = false;    // it, or what it is below, is run at an end, also when the run is stopped

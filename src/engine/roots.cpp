@@ -47,6 +47,9 @@ class Taking {
     KIST_TRY_ASSIGN(auto tags, catalog_->tags());
     for (const catalog::Tag& tag : tags)
       if (tag.record) KIST_TRY(record(fmt::format("tag {}", tag.name), *tag.record));
+    KIST_TRY_ASSIGN(auto keys, catalog_->keys(""));
+    for (const catalog::Key& key : keys)
+      KIST_TRY(take_({fmt::format("key {}", key.key), store::ArtifactId{key.artifact.tree, key.artifact.times}}));
     return {};
   }
 
@@ -152,6 +155,11 @@ Status take_groups(const Parts& parts, const store::TakeGroup& take) {
     if (!run) continue;  // `kist fsck` tells
     KIST_TRY(take(group_of(":" + tag.name, *run, tag.record)));
   }
+  KIST_TRY_ASSIGN(auto keys, parts.catalog.keys(""));
+  store::Group repository{"keys", {}};
+  for (const catalog::Key& key : keys)
+    repository.roots.push_back({"key " + key.key, store::ArtifactId{key.artifact.tree, key.artifact.times}});
+  if (!keys.empty()) KIST_TRY(take(repository));
   return {};
 }
 

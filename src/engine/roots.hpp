@@ -14,9 +14,9 @@ namespace kist::engine {
 void each_artifact(const model::RunRecord& run,
                    const std::function<void(const model::ArtifactRecord&, std::string)>& each);
 
-// Names every root: records and artifacts of the store's references, of tags, and of runs that have not ended; as if
-// the runs `without` were removed. Errors: corrupt (a record cannot be read, so what it keeps is not known), and those
-// of `take`.
+// Names every root: records and artifacts of the store's references, of tags, of keys, and of runs that have not ended;
+// as if the runs `without` were removed. Errors: corrupt (a record cannot be read, so what it keeps is not known), and
+// those of `take`.
 Status take_roots(const Parts& parts, const store::TakeRoot& take, const std::set<std::string>& without = {});
 
 // The same for a check: what cannot be read is told to `problem` (the record's name and what is wrong), and the rest is
@@ -24,7 +24,8 @@ Status take_roots(const Parts& parts, const store::TakeRoot& take, const std::se
 Status take_readable_roots(store::Store& store, catalog::Catalog* catalog, const store::TakeRoot& take,
                            const std::function<void(const std::string& name, const Error& error)>& problem);
 
-// The runs and removed runs' tags, each with what it keeps, newest first: what `kist du` counts.
+// The runs and removed runs' tags, each with what it keeps, newest first, and all keys as one ("keys"): what `kist du`
+// counts.
 Status take_groups(const Parts& parts, const store::TakeGroup& take);
 
 }  // namespace kist::engine

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/sent.hpp"
 #include "engine/services.hpp"
 
 namespace kist::engine {
@@ -154,12 +155,24 @@ void Scheduler::task_ended(Node& node, task::Outcome outcome) {
   record.output_parameters = std::move(outcome.parameters);
   for (model::ArtifactRecord& artifact : outcome.artifacts) add_artifact(record.output_artifacts, std::move(artifact));
 
+  note_sent(node.sendings, record);
+  auto put = put_under_keys(parts_, run_.name, record, [&](const std::string& text) {
+    audience_.tell([&](Observer& observer) {
+      observer.notice({.level = model::Notice::Level::warning, .origin = {}, .text = text});
+    });
+  });
+  if (!put && put.error().kind != ErrorKind::invalid) return give_up(put.error());
+
   std::vector<std::string> message;
   bool stopped = outcome.state == State::stopped || outcome.state == State::aborted;
   if (stopped) message.push_back(wording_.stopped(outcome.state == State::aborted));
   if (outcome.process && !stopped && outcome.state != State::succeeded)
     message.push_back(wording_.process_failed(*outcome.process));
   std::ranges::move(outcome.problems, std::back_inserter(message));
+  if (!put) {  // what the file calls a key can be none
+    message.push_back(put.error().text);
+    outcome.state = State::error;
+  }
   if (is_overdue(node) && outcome.state != State::succeeded) {
     outcome.state = State::failed;
     message = {overdue_message()};

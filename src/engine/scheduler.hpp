@@ -17,6 +17,7 @@
 #include "engine/inbox.hpp"
 #include "engine/node.hpp"
 #include "engine/plan.hpp"
+#include "engine/repository.hpp"
 #include "engine/scope.hpp"
 #include "engine/timers.hpp"
 #include "environment/place.hpp"
@@ -134,6 +135,10 @@ class Scheduler {
   void stop(task::Stop how);
   void give_up(Error error);
   void run_changed();
+  // The default repository, as callers ask for it.
+  auto keys() const {
+    return [this](std::string_view key) { return find_key(parts_, key); };
+  }
   bool is_stopping() const { return stopping_ != task::Stop::none; }
   model::State stopped_state() const;
   std::string stopped_message() const { return wording_.stopped(stopping_ == task::Stop::abort); }

@@ -183,7 +183,7 @@ Status Scheduler::collect_outputs(Node& group) {
     group.record.output_parameters.push_back({output.name, std::move(*value)});
   }
   for (const model::OutputArtifact& output : what.artifacts) {
-    Caller caller{scope, [&](std::string_view name) { return scope.find_artifact(name); }, run_.used_runs};
+    Caller caller{scope, [&](std::string_view name) { return scope.find_artifact(name); }, run_.used_runs, keys()};
     KIST_TRY_ASSIGN(ArtifactValue value, resolve(output.from, caller));
     if (auto* artifact = std::get_if<model::ArtifactRecord>(&value)) {
       artifact->name = output.name;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "engine/scheduler.hpp"
+#include "engine/sent.hpp"
 #include "engine/services.hpp"
 #include "expression/condition.hpp"
 
@@ -217,11 +218,11 @@ Status Scheduler::bind_call(Node& node, const model::Call& call) {
                [](std::string_view name) -> Result<ArtifactValue> {
                  return fail(ErrorKind::invalid, fmt::format("failed to resolve {{{{{}}}}}: no step has run", name));
                },
-               run_.used_runs};
+               run_.used_runs, keys()};
     return bind_inputs(node, call.arguments, run, *scope_, run_.used_runs);
   }
   GroupScope scope = group_scope(*group, &node);
-  Caller caller{scope, [&](std::string_view name) { return scope.find_artifact(name); }, run_.used_runs};
+  Caller caller{scope, [&](std::string_view name) { return scope.find_artifact(name); }, run_.used_runs, keys()};
   return bind_inputs(node, call.arguments, caller, *scope_, run_.used_runs);
 }
 
@@ -290,10 +291,11 @@ void Scheduler::hand_over_waiting() {
 
 Status Scheduler::hand_over(Node& node) {
   NodeScope scope(*scope_, node);
-  Caller own{scope, [&](std::string_view name) { return find_input_artifact(node, name); }, run_.used_runs};
+  Caller own{scope, [&](std::string_view name) { return find_input_artifact(node, name); }, run_.used_runs, keys()};
   task::Document document;
   KIST_TRY_ASSIGN(document.task, bind(std::get<model::Task>(node.definition->body), scope));
   KIST_TRY_ASSIGN(document.loads, resolve_loads(node, document.task, own));
+  node.sendings = sendings_of(document.task, workflow_.may_leave_sent);
   document.restored = find_restored(node.record, document.task, run_.used_runs);
   document.run = run_.name;
   document.node = node.record.names;

@@ -40,6 +40,15 @@ struct ArchiveWord {
 constexpr auto kArchives = std::to_array<ArchiveWord>(
     {{Archive::Kind::none, "none"}, {Archive::Kind::tar, "tar"}, {Archive::Kind::zip, "zip"}});
 
+struct CollectWord {
+  Save::Collect collect;
+  std::string_view word;
+};
+
+constexpr auto kCollects = std::to_array<CollectWord>({{Save::Collect::never, "never"},
+                                                       {Save::Collect::at_completion, "at_completion"},
+                                                       {Save::Collect::at_deletion, "at_deletion"}});
+
 constexpr std::string_view kSourceKinds[] = {"text", "project"};
 
 // ---- writing: what is empty is left out
@@ -312,6 +321,66 @@ std::string_view to_string(NodeKind kind) {
   return std::ranges::find(kNodeKinds, kind, &NodeKindWord::kind)->word;
 }
 
+namespace {
+
+Json to_json(const SentArtifact& sent) {
+  Json value = {{"kind", sent.to.kind}, {"fields", Json::array()}};
+  for (const LocationField& field : sent.to.fields) {
+    Json one = {{"name", field.name}};
+    if (const auto* text = std::get_if<Text>(&field.value)) {
+      one["value"] = text->source();
+    } else {
+      const auto& secret = std::get<SecretReference>(field.value);
+      one["secret"] = secret.name.source();
+      one["key"] = secret.key.source();
+      if (secret.optional) one["optional"] = true;
+    }
+    value["fields"].push_back(std::move(one));
+  }
+  if (sent.collect != Save::Collect::never)
+    value["collect"] = std::ranges::find(kCollects, sent.collect, &CollectWord::collect)->word;
+  if (sent.may_stay) value["may_stay"] = true;
+  if (sent.deleted) value["deleted"] = true;
+  return value;
+}
+
+Result<LocationField> field_from_json(const Json& value) {
+  LocationField field;
+  KIST_TRY(get(value, "name", field.name));
+  std::string text;
+  std::string secret;
+  KIST_TRY(get(value, "value", text));
+  KIST_TRY(get(value, "secret", secret));
+  if (secret.empty()) {
+    field.value = Text::literal(std::move(text));
+    return field;
+  }
+  std::string key;
+  SecretReference reference;
+  KIST_TRY(get(value, "key", key));
+  KIST_TRY(get(value, "optional", reference.optional));
+  reference.name = Text::literal(std::move(secret));
+  reference.key = Text::literal(std::move(key));
+  field.value = std::move(reference);
+  return field;
+}
+
+Result<SentArtifact> sent_from_json(const Json& value) {
+  SentArtifact sent;
+  KIST_TRY(get(value, "kind", sent.to.kind));
+  KIST_TRY(get_all(value, "fields", sent.to.fields, field_from_json));
+  std::string collect;
+  KIST_TRY(get(value, "collect", collect));
+  const auto* found = std::ranges::find(kCollects, collect.empty() ? "never" : collect, &CollectWord::word);
+  if (found == kCollects.end()) return fail(ErrorKind::invalid, fmt::format("'{}' is no time to collect", collect));
+  sent.collect = found->collect;
+  KIST_TRY(get(value, "may_stay", sent.may_stay));
+  KIST_TRY(get(value, "deleted", sent.deleted));
+  return sent;
+}
+
+}  // namespace
+
 Json to_json(const ArtifactRecord& artifact) {
   Json value = {{"name", artifact.name}};
   put(value, "path", artifact.path);
@@ -328,6 +397,7 @@ Json to_json(const ArtifactRecord& artifact) {
   if (artifact.producer) value["producer"] = to_json(*artifact.producer);
   if (!artifact.left_out.empty()) value["left_out"] = artifact.left_out;
   put(value, "global", artifact.global);
+  for (const SentArtifact& sent : artifact.sent) value["sent"].push_back(to_json(sent));
   return value;
 }
 
@@ -342,6 +412,7 @@ Result<ArtifactRecord> artifact_from_json(const Json& value) {
   KIST_TRY(get(value, "live", artifact.live));
   KIST_TRY(get(value, "global", artifact.global));
   KIST_TRY(get_all(value, "left_out", artifact.left_out, text_from_json));
+  KIST_TRY(get_all(value, "sent", artifact.sent, sent_from_json));
   KIST_TRY_ASSIGN(const Json* archive, member(value, "archive"));
   if (archive != nullptr) {
     KIST_TRY_ASSIGN(artifact.archive, archive_from_json(*archive));

@@ -43,6 +43,14 @@ struct Producer {
   std::string artifact;
 };
 
+// Where an artifact was sent beside being kept.
+struct SentArtifact {
+  Location to;  // texts literal; secrets by name
+  Save::Collect collect = Save::Collect::never;
+  bool may_stay = false;  // its run can be removed though this could not be deleted
+  bool deleted = false;   // it was deleted there, or another took its place
+};
+
 // An artifact of a node, in the store.
 struct ArtifactRecord {
   std::string name;
@@ -56,6 +64,7 @@ struct ArtifactRecord {
   std::optional<Producer> producer = {};   // of an input, and of what a group hands on
   std::vector<std::string> left_out = {};  // what could not be kept: "PATH: WHY"
   std::string global = {};                 // of an output: workflow.outputs.artifacts.NAME is this one too
+  std::vector<SentArtifact> sent = {};     // of an output
 };
 
 // What a node was given that no node made.
@@ -149,7 +158,7 @@ struct RunRequest {
   std::string project;  // absolute path of the project directory
   std::vector<SourceText> files;
   std::vector<SourceText> library = {};  // further texts that the files refer to; none of their workflows is meant
-  std::string workflow;  // which one of the files' workflows; empty: the only one
+  std::string workflow;                  // which one of the files' workflows; empty: the only one
   std::vector<std::pair<std::string, std::string>> parameters;   // -p k=v
   std::vector<std::pair<std::string, std::string>> environment;  // -e K=V
   std::vector<std::string> arguments;                            // the words after the workflow's name

@@ -470,6 +470,7 @@ struct Workflow {
   std::optional<Text> deadline;     // since the run began
   std::optional<Text> parallelism;  // so many tasks run at a time
   std::vector<Lock> locks;
+  bool may_leave_sent = false;         // a run can be removed where what it sent (Save::collect) could not be deleted
   bool suspended = false;              // nothing starts until somebody approves
   std::vector<std::string> schedules;  // when it is to be run by itself: cron lines
   std::string timezone;                // of the schedules

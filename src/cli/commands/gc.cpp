@@ -96,9 +96,17 @@ Result<int> act(Context& context, const Options& options) {
     if (!agreed) return 0;
   }
   std::set<std::string> without;
+  auto tell = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
   for (const auto& run : runs) {
+    if (!options.dry_run) {
+      auto removed = engine::remove_run(parts, run.name, false, tell);
+      if (!removed && removed.error().kind == ErrorKind::unavailable) {
+        tell(removed.error().text);  // it is tried again the next time
+        continue;
+      }
+      KIST_TRY(removed);
+    }
     without.insert(run.name);
-    if (!options.dry_run) KIST_TRY(engine::remove_run(parts, run.name));
   }
   if (!options.dry_run) KIST_TRY(engine::refer_all_tags(parts));
 

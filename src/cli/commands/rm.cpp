@@ -13,6 +13,7 @@ struct Options {
   std::vector<std::string> runs;
   bool all = false;
   bool yes = false;
+  bool force = false;
 };
 
 bool may_be_removed(model::State state) {
@@ -44,8 +45,9 @@ Result<int> act(Context& context, const Options& options) {
   KIST_TRY_ASSIGN(const bool agreed, context.confirm(question, options.yes));
   if (!agreed) return 0;
   KIST_TRY_ASSIGN(const auto parts, context.house.parts());
+  auto tell = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
   for (const auto& run : runs) {
-    auto removed = engine::remove_run(parts, run.name);
+    auto removed = engine::remove_run(parts, run.name, options.force, tell);
     if (!removed && removed.error().kind == ErrorKind::conflict)
       return fail(ErrorKind::conflict, fmt::format("{}: The run is not finished yet. Stop the run first.", run.name));
     if (!removed) return std::unexpected(std::move(removed).error());
@@ -62,6 +64,8 @@ void declare_rm(Arguments& arguments, Context& context) {
   auto options = std::make_shared<Options>();
   arguments.flag("-a,--all", options->all, "All finished and interrupted runs");
   arguments.flag("-y,--yes", options->yes, "Do not ask");
+  arguments.flag("-f,--force", options->force,
+                 "Also where not all that it sent to other places could be deleted there");
   arguments.positionals("RUN", options->runs, false, "Its full name", Completes::run);
   arguments.epilogue("The tags of a run keep its artifacts.");
   arguments.action([&context, options] { return act(context, *options); });
