@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include "catalog/secrets.hpp"
 #include "catalog/settings.hpp"
 #include "cli/transfers.hpp"
 #include "dialect/argo/dialect.hpp"
@@ -77,6 +78,12 @@ Result<engine::Parts> House::parts() {
     context.endpoints = endpoints;
     context.cache = at->path() / "cache";
     context.scratch = at->scratch();
+    context.secret = [secrets = catalog::Secrets(*at)](std::string_view name,
+                                                       std::string_view key) -> Result<std::string> {
+      KIST_TRY_ASSIGN(const auto values, secrets.get(name));
+      if (const auto found = values.find(std::string(key)); found != values.end()) return found->second;
+      return fail(ErrorKind::not_found, fmt::format("the secret '{}' has no key '{}'", name, key));
+    };
     return context;
   };
   return engine::Parts{

@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "catalog/settings.hpp"
 #include "cli/live_sender.hpp"
 #include "cli/remotes.hpp"
 #include "cli/transfers.hpp"
@@ -134,7 +135,8 @@ Result<int> own_run(House& house, sandbox::Launcher& launcher, Interruptions& in
   }
   if (jobs <= 0) jobs = std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
   task::Rooms rooms(launcher, parts.home.scratch());
-  const task::Tools tools{rooms, parts.store, parts.home.path()};
+  KIST_TRY_ASSIGN(const auto settings, catalog::read_settings(parts.home));
+  const task::Tools tools{rooms, parts.store, parts.home.path(), settings.endpoints};
   const auto place = environment::make_local_place(tools, jobs);
   KIST_TRY_ASSIGN(const auto state, engine::Engine(parts).own(run, *place, observer));
   if (state == model::State::succeeded) return 0;

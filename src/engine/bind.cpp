@@ -354,11 +354,9 @@ Result<std::map<std::size_t, task::ResolvedLoad>> resolve_loads(Node& node, cons
     if (reference == nullptr) add_input(node.record, value, "", load->path.source());
     if (std::holds_alternative<Absent>(value) && !load->optional)
       return not_supplied(reference != nullptr ? last_name(reference->name.source()) : bound.actions[i].title);
-    if (const auto* outside = std::get_if<model::ExternalArtifact>(&value))
-      return fail(ErrorKind::unsupported, fmt::format("{} cannot be loaded yet", model::to_string(outside->location)));
     std::visit(Overloaded{
                    [&](Absent) { resolved.absent = true; },
-                   [](const model::ExternalArtifact&) {},
+                   [&](model::ExternalArtifact& outside) { resolved.external = std::move(outside); },
                    [&](model::ArtifactRecord& artifact) { resolved.trees.push_back({"", std::move(artifact)}); },
                    [&](RawText& raw) { resolved.raw = std::move(raw.text); },
                    [&](const model::UsedRun* used) { resolved.trees = trees_of(*used, *load, bound); },

@@ -143,6 +143,8 @@ void Scheduler::task_ended(Node& node, task::Outcome outcome) {
   with_place_.erase(&node);
   if (!broken_) hand_over_waiting();
   auto logged = node.services->finish();
+  for (model::ArtifactRecord& artifact : node.services->take_fetched())
+    node.record.input_artifacts.push_back(std::move(artifact));
   node.services.reset();
   if (broken_) return;  // the task was stopped because of it: it is to be repeated
   if (outcome.failure) return give_up(std::move(*outcome.failure));

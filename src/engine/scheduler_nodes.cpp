@@ -305,7 +305,7 @@ Status Scheduler::hand_over(Node& node) {
   node.submitted = parts_.clock();
   node.services =
       std::make_shared<NodeServices>(node, log_file(parts_.home.run(run_.name) / "logs", node.record.names.name),
-                                     parts_.clock, audience_, inbox_, parts_.kept_live, parts_.home);
+                                     parts_.clock, audience_, inbox_, parts_.kept_live, parts_);
   changed(node);
   with_place_.insert(&node);
   place_.submit(std::move(document), *node.services,

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string_view>
+#include <vector>
 
 #include "catalog/secrets.hpp"
 #include "engine/committer.hpp"
 #include "engine/inbox.hpp"
 #include "engine/log.hpp"
+#include "engine/repository.hpp"
 #include "model/record.hpp"
 #include "task/task.hpp"
 
@@ -17,13 +20,14 @@ namespace kist::engine {
 class NodeServices : public task::TaskServices {
  public:
   NodeServices(Node& node, std::filesystem::path log, std::function<Time()> clock, Audience& audience,
-               std::shared_ptr<Inbox> inbox, std::function<void()> kept_live, const catalog::Home& home)
+               std::shared_ptr<Inbox> inbox, std::function<void()> kept_live, const Parts& parts)
       : node_(node),
         names_(node.record.names),
         audience_(audience),
         inbox_(std::move(inbox)),
         kept_live_(std::move(kept_live)),
-        secrets_(home),
+        parts_(parts),
+        secrets_(parts.home),
         log_(std::move(log), std::move(clock), [this](task::Stream stream, std::string_view line) {
           audience_.tell([&](Observer& observer) { observer.output(names_, stream, line); });
         }) {}
@@ -44,10 +48,20 @@ class NodeServices : public task::TaskServices {
     audience_.tell([&](Observer& observer) { observer.progress(names_, progress); });
   }
 
+  void fetched(const model::ArtifactRecord& artifact) override {
+    std::lock_guard lock(mutex_);
+    fetched_.push_back(artifact);
+  }
+  Result<std::vector<std::string>> keys_below(std::string_view key) override { return engine::keys_below(parts_, key); }
   Result<task::SecretValues> secret(std::string_view name) override { return secrets_.get(name); }
 
   // The task has ended.
   Status finish() { return log_.finish(); }
+  // What it fetched from locations outside.
+  std::vector<model::ArtifactRecord> take_fetched() {
+    std::lock_guard lock(mutex_);
+    return std::exchange(fetched_, {});
+  }
 
  private:
   Node& node_;
@@ -55,7 +69,10 @@ class NodeServices : public task::TaskServices {
   Audience& audience_;
   const std::shared_ptr<Inbox> inbox_;
   const std::function<void()> kept_live_;
+  const Parts& parts_;
   const catalog::Secrets secrets_;
+  std::mutex mutex_;
+  std::vector<model::ArtifactRecord> fetched_;  // guarded by mutex_
   LogWriter log_;
 };
 
