@@ -14,6 +14,8 @@
 #include <nlohmann/json.hpp>
 
 #include "catalog/keys.hpp"
+#include "catalog/locks.hpp"
+#include "catalog/memos.hpp"
 #include "catalog/schema.hpp"
 #include "catalog/sqlite.hpp"
 #include "model/names.hpp"
@@ -154,6 +156,38 @@ Result<Tag> tag_from_row(const Query& row) {
   KIST_TRY_ASSIGN(tag.record, to_digest(row, 2));
   tag.created = to_time(row.number(3));
   return tag;
+}
+
+std::string_view word_of(Request::Kind kind) {
+  switch (kind) {
+    case Request::Kind::stop:
+      return "stop";
+    case Request::Kind::abort:
+      return "abort";
+    case Request::Kind::approve:
+      break;
+  }
+  return "approve";
+}
+
+std::optional<std::string> content_of(const Request& request) {
+  if (request.kind != Request::Kind::approve) return std::nullopt;
+  Json parameters = Json::array();
+  for (const auto& [name, value] : request.parameters) parameters.push_back({{"name", name}, {"value", value}});
+  return kist::to_text(Json{{"node", request.node}, {"parameters", parameters}});
+}
+
+Result<Request> request_from_row(const Query& row) {
+  Request request;
+  const std::string word = row.text(0);
+  if (word == "abort") request.kind = Request::Kind::abort;
+  if (word != "approve") return request;
+  request.kind = Request::Kind::approve;
+  KIST_TRY_ASSIGN(Json content, parse_json(row.text(1)));
+  request.node = content.value("node", "");
+  for (const Json& parameter : content.value("parameters", Json::array()))
+    request.parameters.emplace_back(parameter.value("name", ""), parameter.value("value", ""));
+  return request;
 }
 
 class SqliteCatalog : public Catalog {
@@ -321,6 +355,7 @@ class SqliteCatalog : public Catalog {
       if (database.changed() == 0) return no_run(name);
       KIST_TRY(database.query("DELETE FROM nodes WHERE run = $1").bind(name).run());
       KIST_TRY(database.query("DELETE FROM requests WHERE run = $1").bind(name).run());
+      KIST_TRY(database.query("DELETE FROM locks WHERE run = $1").bind(name).run());
       // A later run of this name is another one: it does not get these tags.
       return database.query("UPDATE tags SET removed = 1 WHERE run = $1").bind(name).run();
     });
@@ -388,10 +423,11 @@ class SqliteCatalog : public Catalog {
       KIST_TRY_ASSIGN(bool exists, run_exists(database, run));
       if (!exists) return no_run(run);
       KIST_TRY_ASSIGN(std::int64_t number, count(database, "requests"));
-      return database.query("INSERT INTO requests (number, run, kind) VALUES ($1, $2, $3)")
+      return database.query("INSERT INTO requests (number, run, kind, content) VALUES ($1, $2, $3, $4)")
           .bind(number)
           .bind(run)
-          .bind(request.kind == Request::Kind::abort ? "abort" : "stop")
+          .bind(word_of(request.kind))
+          .bind(content_of(request))
           .run();
     });
   }
@@ -405,17 +441,42 @@ class SqliteCatalog : public Catalog {
     return write([&](Database& database) -> Result<std::vector<Request>> {
       std::vector<Request> requests;
       {
-        auto row = database.query("SELECT kind FROM requests WHERE run = $1 ORDER BY number");
+        auto row = database.query("SELECT kind, content FROM requests WHERE run = $1 ORDER BY number");
         row.bind(run);
         while (true) {
           KIST_TRY_ASSIGN(bool more, row.step());
           if (!more) break;
-          requests.push_back({row.text(0) == "abort" ? Request::Kind::abort : Request::Kind::stop});
+          KIST_TRY_ASSIGN(requests.emplace_back(), request_from_row(row));
         }
       }
       KIST_TRY(database.query("DELETE FROM requests WHERE run = $1").bind(run).run());
       return requests;
     });
+  }
+
+  Result<LockAnswer> acquire(std::string_view run, std::string_view node, std::span<const LockWish> wishes,
+                             const std::function<bool(std::string_view run)>& is_lost) override {
+    return write([&](Database& database) { return acquire_locks(database, run, node, wishes, is_lost); });
+  }
+
+  Status release(std::string_view run, std::string_view node) override {
+    return write([&](Database& database) { return release_locks(database, run, node); });
+  }
+
+  Status remember(std::string_view cache, std::string_view key, const Memo& memo) override {
+    return write([&](Database& database) { return write_memo(database, cache, key, memo); });
+  }
+
+  Result<Memo> recall(std::string_view cache, std::string_view key) override {
+    return read([&](Database& database) { return read_memo(database, cache, key); });
+  }
+
+  Status forget(std::string_view cache, std::string_view key) override {
+    return write([&](Database& database) { return remove_memo(database, cache, key); });
+  }
+
+  Status memos(const std::function<Status(std::string_view, std::string_view, const Memo&)>& each) override {
+    return read([&](Database& database) { return each_memo(database, each); });
   }
 
  private:

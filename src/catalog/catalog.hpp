@@ -52,8 +52,31 @@ struct Key {
 
 // What other processes ask the owner of a run to do.
 struct Request {
-  enum class Kind { stop, abort };
+  enum class Kind { stop, abort, approve };
   Kind kind = Kind::stop;
+  std::string node = {};  // approve: which gate, by one of its names; empty: all
+  std::vector<std::pair<std::string, std::string>> parameters = {};  // approve: what is supplied
+};
+
+// A lock that somebody wants: so many may hold it at a time.
+struct LockWish {
+  std::string name;
+  std::size_t limit = 1;
+};
+
+// What became of a wish for locks: all of them are held, or `blocking` has so many free.
+struct LockAnswer {
+  bool held = false;
+  std::string blocking;
+  std::size_t free = 0;
+  std::size_t limit = 0;
+};
+
+// Outputs that are remembered by key.
+struct Memo {
+  Time created;
+  std::string run;  // that made them
+  model::NodeRecord node;
 };
 
 // State to be written together.
@@ -127,6 +150,23 @@ class Catalog {
   // Requests to the owner of a run: written by anybody, taken (and removed) by the owner, oldest first.
   virtual Status add_request(std::string_view run, const Request& request) = 0;
   virtual Result<std::vector<Request>> take_requests(std::string_view run) = 0;
+
+  // Takes all of the locks for a node, or none and a place in the line of each: whoever came first gets them first.
+  // `is_lost` says of a run that nobody owns it: its locks and its places are free. To be asked again until they are
+  // held.
+  virtual Result<LockAnswer> acquire(std::string_view run, std::string_view node, std::span<const LockWish> wishes,
+                                     const std::function<bool(std::string_view run)>& is_lost) = 0;
+  // Gives back what a node holds or waits for; an empty node: all that the run does.
+  virtual Status release(std::string_view run, std::string_view node) = 0;
+
+  // Remembers a node's outputs, in place of what was there. Errors: those of writing.
+  virtual Status remember(std::string_view cache, std::string_view key, const Memo& memo) = 0;
+  // Errors: not_found.
+  virtual Result<Memo> recall(std::string_view cache, std::string_view key) = 0;
+  virtual Status forget(std::string_view cache, std::string_view key) = 0;
+  // Everything that is remembered.
+  virtual Status memos(
+      const std::function<Status(std::string_view cache, std::string_view key, const Memo&)>& each) = 0;
 };
 
 }  // namespace kist::catalog

@@ -74,6 +74,28 @@ CREATE TABLE keys (
   created BIGINT NOT NULL
 );
 )sql",
+    R"sql(
+ALTER TABLE requests ADD COLUMN content TEXT;
+
+CREATE TABLE locks (
+  number BIGINT NOT NULL,
+  name TEXT NOT NULL,
+  run TEXT NOT NULL,
+  node TEXT NOT NULL,
+  held BIGINT NOT NULL,
+  PRIMARY KEY (name, run, node)
+);
+CREATE INDEX locks_by_run ON locks (run, node);
+
+CREATE TABLE memos (
+  cache TEXT NOT NULL,
+  key TEXT NOT NULL,
+  created BIGINT NOT NULL,
+  run TEXT NOT NULL,
+  content TEXT NOT NULL,
+  PRIMARY KEY (cache, key)
+);
+)sql",
 });
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());

@@ -17,6 +17,7 @@ std::span<const Command> kist_commands() {
       {"show", "Show a run: its steps, messages and artifacts", declare_show, kRuns},
       {"logs", "Print what the tasks of a run wrote", declare_logs, kRuns},
       {"stop", "Stop a run", declare_stop, kRuns},
+      {"approve", "Let a run go on that waits for somebody", declare_approve, kRuns},
       {"resume", "Go on with an interrupted run", declare_resume, kRuns},
       {"rm", "Remove a finished run", declare_rm, kRuns},
       {"ls", "List the artifacts of a run or tag", declare_ls, kArtifacts},

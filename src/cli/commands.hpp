@@ -52,6 +52,7 @@ void declare_run(Arguments& arguments, Context& context);
 void declare_secrets(Arguments& arguments, Context& context);
 void declare_serve(Arguments& arguments, Context& context);
 void declare_show(Arguments& arguments, Context& context);
+void declare_approve(Arguments& arguments, Context& context);
 void declare_stop(Arguments& arguments, Context& context);
 void declare_tags(Arguments& arguments, Context& context);
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace kist::engine {
 namespace {
@@ -294,9 +295,12 @@ Result<ArtifactValue> resolve(const model::ArtifactSource& source, const Caller&
                           KIST_TRY_ASSIGN(std::string name, expression::evaluate(reference.name, caller.scope));
                           return caller.artifact(name);
                         },
-                        [](const model::ArtifactExpression& expression) -> Found {
-                          return fail(ErrorKind::unsupported,
-                                      fmt::format("{} is not supported yet", expression.expression.source()));
+                        [&](const model::ArtifactExpression& expression) -> Found {
+                          KIST_TRY_ASSIGN(Json value, expression::evaluate_value(expression.expression, caller.scope));
+                          if (value.is_null()) return Absent();
+                          if (auto name = artifact_named_by(value)) return caller.artifact(*name);
+                          return fail(ErrorKind::invalid,
+                                      fmt::format("{} is not an artifact", expression.expression.source()));
                         },
                         [&](const model::ExternalArtifact& external) -> Found {
                           model::ExternalArtifact bound = external;

@@ -6,6 +6,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -46,6 +47,11 @@ struct TaskPublished {
   model::ArtifactRecord artifact;
   std::shared_ptr<Receipt> receipt;
 };
+// A daemon can be used.
+struct TaskReady {
+  Node* node;
+  std::string address;
+};
 struct TaskEnded {
   Node* node;
   task::Outcome outcome;
@@ -54,7 +60,7 @@ struct TaskEnded {
 struct Broken {
   Error error;
 };
-using Event = std::variant<TaskStarted, TaskPublished, TaskEnded, Broken>;
+using Event = std::variant<TaskStarted, TaskPublished, TaskReady, TaskEnded, Broken>;
 
 // Thread-safe. Shared by all who post, since a place's thread may still be inside post() when the run has ended.
 class Inbox {

@@ -102,11 +102,17 @@ struct Node {
   std::vector<Sending> sendings;           // of a task: where it sends its artifacts
   Time submitted;
   std::optional<std::chrono::nanoseconds> deadline;  // from when it begins to run
-  bool at_exit = false;    // it, or what it is below, is run at an end, also when the run is stopped
-  bool completed = false;  // whoever waits for it has gone on
-  bool counted = false;    // against its group's parallelism
-  bool overdue = false;    // its deadline has passed: it, and what is below it, is being ended
-  bool released = false;   // a daemon whose group has ended: it was asked to end, and that is its success
+  struct Global {
+    bool is_artifact;
+    std::string output;
+    std::string name;
+  };
+  std::vector<Global> globals;  // of a task: its outputs that are the run's too
+  bool at_exit = false;         // it, or what it is below, is run at an end, also when the run is stopped
+  bool completed = false;       // whoever waits for it has gone on
+  bool counted = false;         // against its group's parallelism
+  bool overdue = false;         // its deadline has passed: it, and what is below it, is being ended
+  bool released = false;        // a daemon whose group has ended: it was asked to end, and that is its success
 };
 
 // The group whose step a node is, or is an item, an attempt or a hook of; nullptr: none.

@@ -44,6 +44,15 @@ class Taking {
       if (!run) return std::unexpected(run.error());
       KIST_TRY(artifacts(fmt::format("run {}", summary.name), *run));
     }
+    auto remembered = catalog_->memos([&](std::string_view cache, std::string_view key, const catalog::Memo& memo) {
+      Status status;
+      for (const model::ArtifactRecord& artifact : memo.node.output_artifacts)
+        if (status)
+          status = take_({fmt::format("what is remembered as '{}' in '{}'", key, cache),
+                          store::ArtifactId{artifact.tree, artifact.times}});
+      return status;
+    });
+    KIST_TRY(remembered);
     KIST_TRY_ASSIGN(auto tags, catalog_->tags());
     for (const catalog::Tag& tag : tags)
       if (tag.record) KIST_TRY(record(fmt::format("tag {}", tag.name), *tag.record));

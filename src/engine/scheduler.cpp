@@ -31,10 +31,6 @@ void add_artifact(std::vector<model::ArtifactRecord>& artifacts, model::Artifact
     *same = std::move(artifact);
 }
 
-std::string join(const std::vector<std::string>& texts) {
-  return fmt::format("{}", fmt::join(texts, "; "));
-}
-
 }  // namespace
 
 void copy_outputs(const model::NodeRecord& from, model::NodeRecord& to) {
@@ -70,44 +66,71 @@ Scheduler::~Scheduler() {
 
 Result<model::RunRecord> Scheduler::run() {
   KIST_TRY_ASSIGN(scope_, RunScope::make(run_, workflow_));
+  if (!earlier_.empty()) KIST_TRY(parts_.catalog.release(run_.name, ""));
   if (run_.started == Time{}) run_.started = parts_.clock();
   run_.state = State::running;
   run_changed();
   take_requests();
+  scope_->set_status(wording_.state(State::running));
+  gather_hooks();
   entry_ = &make_node(Node::Role::entry, nullptr, 0);
+  const bool waits = workflow_.suspended && earlier_.empty() && records_.size() == 1;
   if (is_stopping())
     end(*entry_, stopped_state(), stopped_message());
   else if (auto watched = watch_run(); !watched)
     end(*entry_, State::error, watched.error().text);
+  else if (waits)
+    wait_for_approval();
   else
-    start(*entry_, workflow_.entry);
+    start_entry();
   work();
 
   auto next_look = steady_clock::now() + kLookForRequests;
   while (!with_place_.empty() || (!broken_ && !has_ended())) {
     const auto patience = timers_.until_next(parts_.clock(), kLookForRequests);
-    for (Event& event : inbox_->take(std::min(next_look, steady_clock::now() + patience))) handle(std::move(event));
+    for (Event& event : inbox_->take(std::min(next_look, steady_clock::now() + patience))) {
+      handle(std::move(event));
+      work();  // hooks see every state
+    }
     if (!broken_) timers_.run(parts_.clock());
     work();
     if (steady_clock::now() < next_look) continue;
     take_requests();
+    ask_for_locks_again();
+    work();
     next_look = steady_clock::now() + kLookForRequests;
   }
+  if (locks_used_) give_back_locks("");
   if (broken_) return std::unexpected(*broken_);
 
-  run_.state = model::is_success(entry_->record.state) ? State::succeeded : entry_->record.state;
-  run_.message = run_.state == State::succeeded ? "" : entry_->record.message;
-  run_.finished = entry_->record.finished;
+  // A handler's failure is the run's, unless that has failed already.
+  const bool handler_counts = exit_node_ != nullptr && model::is_success(entry_->record.state);
+  const model::NodeRecord& last = handler_counts ? exit_node_->record : entry_->record;
+  run_.state = model::is_success(last.state) ? State::succeeded : last.state;
+  run_.message = run_.state == State::succeeded ? "" : last.message;
+  run_.finished = exit_node_ != nullptr ? exit_node_->record.finished : entry_->record.finished;
   run_.nodes.assign(records_.begin(), records_.end());
   return run_;
 }
 
+void Scheduler::start_entry() {
+  auto held = take_locks(*entry_, workflow_.locks, true);
+  if (!held) return end(*entry_, State::error, held.error().text);
+  if (*held) start(*entry_, workflow_.entry);
+}
+
 bool Scheduler::has_ended() const {
-  return model::is_final(entry_->record.state);
+  return entry_->completed;
 }
 
 void Scheduler::work() {
   while (!broken_) {
+    if (!changed_.empty()) {
+      Node* node = changed_.front();
+      changed_.pop_front();
+      look_at_hooks(*node);
+      continue;
+    }
     if (!ended_.empty()) {
       Node* node = ended_.front();
       ended_.pop_front();
@@ -136,50 +159,8 @@ void Scheduler::handle(Event event) {
     add_artifact(published->node->record.output_artifacts, std::move(published->artifact));
     committer_.node(published->node->record, std::move(published->receipt));
   }
+  if (auto* ready = std::get_if<TaskReady>(&event)) task_ready(*ready->node, std::move(ready->address));
   if (auto* ended = std::get_if<TaskEnded>(&event)) task_ended(*ended->node, std::move(ended->outcome));
-}
-
-void Scheduler::task_ended(Node& node, task::Outcome outcome) {
-  with_place_.erase(&node);
-  if (!broken_) hand_over_waiting();
-  auto logged = node.services->finish();
-  for (model::ArtifactRecord& artifact : node.services->take_fetched())
-    node.record.input_artifacts.push_back(std::move(artifact));
-  node.services.reset();
-  if (broken_) return;  // the task was stopped because of it: it is to be repeated
-  if (outcome.failure) return give_up(std::move(*outcome.failure));
-  if (!logged) return give_up(logged.error());
-
-  model::NodeRecord& record = node.record;
-  if (record.started == Time{}) record.started = node.submitted;
-  record.exit_code = outcome.exit_code;
-  record.result = std::move(outcome.result);
-  record.output_parameters = std::move(outcome.parameters);
-  for (model::ArtifactRecord& artifact : outcome.artifacts) add_artifact(record.output_artifacts, std::move(artifact));
-
-  note_sent(node.sendings, record);
-  auto put = put_under_keys(parts_, run_.name, record, [&](const std::string& text) {
-    audience_.tell([&](Observer& observer) {
-      observer.notice({.level = model::Notice::Level::warning, .origin = {}, .text = text});
-    });
-  });
-  if (!put && put.error().kind != ErrorKind::invalid) return give_up(put.error());
-
-  std::vector<std::string> message;
-  bool stopped = outcome.state == State::stopped || outcome.state == State::aborted;
-  if (stopped) message.push_back(wording_.stopped(outcome.state == State::aborted));
-  if (outcome.process && !stopped && outcome.state != State::succeeded)
-    message.push_back(wording_.process_failed(*outcome.process));
-  std::ranges::move(outcome.problems, std::back_inserter(message));
-  if (!put) {  // what the file calls a key can be none
-    message.push_back(put.error().text);
-    outcome.state = State::error;
-  }
-  if (is_overdue(node) && outcome.state != State::succeeded) {
-    outcome.state = State::failed;
-    message = {overdue_message()};
-  }
-  end(node, outcome.state, join(message));
 }
 
 void Scheduler::take_requests() {
@@ -189,8 +170,12 @@ void Scheduler::take_requests() {
     // A catalog that is busy for long is asked again; what it is broken for, the next commit tells.
     return;
   }
-  for (const catalog::Request& request : *requests)
-    stop(request.kind == catalog::Request::Kind::abort ? task::Stop::abort : task::Stop::graceful);
+  for (const catalog::Request& request : *requests) {
+    if (request.kind == catalog::Request::Kind::approve)
+      approve(request);
+    else
+      stop(request.kind == catalog::Request::Kind::abort ? task::Stop::abort : task::Stop::graceful);
+  }
 }
 
 // Nothing new starts; what runs is asked to end, and may be asked again more sharply.
@@ -199,7 +184,11 @@ void Scheduler::stop(task::Stop how) {
   stopping_ = how;
   run_.state = State::stopping;
   run_changed();
-  if (entry_ != nullptr) halt(*entry_, how);
+  if (entry_ == nullptr) return;
+  if (std::exchange(suspended_, false)) end(*entry_, stopped_state(), stopped_message());
+  halt(*entry_, how);
+  for (Node* hook : run_hook_nodes_)
+    if (!hook->at_exit || how == task::Stop::abort) halt(*hook, how);
 }
 
 void Scheduler::give_up(Error error) {
@@ -213,6 +202,7 @@ void Scheduler::run_changed() {
   changes.run = run_.name;
   changes.state = run_.state;
   changes.started = run_.started;
+  changes.message = run_.message;
   committer_.run(std::move(changes), run_);
 }
 

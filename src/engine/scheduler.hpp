@@ -67,6 +67,7 @@ class Scheduler {
   Status bind_call(Node& node, const model::Call& call);
   // Inputs are there: the attempts of a retry, or the body of its definition.
   Status start_bound(Node& node);
+  Status start_locked(Node& node);
   Status start_body(Node& node);
   Status start_group(Node& node, const model::Group& group);
   // Of a run with less to do than its parallelism allows; else when another one has ended.
@@ -75,8 +76,7 @@ class Scheduler {
   void hand_over_waiting();
   // The group of a node ends too, where this was its last one.
   void end(Node& node, model::State state, std::string message);
-  void changed(const Node& node);
-  void node_ended(Node& node);
+  void changed(Node& node);
   // Whoever waits for the node goes on.
   void complete(Node& node);
 
@@ -110,6 +110,52 @@ class Scheduler {
   void attempt_ended(Node& retry, Node& attempt);
   void end_retry(Node& retry, const Node& attempt, std::string message);
 
+  // ---- hooks (scheduler_hooks.cpp)
+  void gather_hooks();
+  const std::vector<model::Hook>& hooks_of(const Node& node) const;
+  // Starts those whose time has come.
+  void look_at_hooks(Node& node);
+  Result<bool> hook_holds(Node& node, const model::Hook& hook);
+  void start_hook(Node& node, const model::Hook& hook, const Status& wanted);
+  void hook_ended(Node& hook);
+  void node_ended(Node& node);
+  RunScope::Outcome summary() const;
+
+  // ---- locks (scheduler_locks.cpp)
+  struct LockWait {
+    std::vector<catalog::LockWish> wishes;
+    std::string holder;
+    bool of_run = false;
+  };
+  // False: the node waits for them.
+  Result<bool> take_locks(Node& node, const std::vector<model::Lock>& locks, bool of_run);
+  Result<bool> ask_for_locks(Node& node, LockWait& wait);
+  void ask_for_locks_again();
+  void release_locks(const Node& node);
+  void give_back_locks(const std::string& holder);
+
+  // ---- memos (scheduler_memos.cpp)
+  // Whether the node's outputs were remembered: then it has ended with them.
+  Result<bool> recall(Node& node);
+  void remember(const Node& node);
+
+  // ---- gates (scheduler_gates.cpp)
+  Status start_gate(Node& node);
+  void time_of_gate(Node& node);
+  void wait_for_approval();
+  void approve(const catalog::Request& request);
+  // Whether it could be opened with these values; else its message says what is missing.
+  bool open_gate(Node& node, const std::vector<std::pair<std::string, std::string>>& values);
+
+  // ---- tasks (scheduler_tasks.cpp)
+  static void note_globals(Node& node, const model::Task& bound);
+  void task_ready(Node& node, std::string address);
+  // Those that were to run as long as their group.
+  void release_daemons(Node& group);
+  void daemon_failed(Node& node);
+  void make_containers(Node& node, const task::Outcome& outcome);
+  void task_ended(Node& node, task::Outcome outcome);
+
   // ---- limits of time (scheduler_limits.cpp)
   Status watch_timeout(Node& node);
   Status read_deadline(Node& node);
@@ -127,10 +173,10 @@ class Scheduler {
   bool may_start(const Node& below) const;
 
   // ---- the loop (scheduler.cpp)
+  void start_entry();
   bool has_ended() const;
   void work();
   void handle(Event event);
-  void task_ended(Node& node, task::Outcome outcome);
   void take_requests();
   void stop(task::Stop how);
   void give_up(Error error);
@@ -165,13 +211,21 @@ class Scheduler {
   std::unordered_map<const model::Group*, Result<GroupPlan>> plans_;
 
   Node* entry_ = nullptr;
+  std::vector<model::Hook> run_hooks_;  // the exit handler too
+  std::vector<Node*> run_hook_nodes_;
+  Node* exit_node_ = nullptr;  // of the run's exit handler
+  std::deque<Node*> changed_;  // whose hooks are to be looked at
   std::deque<Wanted> wanted_;
   std::deque<Node*> ended_;  // whose groups have not heard of it
   std::unordered_set<Node*> with_place_;
   std::deque<Node*> for_place_;         // tasks that wait to be handed over
   std::size_t most_with_place_ = 1000;  // what is handed over is bound, and takes memory
   std::unordered_set<Node*> parked_;    // what neither runs nor has children under way: they wait for something
+  std::vector<std::pair<Node*, LockWait>> waiting_for_locks_;
+  std::unordered_set<std::string> holding_;
+  bool locks_used_ = false;
   Timers timers_;
+  bool suspended_ = false;  // the entry waits for approval
   task::Stop stopping_ = task::Stop::none;
   std::optional<Error> broken_;
 };

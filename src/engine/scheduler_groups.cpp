@@ -155,15 +155,18 @@ bool Scheduler::end_stopped(Node& group, bool incomplete) {
   bool stopped = std::ranges::any_of(group.group->children, was_stopped);
   const bool overdue = is_overdue(group);
   if (!overdue && !stopped && !(!may_start(group) && incomplete)) return false;
+  release_daemons(group);
   end_halted(group);
   return true;
 }
 
 void Scheduler::end_failed(Node& group, State state, const Node& child) {
+  if (group.group) release_daemons(group);
   end(group, state, wording_.child_failed(child.record.names));
 }
 
 void Scheduler::end_succeeded(Node& group) {
+  release_daemons(group);
   if (auto collected = collect_outputs(group); !collected)
     end(group, State::error, collected.error().text);
   else
@@ -180,13 +183,21 @@ Status Scheduler::collect_outputs(Node& group) {
     if (!value && value.error().kind == ErrorKind::not_found && output.fallback)
       value = expression::evaluate(*output.fallback, scope);
     if (!value) return std::unexpected(value.error());
-    group.record.output_parameters.push_back({output.name, std::move(*value)});
+    model::ParameterRecord record{output.name, std::move(*value)};
+    if (output.global) {
+      KIST_TRY_ASSIGN(record.global, expression::evaluate(*output.global, scope));
+    }
+    group.record.output_parameters.push_back(std::move(record));
   }
   for (const model::OutputArtifact& output : what.artifacts) {
     Caller caller{scope, [&](std::string_view name) { return scope.find_artifact(name); }, run_.used_runs, keys()};
     KIST_TRY_ASSIGN(ArtifactValue value, resolve(output.from, caller));
     if (auto* artifact = std::get_if<model::ArtifactRecord>(&value)) {
       artifact->name = output.name;
+      artifact->global.clear();
+      if (output.global) {
+        KIST_TRY_ASSIGN(artifact->global, expression::evaluate(*output.global, scope));
+      }
       group.record.output_artifacts.push_back(std::move(*artifact));
     } else if (!output.optional) {
       return fail(ErrorKind::invalid,

@@ -19,8 +19,14 @@ Result<nanoseconds> read_limit(const model::Text& text, std::string_view what, c
   return *limit;
 }
 
+// A hook goes on beside what it belongs to, and ends with what that is part of.
+const Node* above(const Node& node) {
+  if (node.role != Node::Role::hook) return node.parent;
+  return node.parent == nullptr ? nullptr : node.parent->parent;
+}
+
 bool is_below(const Node* node, const Node& top) {
-  for (; node != nullptr; node = node->parent)
+  for (; node != nullptr; node = above(*node))
     if (node == &top) return true;
   return false;
 }
@@ -105,7 +111,7 @@ void Scheduler::end_halted(Node& node) {
 }
 
 bool Scheduler::is_overdue(const Node& node) const {
-  for (const Node* one = &node; one != nullptr; one = one->parent)
+  for (const Node* one = &node; one != nullptr; one = above(*one))
     if (one->overdue) return true;
   return false;
 }

@@ -214,11 +214,7 @@ Result<bool> Scheduler::condition_holds(Node& node) {
 Status Scheduler::bind_call(Node& node, const model::Call& call) {
   const Node* group = group_of(node);
   if (group == nullptr) {
-    Caller run{*scope_,
-               [](std::string_view name) -> Result<ArtifactValue> {
-                 return fail(ErrorKind::invalid, fmt::format("failed to resolve {{{{{}}}}}: no step has run", name));
-               },
-               run_.used_runs, keys()};
+    Caller run{*scope_, [this](std::string_view name) { return scope_->find_artifact(name); }, run_.used_runs, keys()};
     return bind_inputs(node, call.arguments, run, *scope_, run_.used_runs);
   }
   GroupScope scope = group_scope(*group, &node);
@@ -232,6 +228,14 @@ std::unique_ptr<expression::Scope> Scheduler::caller_scope(const Node& node) con
 }
 
 Status Scheduler::start_bound(Node& node) {
+  changed(node);
+  KIST_TRY_ASSIGN(bool held, take_locks(node, node.definition->locks, false));
+  return held ? start_locked(node) : Status();
+}
+
+Status Scheduler::start_locked(Node& node) {
+  KIST_TRY_ASSIGN(bool known, recall(node));
+  if (known) return {};
   if (node.record.kind == model::NodeKind::retry) return start_retry(node);
   return start_body(node);
 }
@@ -240,7 +244,7 @@ Status Scheduler::start_body(Node& node) {
   KIST_TRY(read_deadline(node));
   if (const auto* group = std::get_if<model::Group>(&node.definition->body)) return start_group(node, *group);
   if (std::holds_alternative<model::Task>(node.definition->body)) return start_task(node);
-  return fail(ErrorKind::unsupported, "not supported yet: suspend");
+  return start_gate(node);
 }
 
 Status Scheduler::start_group(Node& node, const model::Group& group) {
@@ -296,6 +300,7 @@ Status Scheduler::hand_over(Node& node) {
   KIST_TRY_ASSIGN(document.task, bind(std::get<model::Task>(node.definition->body), scope));
   KIST_TRY_ASSIGN(document.loads, resolve_loads(node, document.task, own));
   node.sendings = sendings_of(document.task, workflow_.may_leave_sent);
+  note_globals(node, document.task);
   document.restored = find_restored(node.record, document.task, run_.used_runs);
   document.run = run_.name;
   document.node = node.record.names;
@@ -313,12 +318,11 @@ Status Scheduler::hand_over(Node& node) {
   return {};
 }
 
-void Scheduler::node_ended(Node& node) {
-  complete(node);
-}
-
 void Scheduler::complete(Node& node) {
   if (std::exchange(node.completed, true)) return;
+  release_locks(node);
+  remember(node);
+  scope_->add_globals(node.record);
   Node* group = group_of(node);
   if (node.counted) make_room(*group);
   switch (node.role) {
@@ -334,6 +338,7 @@ void Scheduler::complete(Node& node) {
       attempt_ended(*node.parent, node);
       break;
     case Node::Role::hook:
+      hook_ended(node);
       break;
   }
 }
@@ -350,8 +355,9 @@ void Scheduler::end(Node& node, State state, std::string message) {
   ended_.push_back(&node);
 }
 
-void Scheduler::changed(const Node& node) {
+void Scheduler::changed(Node& node) {
   committer_.node(node.record);
+  if (!hooks_of(node).empty()) changed_.push_back(&node);
 }
 
 }  // namespace kist::engine

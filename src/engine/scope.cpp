@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/loops.hpp"
+#include "expression/strftime.hpp"
 
 namespace kist::engine {
 namespace {
@@ -13,6 +14,17 @@ namespace {
 using Found = std::optional<std::string>;
 
 constexpr std::string_view kInputArtifacts = "inputs.artifacts.";
+constexpr std::string_view kGlobalArtifacts = "workflow.outputs.artifacts.";
+constexpr std::string_view kArtifactKey = "$artifact";
+
+// Whether a name lies below a prefix of whole words; all do below "".
+bool is_below(std::string_view name, std::string_view prefix) {
+  return prefix.empty() || (name.starts_with(prefix) && name.size() > prefix.size() && name[prefix.size()] == '.');
+}
+
+Json value_of(std::string_view name, const ArtifactValue& artifact) {
+  return std::holds_alternative<Absent>(artifact) ? Json(nullptr) : artifact_value(name);
+}
 
 // "prefix" + rest → rest.
 std::optional<std::string_view> behind(std::string_view name, std::string_view prefix) {
@@ -61,6 +73,17 @@ class PathScope : public NodeScope {
 
 }  // namespace
 
+Json artifact_value(std::string_view name) {
+  return {{kArtifactKey, name}};
+}
+
+std::optional<std::string> artifact_named_by(const Json& value) {
+  if (!value.is_object() || value.size() != 1) return std::nullopt;
+  auto name = value.find(kArtifactKey);
+  if (name == value.end() || !name->is_string()) return std::nullopt;
+  return name->get<std::string>();
+}
+
 std::string parameters_as_json(const std::vector<model::ParameterRecord>& parameters) {
   Json list = Json::array();
   for (const model::ParameterRecord& parameter : parameters)
@@ -75,6 +98,7 @@ Result<RunScope> RunScope::make(const model::RunRecord& run, const model::Workfl
   for (const auto& [name, value] : workflow.variables) values[name] = value;
   values["workflow.name"] = run.name;
   values["workflow.uid"] = run.id;
+  scope.created_ = run.created;
   values["workflow.creationTimestamp"] = to_rfc3339(run.created);
   values.try_emplace("workflow.mainEntrypoint", workflow.entry.definition);
   std::vector<model::ParameterRecord> parameters;
@@ -89,7 +113,73 @@ Result<RunScope> RunScope::make(const model::RunRecord& run, const model::Workfl
 
 Result<Found> RunScope::find(std::string_view name) const {
   auto found = values_.find(name);
-  return found == values_.end() ? Found() : Found(found->second);
+  if (found != values_.end()) return found->second;
+  if (auto part = behind(name, "workflow.creationTimestamp.")) return expression::time_field(created_, *part);
+  return Found();
+}
+
+Result<std::optional<Json>> RunScope::value(std::string_view name) const {
+  if (!name.starts_with(kGlobalArtifacts)) return Scope::value(name);
+  KIST_TRY_ASSIGN(ArtifactValue artifact, find_artifact(name));
+  return value_of(name, artifact);
+}
+
+std::vector<std::string> RunScope::names(std::string_view prefix) const {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : values_)
+    if (is_below(name, prefix)) names.push_back(name);
+  for (const auto& [name, artifact] : artifacts_)
+    if (std::string whole = std::string(kGlobalArtifacts) + name; is_below(whole, prefix)) names.push_back(whole);
+  return names;
+}
+
+Result<ArtifactValue> RunScope::find_artifact(std::string_view name) const {
+  auto global = behind(name, kGlobalArtifacts);
+  if (!global) return unresolved(ErrorKind::invalid, name, "it is not the name of an artifact");
+  auto found = artifacts_.find(*global);
+  return found == artifacts_.end() ? ArtifactValue(Absent()) : ArtifactValue(found->second);
+}
+
+void RunScope::set_result(Outcome outcome) {
+  values_["workflow.status"] = std::move(outcome.status);
+  values_["workflow.duration"] = fmt::format("{:f}", std::chrono::duration<double>(outcome.duration).count());
+  values_["workflow.failures"] = std::move(outcome.failures);
+}
+
+void RunScope::add_globals(const model::NodeRecord& record) {
+  for (const model::ParameterRecord& parameter : record.output_parameters)
+    if (!parameter.global.empty()) values_["workflow.outputs.parameters." + parameter.global] = parameter.value;
+  for (const model::ArtifactRecord& artifact : record.output_artifacts) {
+    if (artifact.global.empty()) continue;
+    model::ArtifactRecord& global = artifacts_[artifact.global] = artifact;
+    if (!global.producer) global.producer = model::Producer{"", record.names.name, artifact.name};
+    global.global.clear();
+  }
+}
+
+Result<std::optional<Json>> NodeScope::value(std::string_view name) const {
+  if (node_.item && name == "item") return *node_.item;
+  if (auto input = behind(name, kInputArtifacts); input && node_.inputs.contains(*input)) {
+    KIST_TRY_ASSIGN(ArtifactValue found, artifact(name));
+    return value_of(name, found);
+  }
+  if (name.starts_with(kGlobalArtifacts)) return run_.value(name);
+  return Scope::value(name);
+}
+
+std::vector<std::string> NodeScope::names(std::string_view prefix) const {
+  std::vector<std::string> names = run_.names(prefix);
+  auto add = [&](std::string name) {
+    if (is_below(name, prefix)) names.push_back(std::move(name));
+  };
+  for (const model::ParameterRecord& parameter : node_.record.input_parameters)
+    add("inputs.parameters." + parameter.name);
+  for (const auto& [name, input] : node_.inputs) add(fmt::format("{}{}", kInputArtifacts, name));
+  return names;
+}
+
+Result<ArtifactValue> NodeScope::artifact(std::string_view name) const {
+  return find_input_artifact(node_, name);
 }
 
 Result<Found> NodeScope::find(std::string_view name) const {
@@ -175,6 +265,7 @@ Result<std::string> GroupScope::find_in_step(std::string_view name, const Node& 
   if (field == "status") return wording_.state(record.state);
   if (field == "startedAt") return to_rfc3339(record.started);
   if (field == "finishedAt") return to_rfc3339(record.finished);
+  if (field == "hostNodeName") return std::string("localhost");
   if (field == "exitCode" && record.exit_code) return fmt::format("{}", *record.exit_code);
   if (child.loop && field.starts_with("outputs.")) return find_in_loop(name, child, field);
   if (field == "ip" && !record.address.empty()) return record.address;
@@ -221,9 +312,40 @@ Result<Found> GroupScope::output_fallback(const Node& child, std::string_view pa
   return value;
 }
 
+Result<std::optional<Json>> GroupScope::value(std::string_view name) const {
+  if (asking_ != nullptr && asking_->item && name == "item") return *asking_->item;
+  const bool of_step = name.starts_with("steps.") || name.starts_with("tasks.");
+  if (!of_step || !name.contains(".outputs.artifacts.")) return NodeScope::value(name);
+  KIST_TRY_ASSIGN(ArtifactValue found, find_artifact(name));
+  return value_of(name, found);
+}
+
+// What is known of the steps that have ended.
+std::vector<std::string> GroupScope::names(std::string_view prefix) const {
+  std::vector<std::string> names = NodeScope::names(prefix);
+  auto rest = behind(prefix, "steps.");
+  if (!rest) rest = behind(prefix, "tasks.");
+  if (!rest) return names;
+  std::string_view step = rest->substr(0, rest->find('.'));
+  auto child = find_step(prefix, step);
+  if (!child) return names;
+  const std::string base = fmt::format("{}.{}.", prefix.substr(0, 5), step);
+  auto add = [&](const std::string& name) {
+    if (is_below(base + name, prefix)) names.push_back(base + name);
+  };
+  const model::NodeRecord& record = (*child)->record;
+  for (const char* name : {"id", "status", "startedAt", "finishedAt"}) add(name);
+  if (record.exit_code) add("exitCode");
+  if (record.result) add("outputs.result");
+  for (const model::ParameterRecord& parameter : record.output_parameters) add("outputs.parameters." + parameter.name);
+  for (const model::ArtifactRecord& artifact : record.output_artifacts) add("outputs.artifacts." + artifact.name);
+  return names;
+}
+
 Result<ArtifactValue> GroupScope::find_artifact(std::string_view name) const {
   auto rest = behind(name, "steps.");
   if (!rest) rest = behind(name, "tasks.");
+  if (name.starts_with(kGlobalArtifacts)) return run_.find_artifact(name);
   if (!rest) return find_input_artifact(node_, name);
   constexpr std::string_view kOutputs = ".outputs.artifacts.";
   std::size_t outputs = rest->find(kOutputs);

@@ -1,6 +1,7 @@
 // What names mean: in the texts of a node, and in the arguments that a group gives its steps.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -17,16 +18,33 @@
 namespace kist::engine {
 
 // What is the same everywhere in a run: workflow.name, .uid, .namespace ("default" unless the workflow's variables say
-// otherwise), .creationTimestamp, .mainEntrypoint, .parameters (JSON) and .parameters.NAME, and the workflow's
-// variables.
+// otherwise), .creationTimestamp (and .creationTimestamp.F, a part of it), .mainEntrypoint, .parameters (JSON) and
+// .parameters.NAME, and the workflow's variables; what nodes have set for everybody, as .outputs.parameters.NAME and
+// .outputs.artifacts.NAME; .status, and for what is called at the end .duration and .failures.
 class RunScope : public expression::Scope {
  public:
   // Errors: a parameter's text that cannot be evaluated.
   static Result<RunScope> make(const model::RunRecord& run, const model::Workflow& workflow);
   Result<std::optional<std::string>> find(std::string_view name) const override;
+  Result<std::optional<Json>> value(std::string_view name) const override;
+  std::vector<std::string> names(std::string_view prefix) const override;
+  // "workflow.outputs.artifacts.NAME". Errors: invalid.
+  Result<ArtifactValue> find_artifact(std::string_view name) const;
+
+  void set_status(std::string status) { values_["workflow.status"] = std::move(status); }
+  // How the entry has ended.
+  struct Outcome {
+    std::string status;
+    std::chrono::nanoseconds duration;
+    std::string failures;  // a JSON list as a JSON text
+  };
+  void set_result(Outcome outcome);
+  void add_globals(const model::NodeRecord& record);
 
  private:
   std::map<std::string, std::string, std::less<>> values_;
+  std::map<std::string, model::ArtifactRecord, std::less<>> artifacts_;
+  Time created_;
 };
 
 // In the texts of a node itself, beyond the run's names: node.id, node.name, pod.name, steps.name, tasks.name, item and
@@ -36,8 +54,11 @@ class NodeScope : public expression::Scope {
  public:
   NodeScope(const RunScope& run, const Node& node) : run_(run), node_(node) {}
   Result<std::optional<std::string>> find(std::string_view name) const override;
+  Result<std::optional<Json>> value(std::string_view name) const override;
+  std::vector<std::string> names(std::string_view prefix) const override;
 
  protected:
+  virtual Result<ArtifactValue> artifact(std::string_view name) const;
   const RunScope& run_;
   const Node& node_;
 
@@ -58,8 +79,15 @@ class GroupScope : public NodeScope {
       : NodeScope(run, group), workflow_(workflow), wording_(wording), asking_(asking) {}
   Result<std::optional<std::string>> find(std::string_view name) const override;
 
-  // The artifact of this name: "inputs.artifacts.X", "steps.S.outputs.artifacts.A", "tasks.…". Errors: invalid.
+  Result<std::optional<Json>> value(std::string_view name) const override;
+  std::vector<std::string> names(std::string_view prefix) const override;
+
+  // The artifact of this name: "inputs.artifacts.X", "steps.S.outputs.artifacts.A", "tasks.…",
+  // "workflow.outputs.artifacts.X". Errors: invalid.
   Result<ArtifactValue> find_artifact(std::string_view name) const;
+
+ protected:
+  Result<ArtifactValue> artifact(std::string_view name) const override { return find_artifact(name); }
 
  private:
   Result<const Node*> find_step(std::string_view name, std::string_view step) const;
@@ -71,6 +99,10 @@ class GroupScope : public NodeScope {
   const model::Wording& wording_;
   const Node* const asking_;
 };
+
+// Artifacts in expressions: a value that stands for one, and its name then. nullopt: it stands for none.
+Json artifact_value(std::string_view name);
+std::optional<std::string> artifact_named_by(const Json& value);
 
 // The input artifact of a node: for texts and loads of tasks.
 Result<ArtifactValue> find_input_artifact(const Node& node, std::string_view name);

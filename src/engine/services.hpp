@@ -44,6 +44,7 @@ class NodeServices : public task::TaskServices {
     if (written && kept_live_) kept_live_();
     return written;
   }
+  void ready(std::string_view address) override { inbox_->post(TaskReady{&node_, std::string(address)}); }
   void report(std::string_view progress) override {
     audience_.tell([&](Observer& observer) { observer.progress(names_, progress); });
   }

@@ -253,6 +253,22 @@ class Counting : public catalog::Catalog {
   Result<std::vector<catalog::Request>> take_requests(std::string_view run) override {
     return real_.take_requests(run);
   }
+  Result<catalog::LockAnswer> acquire(std::string_view run, std::string_view node,
+                                      std::span<const catalog::LockWish> wishes,
+                                      const std::function<bool(std::string_view)>& is_lost) override {
+    return real_.acquire(run, node, wishes, is_lost);
+  }
+  Status release(std::string_view run, std::string_view node) override { return real_.release(run, node); }
+  Status remember(std::string_view cache, std::string_view key, const catalog::Memo& memo) override {
+    return real_.remember(cache, key, memo);
+  }
+  Result<catalog::Memo> recall(std::string_view cache, std::string_view key) override {
+    return real_.recall(cache, key);
+  }
+  Status forget(std::string_view cache, std::string_view key) override { return real_.forget(cache, key); }
+  Status memos(const std::function<Status(std::string_view, std::string_view, const catalog::Memo&)>& each) override {
+    return real_.memos(each);
+  }
 
  private:
   catalog::Catalog& real_;

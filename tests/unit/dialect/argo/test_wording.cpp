@@ -12,8 +12,13 @@ const model::Wording& wording() {
 
 // Ids that a real cluster printed for Hera's example on artifacts.
 TEST(ArgoNames, AreThoseOfARealCluster) {
-  const model::NodeNames steps = wording().names(
-      {.run = "artifact-bghf5", .parent = nullptr, .group = {}, .stage = 0, .step = "", .definition = "steps"});
+  const model::NodeNames steps = wording().names({.run = "artifact-bghf5",
+                                                  .parent = nullptr,
+                                                  .group = {},
+                                                  .stage = 0,
+                                                  .step = "",
+                                                  .definition = "steps",
+                                                  .label = "steps"});
   EXPECT_EQ(steps.name, "artifact-bghf5");
   EXPECT_EQ(steps.id, "artifact-bghf5");
   EXPECT_EQ(steps.host, "artifact-bghf5");
