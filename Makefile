@@ -36,6 +36,7 @@ conformance: build ## every YAML and command block of the documents that kist an
 	@scripts/install-dependencies test
 	@scripts/python-environment
 	@.venv/bin/python tests/conformance/run.py
+	@.venv/bin/python tests/conformance/corpus.py
 
 torture: ## kill savers and collectors 500 times, and look at what was promised
 	@scripts/install-dependencies test

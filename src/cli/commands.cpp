@@ -43,6 +43,7 @@ std::span<const Command> kist_commands() {
       {"secrets", "List, add, update or delete secrets: values that tasks get and nothing shows", declare_secrets,
        kOther},
       {"serve", "Serve artifacts to other machines", declare_serve, kOther},
+      {"apply", "Keep templates, config maps and schedules that workflows refer to", declare_apply, kOther},
       {"lint", "Check workflow files without running them", declare_lint, kOther},
       {"doctor", "Tell what this machine lets kist do", declare_doctor, kOther},
       {"completion", "Print completions for bash, zsh or fish", declare_completion, kOther},

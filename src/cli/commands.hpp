@@ -54,6 +54,7 @@ void declare_serve(Arguments& arguments, Context& context);
 void declare_show(Arguments& arguments, Context& context);
 void declare_approve(Arguments& arguments, Context& context);
 void declare_stop(Arguments& arguments, Context& context);
+void declare_apply(Arguments& arguments, Context& context);
 void declare_tags(Arguments& arguments, Context& context);
 
 void declare_unmount(Arguments& arguments, Context& context);

@@ -50,6 +50,18 @@ bool has(const std::vector<model::WorkflowSummary>& workflows, std::string_view 
   return std::ranges::find(workflows, name, &model::WorkflowSummary::name) != workflows.end();
 }
 
+// What is meant where nothing is named: the only workflow, or the only one that is not there for others to use.
+const model::WorkflowSummary* the_one(const std::vector<model::WorkflowSummary>& workflows) {
+  if (workflows.size() == 1) return &workflows.front();
+  const model::WorkflowSummary* one = nullptr;
+  for (const auto& workflow : workflows) {
+    if (!workflow.primary) continue;
+    if (one != nullptr) return nullptr;
+    one = &workflow;
+  }
+  return one;
+}
+
 Offer make_offer(const model::Dialect& dialect, std::vector<model::SourceText> files) {
   Offer offer{.dialect = &dialect};
   auto all = dialect.workflows(files);
@@ -308,7 +320,16 @@ Result<Prepared> prepare(const engine::Dialects& dialects, const Asked& asked, c
   }
 
   if (given) {
-    const std::vector<std::string> rest(asked.words.begin() + 1, asked.words.end());
+    std::vector<std::string> rest;
+    for (std::size_t at = 1; at < asked.words.size(); ++at) {
+      const auto& word = asked.words[at];
+      if (given->dialect->takes_further_files() && looks_like_path(word) && is_file(word)) {
+        KIST_TRY_ASSIGN(auto further, read_given_file(dialects, word, directory));
+        prepared.library.push_back(std::move(further.source));
+      } else {
+        rest.push_back(word);
+      }
+    }
     if (given->module) {
       request.project = project_of_module(asked.words.front(), directory).string();
       KIST_TRY_ASSIGN(const auto used, choose_of_module(*given, rest, prepared));
@@ -333,8 +354,8 @@ Result<Prepared> prepare(const engine::Dialects& dialects, const Asked& asked, c
     if (!rest.empty() && has(workflows, rest.front())) {
       request.workflow = rest.front();
       used = 1;
-    } else if (workflows.size() == 1) {
-      request.workflow = workflows.front().name;
+    } else if (const auto* one = the_one(workflows)) {
+      request.workflow = one->name;
     } else if (workflows.empty()) {
       // Its system knows what the file is instead.
     } else {

@@ -29,6 +29,7 @@ struct Asked {
 struct Prepared {
   model::RunRequest request;
   std::vector<model::RunRequest> further;  // a Python module that defines several workflows: the others, in their order
+  std::vector<model::SourceText> library;  // files given beside the first, for what it refers to
   std::vector<std::string> warnings;       // files of the project that are broken and not needed
 };
 

@@ -1,4 +1,4 @@
-// Fields at their defaults are left out, so that what a file says stands out.
+// Groups, definitions and the workflow; tasks are in show_task.cpp.
 #include "cli/show_model.hpp"
 
 #include <string_view>
@@ -7,149 +7,17 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/show_parts.hpp"
+
 namespace kist::cli {
 
 namespace {
 
 using namespace model;
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
-
-void put(Json& to, const char* key, const std::string& value) {
-  if (!value.empty()) to[key] = value;
-}
-void put(Json& to, const char* key, const Text& value) {
-  put(to, key, value.source());
-}
-void put(Json& to, const char* key, const std::optional<Text>& value) {
-  if (value) to[key] = value->source();
-}
-void put(Json& to, const char* key, bool value) {
-  if (value) to[key] = true;
-}
-void put_texts(Json& to, const char* key, const std::vector<Text>& values) {
-  for (const auto& value : values) to[key].push_back(value.source());
-}
-template <typename Item, typename Write>
-void put_all(Json& to, const char* key, const std::vector<Item>& items, Write write) {
-  for (const auto& item : items) to[key].push_back(write(item));
-}
+using namespace shown;
 
 void put_origin(Json& to, const Origin& origin) {
   put(to, "origin", to_string(origin));
-}
-
-Json source_as_json(const ArtifactSource& source) {
-  return std::visit(Overloaded{
-                        [](const ArtifactReference& from) { return Json{{"from", from.name.source()}}; },
-                        [](const ArtifactExpression& one) { return Json{{"expression", one.expression.source()}}; },
-                        [](const RawArtifact& raw) { return Json{{"raw", raw.data.source()}}; },
-                        [](const ExternalArtifact& one) { return Json{{"location", to_string(one.location)}}; },
-                        [](const RunArtifacts& run) {
-                          const char* by = run.by == RunArtifacts::By::tag ? "tag" : "workflow";
-                          return Json{{"run", {{by, run.name}}}};
-                        },
-                        [](const ProjectFiles&) { return Json{{"project", true}}; },
-                    },
-                    source);
-}
-
-Json environment_as_json(const std::vector<EnvironmentVariable>& variables) {
-  Json object = Json::object();
-  for (const auto& variable : variables) object[variable.name] = variable.value.source();
-  return object;
-}
-
-Json archive_as_json(const Archive& archive) {
-  if (archive.kind == Archive::Kind::none) return "none";
-  Json json{{"kind", archive.kind == Archive::Kind::tar ? "tar" : "zip"}};
-  if (archive.compression_level) json["level"] = *archive.compression_level;
-  return json;
-}
-
-Json when_as_json(const When& when) {
-  Json states = Json::array();
-  if (when.success) states.push_back("success");
-  if (when.failure) states.push_back("failure");
-  if (when.stopped) states.push_back("stopped");
-  if (when.aborted) states.push_back("aborted");
-  return states;
-}
-
-Json load_as_json(const Load& load) {
-  Json json{{"source", source_as_json(load.source)}};
-  put(json, "path", load.path);
-  if (load.mode) json["mode"] = fmt::format("{:04o}", *load.mode);
-  put(json, "recurse_mode", load.recurse_mode);
-  put(json, "optional", load.optional);
-  return json;
-}
-
-Json run_as_json(const Run& run) {
-  Json json = Json::object();
-  put_texts(json, "command", run.command);
-  put(json, "script", run.script);
-  put(json, "script_path", run.script_path);
-  if (!run.environment.empty()) json["environment"] = environment_as_json(run.environment);
-  put(json, "working_directory", run.working_directory);
-  put(json, "background", run.background);
-  if (run.no_output_timeout) json["no_output_timeout_seconds"] = run.no_output_timeout->count();
-  put(json, "shown", run.shown);
-  return json;
-}
-
-Json save_as_json(const Save& save) {
-  constexpr std::string_view kMissing[] = {"fail", "ignore", "notice"};
-  Json json{{"name", save.name}, {"path", save.path.source()}};
-  json["missing"] = kMissing[static_cast<int>(save.missing)];
-  json["archive"] = archive_as_json(save.archive);
-  if (!save.directories) json["directories"] = false;
-  return json;
-}
-
-Json action_as_json(const Action& action) {
-  Json json = Json::object();
-  std::visit(Overloaded{
-                 [&](const Load& load) { json["load"] = load_as_json(load); },
-                 [&](const Run& run) { json["run"] = run_as_json(run); },
-                 [&](const Save& save) { json["save"] = save_as_json(save); },
-                 [&](const Watch& watch) { json["watch"] = Json{{"name", watch.name}, {"path", watch.path.source()}}; },
-                 [&](const Read& read) {
-                   json["read"] = Json{{"parameter", read.parameter}, {"path", read.path.source()}};
-                   put(json["read"], "fallback", read.fallback);
-                 },
-                 [&](const HttpRequest& request) { json["http"] = Json{{"url", request.url.source()}}; },
-                 [&](const ListRequest& request) { json["list"] = to_string(request.location); },
-                 [&](const ObjectRequest& request) { json["object"] = request.action; },
-             },
-             action.what);
-  put(json, "title", action.title);
-  put(json, "container", action.container);
-  json["when"] = when_as_json(action.when);
-  put_origin(json, action.origin);
-  return json;
-}
-
-Json container_as_json(const Container& container) {
-  Json json{{"name", container.name}};
-  put(json, "image", container.image);
-  if (!container.environment.empty()) json["environment"] = environment_as_json(container.environment);
-  put(json, "working_directory", container.working_directory);
-  put(json, "inherit_environment", container.inherit_environment);
-  return json;
-}
-
-Json task_as_json(const Task& task) {
-  Json json = Json::object();
-  put_all(json, "containers", task.containers, container_as_json);
-  put_all(json, "actions", task.actions, action_as_json);
-  put_texts(json, "fresh_directories", task.fresh_directories);
-  put(json, "capture_result", task.capture_result);
-  put(json, "as_root", task.as_root);
-  return json;
 }
 
 Json call_as_json(const Call& call) {
@@ -159,8 +27,31 @@ Json call_as_json(const Call& call) {
   return json;
 }
 
+Json hook_as_json(const Hook& hook) {
+  Json json{{"name", hook.name}, {"call", call_as_json(hook.call)}};
+  if (hook.expression) json["expression"] = *hook.expression;
+  return json;
+}
+
+Json loop_as_json(const Loop& loop) {
+  Json json = Json::object();
+  std::visit(Overloaded{
+                 [&](const std::vector<Text>& items) { put_texts(json, "items", items); },
+                 [&](const Text& list) { json["list"] = list.source(); },
+                 [&](const Loop::Sequence& sequence) {
+                   put(json, "count", sequence.count);
+                   put(json, "start", sequence.start);
+                   put(json, "end", sequence.end);
+                   put(json, "format", sequence.format);
+                 },
+             },
+             loop.items);
+  return json;
+}
+
 Json dependency_as_json(const Dependency& dependency) {
-  constexpr std::string_view kTests[] = {"succeeded", "failed", "errored", "skipped", "omitted", "daemoned"};
+  constexpr std::string_view kTests[] = {"succeeded", "failed",   "errored",       "skipped",
+                                         "omitted",   "daemoned", "any_succeeded", "all_failed"};
   Json operands = Json::array();
   for (const auto& operand : dependency.operands) operands.push_back(dependency_as_json(operand));
   switch (dependency.op) {
@@ -182,6 +73,8 @@ Json step_as_json(const Step& step) {
   Json json{{"name", step.name}, {"call", call_as_json(step.call)}};
   if (step.depends.op != Dependency::Operator::always) json["depends"] = dependency_as_json(step.depends);
   put(json, "condition", step.condition);
+  if (step.loop) json["loop"] = loop_as_json(*step.loop);
+  put_all(json, "hooks", step.hooks, hook_as_json);
   put(json, "tolerate_failed", step.tolerate_failed);
   put(json, "tolerate_error", step.tolerate_error);
   put_origin(json, step.origin);
@@ -201,13 +94,46 @@ Json group_as_json(const Group& group) {
   put_all(json, "parameters", group.parameters, [](const OutputParameter& parameter) {
     Json output{{"name", parameter.name}, {"value", parameter.value.source()}};
     put(output, "fallback", parameter.fallback);
+    put(output, "global", parameter.global);
     return output;
   });
   put_all(json, "artifacts", group.artifacts, [](const OutputArtifact& artifact) {
     Json output{{"name", artifact.name}, {"from", source_as_json(artifact.from)}};
     put(output, "optional", artifact.optional);
+    put(output, "global", artifact.global);
     return output;
   });
+  put(json, "parallelism", group.parallelism);
+  return json;
+}
+
+Json gate_as_json(const Gate& gate) {
+  Json json = Json::object();
+  put(json, "duration", gate.duration);
+  put_all(json, "supplied", gate.supplied, [](const Gate::Supplied& supplied) {
+    Json item{{"name", supplied.name}};
+    put(item, "fallback", supplied.fallback);
+    if (!supplied.allowed.empty()) item["allowed"] = supplied.allowed;
+    return item;
+  });
+  return json;
+}
+
+Json retry_as_json(const Retry& retry) {
+  constexpr std::string_view kPolicies[] = {"on failure", "on error", "on transient error", "always"};
+  Json json{{"policy", kPolicies[static_cast<int>(retry.policy)]}};
+  put(json, "limit", retry.limit);
+  put(json, "backoff", retry.backoff);
+  put(json, "factor", retry.factor);
+  put(json, "cap", retry.cap);
+  put(json, "max_duration", retry.max_duration);
+  if (retry.expression) json["expression"] = *retry.expression;
+  return json;
+}
+
+Json lock_as_json(const Lock& lock) {
+  Json json{{"name", lock.name.source()}};
+  put(json, "limit", lock.limit);
   return json;
 }
 
@@ -231,8 +157,18 @@ Json definition_as_json(const Definition& definition) {
   } else if (const auto* group = std::get_if<Group>(&definition.body)) {
     json[group->kind == Group::Kind::graph ? "graph" : "sequence"] = group_as_json(*group);
   } else {
-    json["gate"] = true;
+    json["gate"] = gate_as_json(std::get<Gate>(definition.body));
   }
+  put(json, "label", definition.label == definition.name ? "" : definition.label);
+  if (definition.retry) json["retry"] = retry_as_json(*definition.retry);
+  put(json, "timeout", definition.timeout);
+  put(json, "deadline", definition.deadline);
+  put_all(json, "locks", definition.locks, lock_as_json);
+  if (definition.memo) {
+    json["memo"] = Json{{"key", definition.memo->key.source()}, {"cache", definition.memo->cache.source()}};
+    put(json["memo"], "max_age", definition.memo->max_age);
+  }
+  put(json, "display", definition.display);
   put_origin(json, definition.origin);
   return json;
 }
@@ -247,6 +183,14 @@ Json model_as_json(const Workflow& workflow) {
   json["entry"] = call_as_json(workflow.entry);
   for (const auto& [name, value] : workflow.parameters) json["parameters"][name] = value.source();
   for (const auto& [name, value] : workflow.variables) json["variables"][name] = value;
+  if (workflow.on_exit) json["on_exit"] = call_as_json(*workflow.on_exit);
+  put_all(json, "hooks", workflow.hooks, hook_as_json);
+  put(json, "deadline", workflow.deadline);
+  put(json, "parallelism", workflow.parallelism);
+  put_all(json, "locks", workflow.locks, lock_as_json);
+  put(json, "suspended", workflow.suspended);
+  if (!workflow.schedules.empty()) json["schedules"] = workflow.schedules;
+  put(json, "timezone", workflow.timezone);
   for (const auto& [name, definition] : workflow.definitions)
     json["definitions"][name] = definition_as_json(definition);
   return json;

@@ -39,6 +39,7 @@ struct WorkflowSummary {
   std::string name;
   std::string help;
   Origin origin;
+  bool primary = true;  // false: there for others to use; it is meant only where it is named, or alone
 };
 
 // Where a node stands, for its names.
@@ -105,6 +106,40 @@ class Dialect {
   // The model of what is asked for. Reads no file and starts nothing. Errors: invalid, "FILE:LINE:COLUMN: …", several
   // lines where several things are wrong; not_found (no such workflow; the text names those there are); unsupported.
   virtual Result<Lowered> lower(const RunRequest& request) const = 0;
+
+  // The same for who only looks: what a run would need beside the files may be missing, and a document that others use
+  // need not be runnable by itself; then the model's entry is empty.
+  virtual Result<Lowered> check(const RunRequest& request) const { return lower(request); }
+
+  // Whether a file may be given with others that it refers to.
+  virtual bool takes_further_files() const { return false; }
+  // Whether everything is there that the request's files refer to by name.
+  virtual bool is_complete(const RunRequest& request) const {
+    (void)request;
+    return true;
+  }
+  // Of further texts those that hold what the request refers to and lacks, and what these refer to in turn, without
+  // values of secrets. `implied`: also what is used without being named. Texts that cannot be read are passed over.
+  virtual std::vector<SourceText> library_for(const RunRequest& request, const std::vector<SourceText>& candidates,
+                                              bool implied) const {
+    (void)request, (void)candidates, (void)implied;
+    return {};
+  }
+
+  // A document that is kept for runs to come.
+  struct Kept {
+    std::string kind;
+    std::string name;
+    SourceText source;  // of this document alone, on its own lines; of a secret empty
+    std::optional<std::vector<std::pair<std::string, std::string>>> secret;  // its values, where it is one
+  };
+  // The documents of a text that others refer to (templates, config maps, secrets). Errors: invalid.
+  virtual Result<std::vector<Kept>> kept_documents(const SourceText& file) const {
+    (void)file;
+    return std::vector<Kept>{};
+  }
+  // The text without the values of the secrets in it, its lines where they are; the text itself where there are none.
+  virtual std::string without_secrets(const SourceText& file) const { return file.text; }
 
   virtual const Wording& wording() const = 0;
 

@@ -93,7 +93,7 @@ def test_a_file_may_begin_with_a_byte_order_mark_and_end_its_lines_with_cr_lf(ki
 
 
 @pytest.mark.parametrize("command", ["run", "lint"])
-@pytest.mark.parametrize("kind", ["WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow"])
+@pytest.mark.parametrize("kind", ["WorkflowEventBinding", "WorkflowTaskSet"])
 def test_a_kind_that_is_not_run_is_named(kist, command, kind):
     (kist.project / "w.yaml").write_text(ARGO.replace("kind: Workflow", f"kind: {kind}")
                                          + "  - name: main\n    container: {image: alpine, command: [ls]}\n")

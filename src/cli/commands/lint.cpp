@@ -1,13 +1,18 @@
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/cron.hpp"
+#include "base/time.hpp"
 #include "cli/commands.hpp"
 #include "cli/diagnostics.hpp"
 #include "cli/request.hpp"
 #include "cli/show_model.hpp"
+#include "cli/supply.hpp"
 
 namespace kist::cli {
 
@@ -23,7 +28,8 @@ struct Options {
 struct Checked {
   const model::Dialect* dialect = nullptr;
   std::vector<model::SourceText> files;
-  std::vector<model::Notice> notices;  // each once
+  std::vector<model::SourceText> further;  // the other files that were named: what this one refers to may be there
+  std::vector<model::Notice> notices;      // each once
   std::vector<model::Workflow> workflows;
 };
 
@@ -43,26 +49,57 @@ void add_error(std::vector<model::Notice>& notices, const Error& error) {
   }
 }
 
-void check(Checked& checked, const std::string& project, bool named) {
+// "NAME is to run at …", of a workflow with a schedule.
+std::optional<std::string> schedule_of(const model::Workflow& workflow) {
+  constexpr std::size_t kTimes = 3;
+  std::vector<CronLine> lines;
+  for (const auto& schedule : workflow.schedules)
+    if (auto line = CronLine::parse(schedule)) lines.push_back(std::move(*line));
+  if (lines.empty()) return std::nullopt;
+  std::vector<std::string> times;
+  for (const Time time : next_times(lines, workflow.timezone, now(), kTimes)) times.push_back(to_rfc3339(time));
+  if (times.empty()) return fmt::format("{} has a schedule that never comes", workflow.name);
+  return fmt::format("{} is to run at {} …; `kist run` runs it once", workflow.name, fmt::join(times, ", "));
+}
+
+void check(Checked& checked, const std::string& project, bool named, const catalog::Documents* documents) {
   auto workflows = checked.dialect->workflows(checked.files);
   if (!workflows) {
     add_error(checked.notices, workflows.error());
     return;
   }
   // Of a file that was named and has no workflow, its system knows what it is instead.
-  if (named && workflows->empty()) workflows->emplace_back();
+  if (named && workflows->empty()) {
+    auto kept = checked.dialect->kept_documents(checked.files.front());
+    if (kept && !kept->empty()) {
+      add_once(checked.notices, {model::Notice::Level::information,
+                                 {checked.files.front().name, 0, 0},
+                                 fmt::format("{}: no workflow in it, but what others refer to: {} {}",
+                                             checked.files.front().name, kept->front().kind, kept->front().name)});
+      return;
+    }
+    workflows->emplace_back();
+  }
   for (const auto& workflow : *workflows) {
     model::RunRequest request;
     request.dialect = checked.dialect->name();
     request.project = project;
     request.files = checked.files;
     request.workflow = workflow.name;
-    auto lowered = checked.dialect->lower(request);
+    auto used = supply(request, *checked.dialect, checked.further, documents);
+    if (!used) {
+      add_error(checked.notices, used.error());
+      continue;
+    }
+    for (const auto& text : *used) add_once(checked.notices, {model::Notice::Level::information, {}, text});
+    auto lowered = checked.dialect->check(request);
     if (!lowered) {
       add_error(checked.notices, lowered.error());
       continue;
     }
     for (auto& notice : lowered->notices) add_once(checked.notices, std::move(notice));
+    if (auto text = schedule_of(lowered->workflow))
+      add_once(checked.notices, {model::Notice::Level::information, {}, *text});
     checked.workflows.push_back(std::move(lowered->workflow));
   }
 }
@@ -75,17 +112,31 @@ Result<std::vector<Checked>> gather(const Options& options, std::string& project
   std::vector<Checked> all;
   for (const auto& name : options.files) {
     KIST_TRY_ASSIGN(auto given, read_given_file(dialects(), name, directory));
-    all.push_back({given.dialect, {std::move(given.source)}, {}, {}});
+    all.push_back({given.dialect, {std::move(given.source)}, {}, {}, {}});
   }
+  for (auto& one : all)
+    for (const auto& other : all)
+      if (&one != &other && one.dialect == other.dialect && one.dialect->takes_further_files())
+        one.further.push_back(other.files.front());
   if (!options.files.empty()) return all;
   KIST_TRY_ASSIGN(auto found, find_project(dialects(), directory));
   if (!found) return fail(ErrorKind::invalid, "no workflow files here or above: name the files to check");
   project = found->directory.string();
   for (auto& offer : found->offers) {
-    auto& checked = all.emplace_back(Checked{offer.dialect, std::move(offer.files), {}, {}});
+    auto& checked = all.emplace_back(Checked{offer.dialect, std::move(offer.files), {}, {}, {}});
     for (const auto& error : offer.broken) add_error(checked.notices, error);
   }
   return all;
+}
+
+// Who only checks files needs no home, and gets none by it.
+bool has_home() {
+  const char* named = std::getenv("KIST_HOME");
+  const char* user = std::getenv("HOME");
+  const auto path = named != nullptr && *named != 0 ? std::filesystem::path(named)
+                                                    : std::filesystem::path(user == nullptr ? "" : user) / ".kist";
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
 }
 
 Result<int> act(Context& context, const Options& options) {
@@ -93,8 +144,13 @@ Result<int> act(Context& context, const Options& options) {
   KIST_TRY_ASSIGN(auto all, gather(options, project));
   std::size_t errors = 0;
   std::size_t warnings = 0;
+  std::optional<catalog::Documents> documents;
+  if (has_home()) {
+    KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
+    documents.emplace(*home);
+  }
   for (auto& checked : all) {
-    check(checked, project, !options.files.empty());
+    check(checked, project, !options.files.empty(), documents ? &*documents : nullptr);
     for (const auto& notice : checked.notices) {
       errors += notice.level == model::Notice::Level::error ? 1 : 0;
       warnings += notice.level == model::Notice::Level::warning ? 1 : 0;

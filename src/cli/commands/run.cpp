@@ -1,10 +1,13 @@
 #include <charconv>
 #include <filesystem>
 #include <list>
+#include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "catalog/documents.hpp"
+#include "catalog/secrets.hpp"
 #include "cli/commands.hpp"
 #include "cli/diagnostics.hpp"
 #include "cli/perform.hpp"
@@ -12,6 +15,7 @@
 #include "cli/remotes.hpp"
 #include "cli/request.hpp"
 #include "cli/subject.hpp"
+#include "cli/supply.hpp"
 
 namespace kist::cli {
 
@@ -56,6 +60,42 @@ void declare_system_flags(Arguments& arguments, Options& options, const Context&
   }
 }
 
+// What was asked for; a name that no project and no file has may be of a document that was applied.
+Result<Prepared> prepare_kept(Context& context, const Asked& asked, const std::filesystem::path& directory) {
+  auto prepared = prepare(dialects(), asked, directory, context.own_system());
+  if (prepared || asked.words.empty() || context.own_system() != nullptr) return prepared;
+  KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
+  KIST_TRY_ASSIGN(const auto kept, catalog::Documents(*home).list());
+  for (const auto& document : kept) {
+    if (document.name != asked.words.front() || document.kind == "ConfigMap") continue;
+    Asked again = asked;
+    again.words.front() = document.path.string();
+    return prepare(dialects(), again, directory, nullptr);
+  }
+  return prepared;
+}
+
+Status supply_one(Context& context, model::RunRequest& request, const model::Dialect& dialect,
+                  const std::vector<model::SourceText>& library) {
+  KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
+  const catalog::Documents documents(*home);
+  for (const auto* files : {&std::as_const(request.files), &library}) {
+    for (const auto& file : *files) {
+      // What is wrong with a file is said where it is lowered.
+      const auto kept = dialect.kept_documents(file);
+      if (!kept) continue;
+      for (const auto& document : *kept) {
+        if (!document.secret) continue;
+        KIST_TRY(catalog::Secrets(*home).put(document.name, {document.secret->begin(), document.secret->end()}));
+        fmt::print(stderr, "secret {} of {} is kept in this home: `kist secrets`\n", document.name, file.name);
+      }
+    }
+  }
+  KIST_TRY_ASSIGN(const auto used, supply(request, dialect, library, &documents));
+  for (const auto& text : used) fmt::print(stderr, "{}\n", text);
+  return {};
+}
+
 Result<int> act(Context& context, Options& options) {
   std::optional<NamedRemote> remote;
   if (options.to_remote) {
@@ -79,7 +119,7 @@ Result<int> act(Context& context, Options& options) {
   std::error_code failed;
   const auto directory = std::filesystem::current_path(failed);
   if (failed) return fail_errno("finding the current directory", failed.value());
-  KIST_TRY_ASSIGN(const auto prepared, prepare(dialects(), options.asked, directory, context.own_system()));
+  KIST_TRY_ASSIGN(auto prepared, prepare_kept(context, options.asked, directory));
   for (const auto& warning : prepared.warnings)
     fmt::print(stderr, "{}",
                explain({.level = model::Notice::Level::warning, .origin = {}, .text = warning}, prepared.request.files,
@@ -95,6 +135,8 @@ Result<int> act(Context& context, Options& options) {
                                return engine.submit(request, notice);
                              }});
   };
+  KIST_TRY(supply_one(context, prepared.request, *dialect, prepared.library));
+  for (auto& request : prepared.further) KIST_TRY(supply_one(context, request, *dialect, {}));
   if (prepared.further.empty()) return perform_one(prepared.request);
 
   // None starts where one of them cannot be run.

@@ -46,6 +46,79 @@ bool leaves_root(std::string_view path) {
   return components_of(path).above > 0;
 }
 
+const Scalar* key_of(const Place& place) {
+  const Scalar* key = place.text(place.kind == "azure" ? "blob" : place.kind == "hdfs" ? "path" : "key");
+  return key != nullptr && !key->text.empty() ? key : nullptr;
+}
+
+bool is_complete(const Place& place) {
+  if (place.kind == "s3" || place.kind == "oss")
+    return place.text("endpoint") != nullptr && place.text("bucket") != nullptr && key_of(place) != nullptr;
+  if (place.kind == "gcs") return place.text("bucket") != nullptr && key_of(place) != nullptr;
+  if (place.kind == "azure")
+    return place.text("endpoint") != nullptr && place.text("container") != nullptr && key_of(place) != nullptr;
+  if (place.kind == "git") return place.text("repo") != nullptr;
+  if (place.kind == "http" || place.kind == "artifactory") return place.text("url") != nullptr;
+  if (place.kind == "hdfs") return place.text("addresses") != nullptr;
+  return place.text("path") != nullptr;
+}
+
+std::optional<model::Location> lower_place(const Place& place, const Repository& repository, const Values& names) {
+  auto text = [&](const Scalar& scalar) { return make_text(fill_names(scalar.text, names)); };
+  model::Location location;
+  location.kind = place.kind;
+  auto add = [&](const Place& from) {
+    for (const Place::Field& field : from.fields) {
+      if (const auto* scalar = std::get_if<Scalar>(&field.value)) {
+        location.fields.push_back({field.name, text(*scalar)});
+      } else {
+        const auto& selector = std::get<KeySelector>(field.value);
+        location.fields.push_back(
+            {field.name, model::SecretReference{text(selector.name), text(selector.key), selector.optional}});
+      }
+    }
+  };
+  const Scalar* key = key_of(place);
+  if (is_complete(place)) {
+    add(place);
+    return location;
+  }
+  if (key == nullptr) return std::nullopt;
+  if (!repository.place) {
+    location.kind = "key";
+    location.set("key", text(*key));
+    return location;
+  }
+  // What the artifact says itself wins; a bucket of its own keeps the repository's endpoint and credentials.
+  location.kind = repository.place->kind;
+  add(place);
+  const std::size_t own = location.fields.size();
+  add(*repository.place);
+  for (std::size_t at = location.fields.size(); at > own; --at) {
+    const std::string& name = location.fields[at - 1].name;
+    const bool known = std::any_of(location.fields.begin(), location.fields.begin() + static_cast<std::ptrdiff_t>(own),
+                                   [&](const model::LocationField& field) { return field.name == name; });
+    if (known) location.fields.erase(location.fields.begin() + static_cast<std::ptrdiff_t>(at) - 1);
+  }
+  return location;
+}
+
+model::ArtifactSource artifact_source(const Artifact& artifact, const Repository& repository) {
+  std::optional<expression::Text> sub_path;
+  if (artifact.sub_path) sub_path = make_text(artifact.sub_path->text);
+  if (artifact.from) {
+    model::ArtifactReference reference = reference_of(*artifact.from);
+    reference.sub_path = std::move(sub_path);
+    return reference;
+  }
+  if (artifact.expression)
+    return model::ArtifactExpression{make_expression(artifact.expression->text), std::move(sub_path)};
+  if (artifact.place)
+    if (auto location = lower_place(*artifact.place, repository, {}))
+      return model::ExternalArtifact{std::move(*location), artifact.archive};
+  return model::RawArtifact{make_text(artifact.raw ? artifact.raw->text : "")};
+}
+
 model::ArtifactReference reference_of(const Scalar& from) {
   std::string_view name = from.text;
   auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
@@ -59,16 +132,14 @@ model::ArtifactReference reference_of(const Scalar& from) {
   return {.name = make_text(name)};
 }
 
-model::ArtifactSource artifact_source(const Artifact& artifact) {
-  if (artifact.from) return reference_of(*artifact.from);
-  return model::RawArtifact{make_text(artifact.raw ? artifact.raw->text : "")};
-}
-
-model::InputArtifact lower_input(const Artifact& artifact) {
+model::InputArtifact lower_input(const Artifact& artifact, const Repository& repository) {
   model::InputArtifact input;
   input.name = artifact.name.text;
   input.optional = artifact.optional;
   if (artifact.raw) input.fallback = model::RawArtifact{make_text(artifact.raw->text)};
+  if (artifact.place)
+    if (auto location = lower_place(*artifact.place, repository, {}))
+      input.fallback = model::ExternalArtifact{std::move(*location), artifact.archive};
   if (artifact.path) input.path = clean_path(artifact.path->text);
   return input;
 }
@@ -83,12 +154,49 @@ model::Load load_of(const Artifact& artifact, const Values& names) {
   return load;
 }
 
-model::Save save_of(const Artifact& artifact, model::Archive::Kind unwritten, const Values& names) {
+namespace {
+
+model::Save::Collect collect_of(const Spec& spec, const Artifact& artifact) {
+  const std::optional<Scalar>& strategy = artifact.collection ? artifact.collection : spec.collection;
+  if (strategy && strategy->text == "OnWorkflowCompletion") return model::Save::Collect::at_completion;
+  if (strategy && strategy->text == "OnWorkflowDeletion") return model::Save::Collect::at_deletion;
+  return model::Save::Collect::never;
+}
+
+// Where the template keeps its outputs: its archiveLocation, which completes keys and says where all else goes.
+std::optional<model::Location> location_of(const Spec& spec, const Template& definition, const Artifact& artifact,
+                                           model::Archive::Kind archive, const Values& names) {
+  if (artifact.place)
+    return lower_place(*artifact.place,
+                       definition.archive_place ? Repository{definition.archive_place, "", {}} : spec.repository,
+                       names);
+  if (!definition.archive_place) return std::nullopt;
+  Place place = *definition.archive_place;
+  const std::string path = clean_path(artifact.path->text);
+  const std::string file = archive == model::Archive::Kind::tar   ? artifact.name.text + ".tgz"
+                           : archive == model::Archive::Kind::zip ? artifact.name.text + ".zip"
+                                                                  : path.substr(path.find_last_of('/') + 1);
+  const Scalar* prefix = key_of(place);
+  const std::string key =
+      fmt::format("{}/{}", prefix == nullptr ? "{{workflow.name}}/{{pod.name}}" : prefix->text, file);
+  std::erase_if(place.fields, [](const Place::Field& field) { return field.name == "key"; });
+  place.fields.push_back({"key", Scalar{key, place.mark}});
+  return lower_place(place, spec.repository, names);
+}
+
+}  // namespace
+
+model::Save save_of(const Spec& spec, const Template& definition, const Artifact& artifact, const Values& names) {
+  const auto unwritten = spec.bare ? model::Archive::Kind::none : model::Archive::Kind::tar;
   model::Save save;
   save.name = artifact.name.text;
   save.path = make_text(fill_names(clean_path(artifact.path->text), names));
   save.missing = artifact.optional ? model::Save::Missing::ignore : model::Save::Missing::fail;
   save.archive = artifact.archive.value_or(model::Archive{unwritten, std::nullopt});
+  for (const Scalar& pattern : artifact.exclude) save.exclude.push_back(make_text(fill_names(pattern.text, names)));
+  if (artifact.global) save.global = make_text(artifact.global->text);
+  save.to = location_of(spec, definition, artifact, save.archive.kind, names);
+  if (save.to) save.collect = collect_of(spec, artifact);
   return save;
 }
 

@@ -1,6 +1,7 @@
-// Artifacts of a task as its actions, and the paths they have.
+// Artifacts of a task as its actions, the paths they have, and the locations they come from and go to.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,18 +19,28 @@ std::string clean_path(std::string_view path);
 // Whether a path leads out of the directory it begins in: "../x", "/tmp/../../x".
 bool leaves_root(std::string_view path);
 
-// What an artifact among arguments comes from: a reference, or bytes written in the file.
-model::ArtifactSource artifact_source(const Artifact& artifact);
+// The key of a bucket, or what a kind has instead of it; nullptr: none, or an empty one.
+const Scalar* key_of(const Place& place);
+
+// Whether a location says all by itself; else the repository completes its key.
+bool is_complete(const Place& place);
+
+// A location as the model has it. One that is only a key is completed by the repository, or is a key of this home's.
+// Nullopt: it says nothing at all (an empty key).
+std::optional<model::Location> lower_place(const Place& place, const Repository& repository, const Values& names);
+
+// What an artifact among arguments comes from.
+model::ArtifactSource artifact_source(const Artifact& artifact, const Repository& repository);
 
 // The name in a `from`, with or without its braces: "steps.a.outputs.artifacts.x".
 model::ArtifactReference reference_of(const Scalar& from);
 
-model::InputArtifact lower_input(const Artifact& artifact);
+model::InputArtifact lower_input(const Artifact& artifact, const Repository& repository);
 
 // Brings an input to its path.
 model::Load load_of(const Artifact& artifact, const Values& names);
 
 // Keeps an output. Where nothing is written an archive is `unwritten`.
-model::Save save_of(const Artifact& artifact, model::Archive::Kind unwritten, const Values& names);
+model::Save save_of(const Spec& spec, const Template& definition, const Artifact& artifact, const Values& names);
 
 }  // namespace kist::dialect::argo

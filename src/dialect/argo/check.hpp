@@ -7,12 +7,17 @@
 
 namespace kist::dialect::argo {
 
-// Names: there, well formed, once; of workflow, templates, steps, parameters, artifacts.
-void check_names(const Spec& spec, Report& report);
+// Names: there, well formed, once; of workflow, templates, steps, parameters, artifacts. `kind`: what messages call the
+// document ("workflow template").
+void check_names(const Spec& spec, std::string_view kind, Report& report);
 // Images, paths, values, enums: what each input and output must say.
-void check_contents(const Spec& spec, Report& report);
-// Steps and tasks: templates that exist, arguments for all that they need.
-void check_calls(const Spec& spec, Report& report);
+void check_contents(const Spec& spec, bool to_run, Report& report);
+// What surrounds the work: retries, locks, metrics, volumes, schedules.
+void check_policies(const Spec& spec, Report& report);
+// Steps and tasks: templates that exist, arguments for all that they need. `to_run`: not only looked at.
+void check_calls(const Spec& spec, bool to_run, Report& report);
+// What the model has and kist does not do yet.
+void check_support(const Spec& spec, Report& report);
 // Every `{{…}}`: names that mean something where they stand.
 void check_references(const Spec& spec, const Graphs& graphs, Report& report);
 

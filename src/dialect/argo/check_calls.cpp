@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -17,29 +18,33 @@ const Artifact* find_artifact(const Exchange& exchange, std::string_view name) {
   return found == exchange.artifacts.end() ? nullptr : &*found;
 }
 
+const std::string& name_of(const Template& called) {
+  return called.name.text.empty() ? called.key : called.name.text;
+}
+
 // Whether everything that `called` needs is among the arguments. `where` is who calls, with a blank after it, or empty.
 void check_supplied(const Template& called, const Exchange& arguments, const std::string& where, yaml::Mark mark,
                     Report& report) {
   for (const Parameter& input : called.inputs.parameters)
     if (!input.value && !input.fallback && !input.has_value_from &&
-        find_parameter(arguments, input.name.text) == nullptr)
-      report.error(mark, fmt::format("{}templates.{} inputs.parameters.{} was not supplied", where, called.name.text,
+        find_parameter(arguments, input.name.text) == nullptr && called.kind != Template::Kind::plugin)
+      report.error(mark, fmt::format("{}templates.{} inputs.parameters.{} was not supplied", where, name_of(called),
                                      input.name.text));
   for (const Artifact& input : called.inputs.artifacts)
-    if (!input.optional && !input.has_location && find_artifact(arguments, input.name.text) == nullptr)
-      report.error(mark, fmt::format("{}templates.{} inputs.artifacts.{} was not supplied", where, called.name.text,
+    if (!input.optional && !input.has_location() && find_artifact(arguments, input.name.text) == nullptr)
+      report.error(mark, fmt::format("{}templates.{} inputs.artifacts.{} was not supplied", where, name_of(called),
                                      input.name.text));
 }
 
 // Arguments that nobody takes. Argo passes over them without a word.
-void check_wanted(const Template& called, const StepSpec& step, const std::string& where, Report& report) {
+void check_wanted(const Template& called, const Exchange& arguments, const std::string& where, Report& report) {
   auto warn = [&](const Scalar& name, std::string_view what) {
     report.warning(name.mark, fmt::format("{}: template '{}' has no input {} '{}'; the argument is passed over", where,
                                           called.name.text, what, name.text));
   };
-  for (const Parameter& parameter : step.arguments.parameters)
+  for (const Parameter& parameter : arguments.parameters)
     if (find_parameter(called.inputs, parameter.name.text) == nullptr) warn(parameter.name, "parameter");
-  for (const Artifact& artifact : step.arguments.artifacts)
+  for (const Artifact& artifact : arguments.artifacts)
     if (find_artifact(called.inputs, artifact.name.text) == nullptr) warn(artifact.name, "artifact");
 }
 
@@ -49,49 +54,124 @@ void check_arguments(const Exchange& arguments, const std::string& where, Report
       report.error(parameter.mark, fmt::format("{0}.arguments.{1}.value or {0}.arguments.{1}.valueFrom is required",
                                                where, parameter.name.text));
   for (const Artifact& artifact : arguments.artifacts)
-    if (!artifact.from && !artifact.has_location && !artifact.from_unsupported && !artifact.optional)
+    if (!artifact.from && !artifact.has_location() && !artifact.expression && !artifact.optional)
       report.error(artifact.mark, fmt::format("{}.arguments.artifacts.{}: from, artifact location, or key is required",
                                               where, artifact.name.text));
 }
 
-void check_call(const Spec& spec, const StepSpec& step, const std::string& where, Report& report) {
-  check_arguments(step.arguments, where, report);
-  if (!step.definition || step.definition->text.empty()) {
-    if (!step.other_definition) report.error(step.mark, where + ".template is required");
+void check_initial(const Template& called, const std::string& where, Report& report) {
+  for (const Program& program : called.initial)
+    if (!program.name || program.name->text.empty())
+      report.error(program.mark, where + " initContainers must all have container name");
+}
+
+// Who is called, and with what.
+void check_reference(const Spec& spec, const Reference& called, const Exchange& arguments, yaml::Mark mark,
+                     const std::string& where, Report& report, const std::string& chain = "") {
+  check_arguments(arguments, where, report);
+  if (!called.given) {
+    report.error(mark, where + ".template is required");
     return;
   }
-  const std::string& name = step.definition->text;
-  if (name.contains("{{")) {
-    report.unsupported(step.definition->mark, "a template with {{…}}", where);
+  if (called.dynamic) {
+    report.unsupported(called.name->mark, "a template whose name holds {{…}}", where);
     return;
   }
-  const Template* called = find_template(spec, name);
-  if (called == nullptr)
-    report.error(step.definition->mark, fmt::format("{} template name '{}' undefined", where, name));
-  else
-    check_supplied(*called, step.arguments, where + " ", step.mark, report);
-  if (called != nullptr && called->kind != Template::Kind::unsupported) check_wanted(*called, step, where, report);
+  const Template* found = find_template(spec, called.key);
+  if (found == nullptr) {
+    // Of another document it was said where the reference was followed.
+    if (called.name && !called.library)
+      report.error(called.name->mark, fmt::format("{} template name '{}' undefined", where, called.name->text));
+    return;
+  }
+  check_initial(*found, where, report);
+  check_supplied(*found, arguments, chain + where + " ", mark, report);
+  check_wanted(*found, arguments, where, report);
+}
+
+void check_loop(const StepSpec& step, const std::string& where, Report& report) {
+  if (!step.loop) return;
+  if (step.loops > 1)
+    report.error(step.loop->mark, where + " only one of withItems, withParam, withSequence can be specified");
+  const auto& sequence = step.loop->sequence;
+  if (!sequence) return;
+  if (sequence->count && sequence->end)
+    report.error(step.loop->mark, where + ".withSequence only one of count or end can be defined in withSequence");
+  if (!sequence->count && !sequence->end)
+    report.error(step.loop->mark, where + ".withSequence must have one of count or end");
+  for (const auto* number : {&sequence->count, &sequence->start, &sequence->end})
+    if (*number && !(*number)->text.contains("{{") &&
+        (*number)->text.find_first_not_of("0123456789", (*number)->text.starts_with('-') ? 1 : 0) != std::string::npos)
+      report.error((*number)->mark, fmt::format("{}.withSequence: '{}' is not a whole number", where, (*number)->text));
+}
+
+void check_hooks(const Spec& spec, const std::vector<HookSpec>& hooks, const std::string& where, Report& report) {
+  for (const HookSpec& hook : hooks) {
+    const std::string place = fmt::format("{}.hooks.{}", where, hook.name.text);
+    check_reference(spec, hook.called, hook.arguments, hook.mark, place, report);
+    if (!hook.expression && hook.name.text != "exit")
+      report.error(hook.mark, place + ".expression is required: when the hook is to run");
+  }
+}
+
+void check_step(const Spec& spec, const StepSpec& step, const std::string& where, const std::string& chain,
+                Report& report) {
+  check_reference(spec, step.called, step.arguments, step.mark, where, report, chain);
+  check_loop(step, where, report);
+  if (step.on_exit) check_reference(spec, *step.on_exit, {}, step.on_exit->name->mark, where + ".onExit", report);
+  check_hooks(spec, step.hooks, where, report);
+}
+
+// How the entrypoint comes to each template, in the words of messages: "templates.main.steps[1].a ". Templates of other
+// documents say it themselves.
+std::map<std::string, std::string> chains_of(const Spec& spec) {
+  std::map<std::string, std::string> chains = {{spec.entry_key, ""}};
+  std::vector<std::string> open = {spec.entry_key};
+  for (std::size_t at = 0; at < open.size(); ++at) {
+    const Template* found = find_template(spec, open[at]);
+    if (found == nullptr) continue;
+    const std::string chain = chains[open[at]];
+    for_each_step(*found, [&](const StepSpec& step, const std::string& where) {
+      const Template* called = find_template(spec, step.called.key);
+      if (called == nullptr || !called->caller.empty()) return;
+      if (chains.emplace(called->key, chain + where + " ").second) open.push_back(called->key);
+    });
+  }
+  return chains;
 }
 
 }  // namespace
 
-void check_calls(const Spec& spec, Report& report) {
+void check_calls(const Spec& spec, bool to_run, Report& report) {
+  std::map<std::string, std::string> chains = chains_of(spec);
   for (const Template& each : spec.templates) {
-    report.enter(each.name.text);
-    for_each_step(each, [&](const StepSpec& step, const std::string& where) { check_call(spec, step, where, report); });
+    report.enter(each.key);
+    for_each_step(each, [&](const StepSpec& step, const std::string& where) {
+      check_step(spec, step, where, chains[each.key], report);
+    });
   }
   report.enter("");
+  if (spec.on_exit) {
+    const Template* handler = find_template(spec, spec.on_exit->key);
+    if (handler == nullptr)
+      report.error(spec.on_exit->name->mark,
+                   fmt::format("spec.onExit: template name '{}' undefined", spec.on_exit->name->text));
+    else
+      check_supplied(*handler, spec.arguments, "spec.onExit ", spec.on_exit->name->mark, report);
+  }
+  check_hooks(spec, spec.hooks, "spec", report);
 
   if (spec.other_spec) return;
   if (!spec.entrypoint || spec.entrypoint->text.empty()) {
-    report.error(spec.mark, "spec.entrypoint is required");
+    // A document of templates for others needs none.
+    if (to_run || spec.kind != Spec::Kind::library) report.error(spec.mark, "spec.entrypoint is required");
     return;
   }
-  const Template* entry = find_template(spec, spec.entrypoint->text);
+  const Template* entry = find_template(spec, spec.entry_key);
   if (entry == nullptr)
     report.error(spec.entrypoint->mark,
                  fmt::format("spec.entrypoint: template name '{}' undefined", spec.entrypoint->text));
-  else
+  else if (to_run || spec.kind != Spec::Kind::library)
     check_supplied(*entry, spec.arguments, "", entry->mark, report);
 }
 

@@ -75,7 +75,7 @@ void check_step_names(const Template& group, Report& report) {
   // Steps of all stages share one set of names: they are referred to without their stage.
   std::set<std::string, std::less<>> seen;
   for (std::size_t stage = 0; stage < group.stages.size(); ++stage) {
-    const std::string where = fmt::format("templates.{}.steps[{}]", group.name.text, stage);
+    const std::string where = fmt::format("{}.steps[{}]", where_of(group), stage);
     for (const StepSpec& step : group.stages[stage]) {
       if (step.name.text.empty())
         report.error(step.name.mark, where + ".name is required");
@@ -87,7 +87,7 @@ void check_step_names(const Template& group, Report& report) {
         report.error(step.name.mark, fmt::format("{}.name '{}' is not unique", where, step.name.text));
     }
   }
-  NameList tasks(report, fmt::format("templates.{}.tasks", group.name.text), is_step_name, kStepRule);
+  NameList tasks(report, where_of(group) + ".tasks", is_step_name, kStepRule);
   for (const StepSpec& task : group.tasks) tasks.add(task.name);
   for_each_step(group, [&](const StepSpec& step, const std::string& where) {
     check_exchange(step.arguments, where + ".arguments", report);
@@ -101,11 +101,13 @@ bool is_object_name(std::string_view name) {
          });
 }
 
-void check_workflow_name(const Spec& spec, Report& report) {
-  if (spec.name && spec.name->text.size() > kWorkflowNameLimit)
-    report.error(spec.name->mark,
-                 fmt::format("workflow name \"{}\" must not be more than {} characters long (currently {})",
-                             spec.name->text, kWorkflowNameLimit, spec.name->text.size()));
+constexpr std::size_t kCronNameLimit = 52;
+
+void check_workflow_name(const Spec& spec, std::string_view kind, Report& report) {
+  const std::size_t limit = spec.kind == Spec::Kind::cron ? kCronNameLimit : kWorkflowNameLimit;
+  if (spec.name && spec.name->text.size() > limit)
+    report.error(spec.name->mark, fmt::format("{} name \"{}\" must not be more than {} characters long (currently {})",
+                                              kind, spec.name->text, limit, spec.name->text.size()));
   for (const auto* name : {&spec.name, &spec.generate_name})
     if (*name && !(*name)->text.empty() && !is_object_name((*name)->text))
       report.warning((*name)->mark,
@@ -116,14 +118,15 @@ void check_workflow_name(const Spec& spec, Report& report) {
 
 }  // namespace
 
-void check_names(const Spec& spec, Report& report) {
-  check_workflow_name(spec, report);
+void check_names(const Spec& spec, std::string_view kind, Report& report) {
+  check_workflow_name(spec, kind, report);
   check_exchange(spec.arguments, "spec.arguments", report);
   NameList templates(report, "templates", is_step_name, kStepRule);
   for (const Template& each : spec.templates) {
-    report.enter(each.name.text);
-    templates.add(each.name);
-    const std::string where = "templates." + each.name.text;
+    report.enter(each.key);
+    // Templates of other documents are named there; inline ones have no name.
+    if (each.scope.empty() && !(each.name.text.empty() && !each.key.starts_with('#'))) templates.add(each.name);
+    const std::string where = where_of(each);
     check_exchange(each.inputs, where + ".inputs", report);
     check_exchange(each.outputs, where + ".outputs", report);
     check_step_names(each, report);

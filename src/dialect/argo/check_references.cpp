@@ -1,7 +1,6 @@
 // Where a name may be used, as Argo's lint sees it: the workflow's own names everywhere; a template's inputs inside it;
 // a step's results in later stages, a task's in tasks that wait for it. Names that begin like none of Argo's
-// (`{{user}}`) are left alone: they stay as written. What Argo knows and kist cannot fill yet is said, not left in the
-// text.
+// (`{{user}}`) are left alone: they stay as written.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -19,7 +18,6 @@ namespace {
 enum class Verdict {
   known,
   unknown,
-  postponed,  // Argo knows it, kist not yet
 };
 
 Verdict known_if(bool known) {
@@ -45,20 +43,29 @@ bool has_key(const std::vector<std::pair<std::string, std::string>>& map, std::s
 }
 
 Verdict of_workflow(const Spec& spec, std::string_view name) {
-  constexpr auto kAlways = std::to_array<std::string_view>(
-      {"name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "parameters", "parameters.json"});
+  constexpr auto kAlways =
+      std::to_array<std::string_view>({"name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "parameters",
+                                       "parameters.json", "scheduledTime", "priority"});
   if (std::ranges::count(kAlways, name) > 0) return Verdict::known;
-  if (name == "priority") return known_if(spec.priority.has_value());
-  if (auto parameter = after(name, "parameters.")) return known_if(has_parameter(spec.arguments, *parameter));
+  // A document of templates is used by workflows that have parameters of their own.
+  const bool open = spec.kind == Spec::Kind::library || spec.other_spec;
+  if (auto parameter = after(name, "parameters.")) return known_if(open || has_parameter(spec.arguments, *parameter));
   if (name == "labels" || name == "annotations" || name == "labels.json" || name == "annotations.json")
     return Verdict::known;
-  if (auto label = after(name, "labels.")) return known_if(has_key(spec.labels, *label));
-  if (auto annotation = after(name, "annotations.")) return known_if(has_key(spec.annotations, *annotation));
-  if (name == "creationTimestamp") return Verdict::known;
-  if (name.starts_with("creationTimestamp.") || name.starts_with("outputs.") || name.starts_with("scheduledTime") ||
-      name.starts_with("duration"))
-    return Verdict::postponed;
-  if (name == "status" || name == "failures") return spec.has_exit_handlers ? Verdict::postponed : Verdict::unknown;
+  if (auto label = after(name, "labels.")) {
+    const bool from = std::ranges::any_of(spec.labels_from, [&](const auto& each) { return each.first == *label; });
+    // Argo puts labels of its own on what it runs.
+    return known_if(open || from || label->starts_with("json.") || label->starts_with("workflows.argoproj.io/") ||
+                    has_key(spec.labels, *label));
+  }
+  if (auto annotation = after(name, "annotations."))
+    return known_if(open || annotation->starts_with("json.") || has_key(spec.annotations, *annotation));
+  if (name == "creationTimestamp" || name.starts_with("creationTimestamp.") || name.starts_with("scheduledTime."))
+    return Verdict::known;
+  // What templates make known to all, whoever runs first.
+  if (name.starts_with("outputs.")) return Verdict::known;
+  if (name == "duration") return Verdict::known;
+  if (name == "status" || name == "failures") return known_if(spec.has_exit_handlers);
   return Verdict::unknown;
 }
 
@@ -71,23 +78,30 @@ Verdict of_template(const Template& definition, std::string_view name) {
     return known_if(rest->ends_with(".path") && has_artifact(definition.inputs, rest->substr(0, rest->size() - 5)));
   }
   // Argo passes these through; they mean something in metrics.
-  return known_if(name.starts_with("outputs.") || name == "steps.name" || name == "tasks.name");
+  return known_if(name.starts_with("outputs.") || name == "steps.name" || name == "tasks.name" ||
+                  name == "inputs.artifacts");
 }
 
 // What is known of a step after it ran; `rest` follows "steps.NAME.".
 Verdict of_step(const Spec& spec, const StepSpec& step, std::string_view rest) {
-  const Template* called = step.definition ? find_template(spec, step.definition->text) : nullptr;
-  if (called == nullptr || step.loops || (!is_task(called->kind) && !is_group(called->kind))) return Verdict::known;
-  constexpr auto kAlways = std::to_array<std::string_view>({"id", "status", "startedAt", "finishedAt"});
+  const Template* called = find_template(spec, step.called.key);
+  if (called == nullptr) return Verdict::known;
+  constexpr auto kAlways = std::to_array<std::string_view>({"id", "status", "startedAt", "finishedAt", "hostNodeName"});
   if (std::ranges::count(kAlways, rest) > 0) return Verdict::known;
-  if (rest == "hostNodeName") return Verdict::postponed;
-  if (rest == "ip") return called->daemon ? Verdict::postponed : Verdict::unknown;
+  if (rest == "ip") return known_if(called->daemon);
   // Onepanel adds this output to every task.
-  if (spec.bare && rest == "outputs.artifacts.sys-metrics" && !has_artifact(called->outputs, "sys-metrics"))
-    return Verdict::postponed;
-  if (rest == "exitCode" || rest == "outputs.result") return known_if(is_task(called->kind));
+  if (spec.bare && rest == "outputs.artifacts.sys-metrics") return Verdict::known;
+  if (rest == "exitCode") return known_if(!is_group(called->kind));
+  if (rest == "outputs.result") return known_if(step.loop.has_value() || !is_group(called->kind));
+  if (rest == "outputs.parameters") return Verdict::known;
   if (auto name = after(rest, "outputs.parameters.")) return known_if(has_parameter(called->outputs, *name));
-  if (auto name = after(rest, "outputs.artifacts.")) return known_if(has_artifact(called->outputs, *name));
+  if (auto name = after(rest, "outputs.artifacts.")) {
+    if (has_artifact(called->outputs, *name)) return Verdict::known;
+    // Logs, and names that are made when it runs.
+    return known_if(name->ends_with("-logs") ||
+                    std::ranges::any_of(called->outputs.artifacts,
+                                        [](const Artifact& each) { return each.name.text.contains("{{"); }));
+  }
   return Verdict::unknown;
 }
 
@@ -105,16 +119,17 @@ class Checker {
 
   void check_template(const Template& definition) {
     template_ = &definition;
-    where_ = "templates." + definition.name.text;
+    where_ = where_of(definition);
     for (const Parameter& parameter : definition.inputs.parameters)
       check_value_texts(parameter, fmt::format("{}.inputs.parameters.{}", where_, parameter.name.text));
     for (const Artifact& artifact : definition.inputs.artifacts) {
       if (artifact.path) check(*artifact.path, where_);
       if (artifact.raw) check(*artifact.raw, where_);
+      check_place(artifact, where_);
     }
-    if (is_task(definition.kind)) check_task(definition);
+    if (!is_group(definition.kind)) check_task(definition);
     if (definition.kind == Template::Kind::steps) check_steps(definition);
-    if (definition.kind == Template::Kind::dag) check_dag(definition);
+    if (definition.kind == Template::Kind::dag && graphs_.contains(&definition)) check_dag(definition);
     template_ = nullptr;
   }
 
@@ -124,18 +139,35 @@ class Checker {
     if (parameter.fallback) check(*parameter.fallback, where);
   }
 
-  void check_task(const Template& definition) {
-    const Program& program = definition.program;
+  void check_program(const Program& program) {
     for (const auto* text : {&program.image, &program.working_directory, &program.source})
       if (*text) check(**text, where_);
     for (const Scalar& word : program.command) check(word, where_);
     for (const Scalar& word : program.arguments) check(word, where_);
-    for (const Variable& variable : program.environment) check(variable.value, where_);
+    for (const Variable& variable : program.environment)
+      if (!variable.literal) check(variable.value, where_);
+  }
+
+  void check_task(const Template& definition) {
+    check_program(definition.program);
+    for (const auto* programs : {&definition.containers, &definition.initial, &definition.sidecars})
+      for (const Program& program : *programs) check_program(program);
+    for (const auto* text : {&definition.http.url, &definition.http.body, &definition.duration,
+                             &definition.resource.manifest, &definition.deadline})
+      if (*text) check(**text, where_);
     for (const Parameter& parameter : definition.outputs.parameters)
       for (const auto* text : {&parameter.path, &parameter.absent})
         if (*text) check(**text, where_);
-    for (const Artifact& artifact : definition.outputs.artifacts)
+    for (const Artifact& artifact : definition.outputs.artifacts) {
       if (artifact.path) check(*artifact.path, where_);
+      check_place(artifact, where_);
+    }
+  }
+
+  void check_place(const Artifact& artifact, const std::string& where) {
+    if (!artifact.place) return;
+    for (const Place::Field& field : artifact.place->fields)
+      if (const auto* text = std::get_if<Scalar>(&field.value)) check(*text, where);
   }
 
   void check_steps(const Template& definition) {
@@ -198,12 +230,15 @@ class Checker {
   }
 
   void check_step(const StepSpec& step, const std::string& where) {
-    loops_ = step.loops;
+    loops_ = step.loop.has_value();
+    if (step.loop && step.loop->parameter) check(*step.loop->parameter, where);
     for (const Parameter& parameter : step.arguments.parameters)
       if (parameter.value) check(*parameter.value, where);
     for (const Artifact& artifact : step.arguments.artifacts) {
       if (artifact.from) check_from(*artifact.from, where);
       if (artifact.raw) check(*artifact.raw, where);
+      check_place(artifact, where);
+      if (artifact.sub_path) check(*artifact.sub_path, where);
     }
     if (step.condition) check(*step.condition, where);
     loops_ = false;
@@ -245,9 +280,6 @@ class Checker {
       case Verdict::unknown:
         report_.error(mark, fmt::format("{} failed to resolve {}", where, source));
         return;
-      case Verdict::postponed:
-        report_.unsupported(mark, name, where);
-        return;
     }
   }
 
@@ -284,7 +316,7 @@ void check_references(const Spec& spec, const Graphs& graphs, Report& report) {
   Checker checker(spec, graphs, report);
   checker.check_workflow();
   for (const Template& each : spec.templates) {
-    report.enter(each.name.text);
+    report.enter(each.key);
     checker.check_template(each);
   }
   report.enter("");

@@ -21,6 +21,8 @@ constexpr auto kTests = std::to_array<std::pair<std::string_view, Dependency::Te
     {"Skipped", Dependency::Test::skipped},
     {"Omitted", Dependency::Test::omitted},
     {"Daemoned", Dependency::Test::daemoned},
+    {"AnySucceeded", Dependency::Test::any_succeeded},
+    {"AllFailed", Dependency::Test::all_failed},
 });
 
 // Grammar, by precedence: either = both { "||" both }; both = one { "&&" one }; one = "!" one | "(" either ")" | name.
@@ -88,8 +90,6 @@ class Parser {
     const std::string_view test = word();
     for (const auto& [spelling, meaning] : kTests)
       if (test == spelling) return is(name, meaning);
-    if (test == "AnySucceeded" || test == "AllFailed")
-      return fail(ErrorKind::unsupported, fmt::format("{}.{}", name, test));
     return fail(ErrorKind::invalid, fmt::format("task result '{}' for task '{}' is invalid", test, name));
   }
 

@@ -8,8 +8,10 @@
 
 #include "dialect/argo/check.hpp"
 #include "dialect/argo/documents.hpp"
+#include "dialect/argo/library.hpp"
 #include "dialect/argo/lower.hpp"
 #include "dialect/argo/read.hpp"
+#include "dialect/argo/settle.hpp"
 #include "dialect/argo/wording.hpp"
 
 namespace kist::dialect::argo {
@@ -37,11 +39,65 @@ void override_parameters(const std::vector<std::pair<std::string, std::string>>&
 std::vector<model::Notice> others(const std::vector<Document>& documents) {
   std::vector<model::Notice> notices;
   for (const Document& document : documents)
-    if (!document.is_workflow())
+    if (document.form == Document::Form::other && !document.supporting)
       notices.push_back({model::Notice::Level::warning, document.origin(),
                          document.kind.empty() ? "this document is no workflow; it is passed over"
                                                : fmt::format("not supported yet: kind {}", document.kind)});
   return notices;
+}
+
+std::string_view kind_text(Document::Form form) {
+  switch (form) {
+    case Document::Form::library:
+      return "workflow template";
+    case Document::Form::cluster_library:
+      return "cluster workflow template";
+    case Document::Form::cron:
+      return "cron workflow";
+    default:
+      return "workflow";
+  }
+}
+
+std::vector<std::string> names_of(const model::RunRequest& request) {
+  std::vector<std::string> names;
+  for (const auto* texts : {&request.files, &request.library})
+    for (const model::SourceText& text : *texts) names.push_back(text.name);
+  return names;
+}
+
+// `to_run`: a run is asked for; else it is only looked at.
+Result<model::Lowered> lower_request(const model::RunRequest& request, bool to_run) {
+  KIST_TRY_ASSIGN(std::vector<Document> documents, read_documents(request.files, request.library));
+  KIST_TRY_ASSIGN(const Document* document, choose(documents, request.workflow));
+  if (!request.arguments.empty())
+    return fail(ErrorKind::invalid, fmt::format("unexpected '{}': what a workflow of Argo is given are parameters, `-p "
+                                                "NAME=VALUE`",
+                                                request.arguments.front()));
+  Report report(names_of(request));
+  Spec spec = read_workflow(*document, documents, report);
+  override_parameters(request.parameters, spec, report);
+  settle(documents, report, spec);
+  Graphs graphs;
+  for (const Template& each : spec.templates) {
+    report.enter(each.key);
+    if (each.kind == Template::Kind::dag) graphs.emplace(&each, make_graph(each, report));
+  }
+  report.enter("");
+  check_names(spec, kind_text(document->form), report);
+  check_contents(spec, to_run, report);
+  check_policies(spec, report);
+  check_calls(spec, to_run, report);
+  check_references(spec, graphs, report);
+  check_support(spec, report);
+
+  const TemplateNames used = reached_templates(spec, graphs);
+  model::Lowered lowered;
+  KIST_TRY_ASSIGN(lowered.notices, report.finish(used, to_run));
+  std::ranges::move(others(documents), std::back_inserter(lowered.notices));
+  lowered.workflow = lower_workflow(spec, graphs, used, document->name, report);
+  if (request.name) lowered.workflow.naming = {model::RunNaming::Kind::given, *request.name};
+  return lowered;
 }
 
 class ArgoDialect final : public model::Dialect {
@@ -57,40 +113,30 @@ class ArgoDialect final : public model::Dialect {
     KIST_TRY_ASSIGN(std::vector<Document> documents, read_documents(files));
     std::vector<model::WorkflowSummary> all;
     for (const Document& document : documents)
-      if (document.is_workflow()) all.push_back({document.name, document.help, document.origin()});
+      if (document.is_workflow())
+        all.push_back({document.name, document.help, document.origin(), document.is_primary()});
     return all;
   }
 
-  Result<model::Lowered> lower(const model::RunRequest& request) const override {
-    KIST_TRY_ASSIGN(std::vector<Document> documents, read_documents(request.files));
-    KIST_TRY_ASSIGN(const Document* document, choose(documents, request.workflow));
-    if (!request.arguments.empty())
-      return fail(ErrorKind::invalid,
-                  fmt::format("unexpected '{}': what a workflow of Argo is given are parameters, `-p "
-                              "NAME=VALUE`",
-                              request.arguments.front()));
-    Report report(document->file);
-    Spec spec = read_workflow(*document, report);
-    override_parameters(request.parameters, spec, report);
-    Graphs graphs;
-    for (const Template& each : spec.templates) {
-      report.enter(each.name.text);
-      if (each.kind == Template::Kind::dag) graphs.emplace(&each, make_graph(each, report));
-    }
-    report.enter("");
-    check_names(spec, report);
-    check_contents(spec, report);
-    check_calls(spec, report);
-    check_references(spec, graphs, report);
+  Result<model::Lowered> lower(const model::RunRequest& request) const override { return lower_request(request, true); }
 
-    const TemplateNames used = reached_templates(spec, graphs);
-    model::Lowered lowered;
-    KIST_TRY_ASSIGN(lowered.notices, report.finish(used));
-    std::ranges::move(others(documents), std::back_inserter(lowered.notices));
-    lowered.workflow = lower_workflow(spec, graphs, used, document->name, report);
-    if (request.name) lowered.workflow.naming = {model::RunNaming::Kind::given, *request.name};
-    return lowered;
+  Result<model::Lowered> check(const model::RunRequest& request) const override {
+    return lower_request(request, false);
   }
+
+  bool takes_further_files() const override { return true; }
+
+  bool is_complete(const model::RunRequest& request) const override { return has_all(request); }
+
+  std::vector<model::SourceText> library_for(const model::RunRequest& request,
+                                             const std::vector<model::SourceText>& candidates,
+                                             bool implied) const override {
+    return find_library(request, candidates, implied);
+  }
+
+  Result<std::vector<Kept>> kept_documents(const model::SourceText& file) const override { return split_kept(file); }
+
+  std::string without_secrets(const model::SourceText& file) const override { return blank_secrets(file.text); }
 
   const model::Wording& wording() const override { return wording_; }
 

@@ -8,14 +8,11 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.hpp"
 #include "dialect/argo/names.hpp"
 
 namespace kist::dialect::argo {
-namespace {
 
-constexpr std::string_view kGroup = "argoproj.io/";
-
-// The text of a scalar below a path of keys, empty where there is none.
 std::string_view text_at(const yaml::Node& node, std::initializer_list<std::string_view> keys) {
   const yaml::Node* at = &node;
   for (std::string_view key : keys) {
@@ -25,25 +22,49 @@ std::string_view text_at(const yaml::Node& node, std::initializer_list<std::stri
   return at->is_scalar() ? std::string_view(at->text) : "";
 }
 
+namespace {
+
+constexpr std::string_view kGroup = "argoproj.io/";
+
 bool is_spec(const yaml::Node& node) {
   if (!node.is_mapping()) return false;
   const yaml::Node* templates = node.find("templates");
   return node.find("entrypoint") != nullptr || (templates != nullptr && templates->is_sequence());
 }
 
+Document::Form form_of_kind(std::string_view kind, std::string_view version) {
+  if (version.empty() || version.starts_with(kGroup)) {
+    if (kind == "Workflow") return Document::Form::workflow;
+    if (kind == "WorkflowTemplate") return Document::Form::library;
+    if (kind == "ClusterWorkflowTemplate") return Document::Form::cluster_library;
+    if (kind == "CronWorkflow") return Document::Form::cron;
+  }
+  if (version.empty() || version == "v1") {
+    if (kind == "ConfigMap") return Document::Form::config_map;
+    if (kind == "Secret") return Document::Form::secret;
+    if (kind == "PersistentVolumeClaim") return Document::Form::claim;
+  }
+  return Document::Form::other;
+}
+
 Document::Form form_of(const yaml::Node& root) {
   if (!root.is_mapping()) return Document::Form::other;
-  if (root.find("kind") != nullptr)
-    return text_at(root, {"kind"}) == "Workflow" &&
-                   (root.find("apiVersion") == nullptr || text_at(root, {"apiVersion"}).starts_with(kGroup))
-               ? Document::Form::workflow
-               : Document::Form::other;
+  if (root.find("kind") != nullptr) return form_of_kind(text_at(root, {"kind"}), text_at(root, {"apiVersion"}));
   if (is_spec(root)) return Document::Form::bare;
   const yaml::Node* spec = root.find("spec");
   if (spec == nullptr || !is_spec(*spec)) return Document::Form::other;
   const std::string_view stored = text_at(root, {"metadata", "kind"});
   if (stored.empty()) return Document::Form::workflow;
   return stored == "Workflow" ? Document::Form::stored : Document::Form::other;
+}
+
+void number(yaml::Node& node, int source) {
+  node.mark.source = source;
+  for (yaml::Node& item : node.items) number(item, source);
+  for (auto& [key, value] : node.entries) {
+    number(key, source);
+    number(value, source);
+  }
 }
 
 std::string first_line(std::string_view text) {
@@ -85,20 +106,34 @@ std::string name_of_file(std::string_view file) {
   return name;
 }
 
-Result<std::vector<Document>> read_documents(const std::vector<model::SourceText>& files) {
+Result<std::vector<Document>> read_documents(const std::vector<model::SourceText>& files,
+                                             const std::vector<model::SourceText>& library) {
+  // As Go reads them: where a key is there twice, the last counts.
+  const yaml::Options options{.duplicate_keys = true};
   std::vector<Document> documents;
-  for (const model::SourceText& file : files) {
-    KIST_TRY_ASSIGN(auto roots, yaml::parse(file.text, file.name));
-    for (yaml::Node& root : roots)
-      if (!root.is_null()) documents.push_back(make_document(std::move(root), file.name));
+  int source = 0;
+  for (const auto* texts : {&files, &library}) {
+    for (const model::SourceText& file : *texts) {
+      KIST_TRY_ASSIGN(auto roots, yaml::parse(file.text, file.name, options));
+      for (yaml::Node& root : roots) {
+        if (root.is_null()) continue;
+        if (source > 0) number(root, source);
+        documents.push_back(make_document(std::move(root), file.name));
+        documents.back().supporting = texts == &library;
+      }
+      ++source;
+    }
   }
   return documents;
 }
 
 Result<const Document*> choose(const std::vector<Document>& documents, std::string_view name) {
   std::vector<const Document*> workflows;
-  for (const Document& document : documents)
-    if (document.is_workflow()) workflows.push_back(&document);
+  std::vector<const Document*> primary;
+  for (const Document& document : documents) {
+    if (document.is_workflow() && !document.supporting) workflows.push_back(&document);
+    if (document.is_primary()) primary.push_back(&document);
+  }
 
   if (workflows.empty()) {
     if (documents.empty()) return fail(ErrorKind::invalid, "expected a workflow, but there is nothing");
@@ -119,9 +154,11 @@ Result<const Document*> choose(const std::vector<Document>& documents, std::stri
 
   while (name.ends_with('-')) name.remove_suffix(1);
   if (name.empty()) {
+    if (primary.size() == 1) return primary.front();
     if (workflows.size() == 1) return workflows.front();
-    return fail(ErrorKind::invalid, fmt::format("{}: there are several workflows, name one of them: {}",
-                                                model::to_string(workflows[1]->origin()), names_of(workflows)));
+    return fail(ErrorKind::invalid,
+                fmt::format("{}: there are several workflows, name one of them: {}",
+                            model::to_string(workflows[1]->origin()), names_of(primary.empty() ? workflows : primary)));
   }
   auto found = std::ranges::find(workflows, name, &Document::name);
   if (found == workflows.end())
@@ -130,8 +167,44 @@ Result<const Document*> choose(const std::vector<Document>& documents, std::stri
   return *found;
 }
 
+const Document* find_document(const std::vector<Document>& documents, Document::Form form, std::string_view name) {
+  auto found = std::ranges::find_if(documents, [&](const Document& each) {
+    return each.form == form && text_at(each.root, {"metadata", "name"}) == name;
+  });
+  return found == documents.end() ? nullptr : &*found;
+}
+
+std::vector<std::pair<std::string, std::string>> values_of(const Document& document) {
+  std::vector<std::pair<std::string, std::string>> values;
+  for (const std::string_view part : {"data", "stringData", "binaryData"}) {
+    const yaml::Node* map = document.root.find(part);
+    if (map == nullptr || !map->is_mapping()) continue;
+    const bool coded = part == "binaryData" || (part == "data" && document.form == Document::Form::secret);
+    for (const auto& [key, value] : map->entries) {
+      if (value.kind == yaml::Kind::sequence || value.is_mapping()) continue;
+      std::string text = value.text;
+      if (coded) {
+        std::erase_if(text, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
+        auto decoded = from_base64(text);
+        if (decoded) text = std::move(*decoded);
+      }
+      values.emplace_back(key.text, std::move(text));
+    }
+  }
+  return values;
+}
+
+std::optional<std::string> find_config(const std::vector<Document>& documents, std::string_view map,
+                                       std::string_view key) {
+  const Document* document = find_document(documents, Document::Form::config_map, map);
+  if (document == nullptr) return std::nullopt;
+  for (auto& [name, value] : values_of(*document))
+    if (name == key) return std::move(value);
+  return std::nullopt;
+}
+
 bool is_workflow_file(std::string_view text) {
-  if (auto roots = yaml::parse(text, "")) {
+  if (auto roots = yaml::parse(text, "", {.duplicate_keys = true})) {
     return std::ranges::any_of(*roots, [](const yaml::Node& root) {
       return text_at(root, {"apiVersion"}).starts_with(kGroup) || form_of(root) != Document::Form::other;
     });

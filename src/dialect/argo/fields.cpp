@@ -162,6 +162,15 @@ std::optional<std::int64_t> Fields::integer(std::string_view key) {
   return std::nullopt;
 }
 
+std::optional<std::uint32_t> Fields::mode(std::string_view key) {
+  const auto mode = integer(key);
+  if (!mode) return std::nullopt;
+  if (*mode >= 0 && *mode <= 0777) return static_cast<std::uint32_t>(*mode);
+  report_.error(find(key)->mark, fmt::format("{}.{} must be from 0 to 0777 (511), not {}; octal numbers begin with 0",
+                                             where_, key, *mode));
+  return std::nullopt;
+}
+
 const std::vector<yaml::Node>& Fields::list(std::string_view key) {
   static const std::vector<yaml::Node> kNone;
   const yaml::Node* value = find(key);

@@ -38,11 +38,8 @@ Dependency read_depends(const Template& dag, const Graph& graph, const StepSpec&
       report.error(task.mark, where + " cannot use 'continueOn' when using 'depends'; write the results into depends");
     auto parsed = parse_depends(task.depends->text, [&](std::string_view name) { return plain(dag, graph, name); });
     if (parsed) return std::move(*parsed);
-    if (parsed.error().kind == ErrorKind::unsupported)
-      report.unsupported(task.depends->mark, parsed.error().text, where + ".depends");
-    else
-      report.error(task.depends->mark,
-                   fmt::format("{} invalid depends '{}': {}", where, task.depends->text, parsed.error().text));
+    report.error(task.depends->mark,
+                 fmt::format("{} invalid depends '{}': {}", where, task.depends->text, parsed.error().text));
     return {};
   }
   if (task.dependencies.empty()) return {};
@@ -91,7 +88,7 @@ void cut_cycles(const Template& dag, Graph& graph, Report& report) {
   for (std::size_t task : cycle) way += dag.tasks[task].name.text + "->";
   way += dag.tasks[cycle.front()].name.text;
   report.error(dag.tasks[cycle.front()].mark,
-               fmt::format("templates.{}.tasks dependency cycle detected: {}", dag.name.text, way));
+               fmt::format("{}.tasks dependency cycle detected: {}", where_of(dag), way));
   graph.broken = true;
   for (auto& before : graph.before) before.clear();
   for (auto& depends : graph.depends) depends = {};
@@ -100,7 +97,7 @@ void cut_cycles(const Template& dag, Graph& graph, Report& report) {
 void find_targets(const Template& dag, Graph& graph, Report& report) {
   if (dag.target && !dag.target->text.empty()) {
     if (dag.target->text.contains("{{")) {
-      report.unsupported(dag.target->mark, "a target with {{…}}", fmt::format("templates.{}.dag", dag.name.text));
+      report.unsupported(dag.target->mark, "a target with {{…}}", where_of(dag) + ".dag");
       return;
     }
     std::string_view rest = dag.target->text;
@@ -112,8 +109,7 @@ void find_targets(const Template& dag, Graph& graph, Report& report) {
       if (graph.index.contains(name))
         graph.targets.push_back(name);
       else
-        report.error(dag.target->mark,
-                     fmt::format("templates.{}.targets target '{}' is not defined", dag.name.text, name));
+        report.error(dag.target->mark, fmt::format("{}.targets target '{}' is not defined", where_of(dag), name));
     }
   }
   std::vector<bool> named(dag.tasks.size(), false);
@@ -149,7 +145,7 @@ Graph make_graph(const Template& dag, Report& report) {
   graph.before.resize(dag.tasks.size());
   graph.depends.resize(dag.tasks.size());
   for (std::size_t task = 0; task < dag.tasks.size(); ++task) {
-    const std::string where = fmt::format("templates.{}.tasks.{}", dag.name.text, dag.tasks[task].name.text);
+    const std::string where = fmt::format("{}.tasks.{}", where_of(dag), dag.tasks[task].name.text);
     graph.depends[task] = read_depends(dag, graph, dag.tasks[task], where, report);
     for (const std::string& name : model::steps_of(graph.depends[task])) {
       if (auto found = graph.index.find(name); found != graph.index.end()) {

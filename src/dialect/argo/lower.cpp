@@ -1,10 +1,12 @@
-// Only what the entrypoint reaches becomes part of the model. Templates stay what they are, definitions of one level,
-// so recursion needs nothing special; names that stay the same over a run become the workflow's variables.
+// Only what the entrypoint and the handlers reach becomes part of the model. Templates stay what they are, definitions
+// of one level, so recursion needs nothing special; names that stay the same over a run become the workflow's
+// variables.
 #include "dialect/argo/lower.hpp"
 
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
@@ -24,37 +26,57 @@ void for_each_running(const Template& group, const Graphs& graphs, Visit visit) 
   for (const auto& stage : group.stages)
     for (const StepSpec& step : stage) visit(step);
   if (group.kind != Template::Kind::dag) return;
-  const Graph& graph = graphs.at(&group);
+  auto graph = graphs.find(&group);
   for (std::size_t task = 0; task < group.tasks.size(); ++task)
-    if (graph.runs[task]) visit(group.tasks[task]);
+    if (graph == graphs.end() || graph->second.runs[task]) visit(group.tasks[task]);
+}
+
+// All texts of a group in which results of its steps may be asked for.
+std::string texts_of(const Template& group) {
+  std::string all;
+  auto add = [&](const std::optional<Scalar>& scalar) {
+    if (scalar) all.append(scalar->text).push_back('\n');
+  };
+  auto add_exchange = [&](const Exchange& exchange) {
+    for (const Parameter& parameter : exchange.parameters)
+      for (const auto* text : {&parameter.value, &parameter.parameter, &parameter.expression}) add(*text);
+    for (const Artifact& artifact : exchange.artifacts) {
+      for (const auto* text : {&artifact.raw, &artifact.expression}) add(*text);
+      if (!artifact.place) continue;
+      for (const Place::Field& field : artifact.place->fields)
+        if (const auto* text = std::get_if<Scalar>(&field.value)) add(*text);
+    }
+  };
+  for_each_step(group, [&](const StepSpec& step, const std::string&) {
+    add(step.condition);
+    add_exchange(step.arguments);
+    if (step.loop) {
+      add(step.loop->parameter);
+      if (step.loop->items)
+        for (const std::string& item : *step.loop->items) all.append(item).push_back('\n');
+      if (step.loop->sequence)
+        for (const auto* text : {&step.loop->sequence->count, &step.loop->sequence->start, &step.loop->sequence->end})
+          add(*text);
+    }
+    for (const HookSpec& hook : step.hooks) {
+      add_exchange(hook.arguments);
+      add(hook.expression);
+    }
+  });
+  add_exchange(group.outputs);
+  return all;
 }
 
 // Templates whose result somebody asks for: `steps.a.outputs.result` in an argument, a condition or an output of the
-// group that calls them. Argo keeps results of those only.
+// group that calls them. Keeping one that is not needed does no harm: a name that appears beside the words is enough.
 TemplateNames captured_templates(const Spec& spec, const TemplateNames& used) {
   TemplateNames captured;
   for (const Template& group : spec.templates) {
-    if (!used.contains(group.name.text) || !is_group(group.kind)) continue;
-    std::set<std::string, std::less<>> asked;
-    auto look = [&](const std::optional<Scalar>& text) {
-      if (!text || !text->text.contains("outputs.result")) return;
-      for_each_reference(make_text(text->text), [&](std::string_view name, std::string_view) {
-        if (!name.ends_with(".outputs.result")) return;
-        name.remove_suffix(std::string_view(".outputs.result").size());
-        asked.emplace(name.substr(std::min(name.find('.') + 1, name.size())));
-      });
-    };
+    if (!is_group(group.kind) || !used.contains(group.key)) continue;
+    const std::string texts = texts_of(group);
+    if (!texts.contains("outputs.result") && !texts.contains("outputs['result']")) continue;
     for_each_step(group, [&](const StepSpec& step, const std::string&) {
-      look(step.condition);
-      for (const Parameter& parameter : step.arguments.parameters) look(parameter.value);
-      for (const Artifact& artifact : step.arguments.artifacts) look(artifact.raw);
-    });
-    for (const Parameter& parameter : group.outputs.parameters) {
-      look(parameter.parameter);
-      look(parameter.value);
-    }
-    for_each_step(group, [&](const StepSpec& step, const std::string&) {
-      if (step.definition && asked.contains(step.name.text)) captured.insert(step.definition->text);
+      if (texts.contains(step.name.text)) captured.insert(step.called.key);
     });
   }
   return captured;
@@ -71,7 +93,7 @@ std::map<std::string, std::string> variables_of(const Spec& spec) {
   std::map<std::string, std::string> variables = {
       {"workflow.namespace", spec.name_space ? spec.name_space->text : "default"},
       {"workflow.serviceAccountName", spec.service_account ? spec.service_account->text : "default"},
-      {"workflow.mainEntrypoint", spec.entrypoint->text},
+      {"workflow.mainEntrypoint", spec.entrypoint ? spec.entrypoint->text : ""},
   };
   if (spec.priority) variables["workflow.priority"] = spec.priority->text;
   for (const auto& [kind, map] : {std::pair("labels", &spec.labels), std::pair("annotations", &spec.annotations)}) {
@@ -79,51 +101,159 @@ std::map<std::string, std::string> variables_of(const Spec& spec) {
     variables[prefix] = variables[prefix + ".json"] = to_json_text(*map);
     for (const auto& [name, value] : *map) variables[prefix + "." + name] = value;
   }
+  if (spec.kind == Spec::Kind::cron) {
+    variables["cronworkflow.name"] = spec.name ? spec.name->text : "";
+    variables["cronworkflow.namespace"] = variables["workflow.namespace"];
+  }
   return variables;
 }
 
 model::RunNaming naming_of(const Spec& spec, std::string_view name) {
-  if (spec.name && !spec.name->text.empty()) return {model::RunNaming::Kind::given, object_name(spec.name->text)};
-  std::string stem = spec.generate_name && !spec.generate_name->text.empty() ? object_name(spec.generate_name->text)
-                                                                             : std::string(name) + "-";
+  const bool named = spec.name && !spec.name->text.empty();
+  if (named && spec.kind == Spec::Kind::workflow) return {model::RunNaming::Kind::given, object_name(spec.name->text)};
+  std::string stem;
+  if (spec.kind == Spec::Kind::workflow && spec.generate_name && !spec.generate_name->text.empty())
+    stem = object_name(spec.generate_name->text);
+  else
+    stem = object_name(named ? spec.name->text : name) + "-";
   return {model::RunNaming::Kind::random, stem.substr(0, kStemLimit)};
 }
 
 model::Definition lower_template(const Spec& spec, const Template& written, const Graphs& graphs, bool capture,
                                  const Report& report) {
   model::Definition definition;
-  definition.name = definition.label = written.name.text;
+  definition.name = written.key;
+  definition.label = written.name.text;
   definition.origin = report.origin(written.mark);
   for (const Parameter& parameter : written.inputs.parameters) {
     model::InputParameter input{.name = parameter.name.text, .fallback = std::nullopt, .allowed = {}};
     if (const auto& given = parameter.value ? parameter.value : parameter.fallback)
-      input.fallback = make_text(given->text);
-    if (parameter.allowed)
+      input.fallback = parameter.overridden ? model::Text::literal(given->text) : make_text(given->text);
+    if (!input.fallback && parameter.expression) input.fallback = make_expression(parameter.expression->text);
+    if (parameter.allowed && written.kind != Template::Kind::suspend)
       for (const Scalar& value : *parameter.allowed) input.allowed.push_back(value.text);
     definition.parameters.push_back(std::move(input));
   }
-  for (const Artifact& artifact : written.inputs.artifacts) definition.artifacts.push_back(lower_input(artifact));
-  if (is_task(written.kind))
-    definition.body = lower_task(spec, written, capture, report);
-  else
-    definition.body =
-        lower_group(spec, written, written.kind == Template::Kind::dag ? &graphs.at(&written) : nullptr, report);
+  for (const Artifact& artifact : written.inputs.artifacts)
+    definition.artifacts.push_back(lower_input(artifact, spec.repository));
+  if (is_pod(written.kind)) {
+    definition.body = lower_pod(spec, written, capture, report);
+  } else if (is_group(written.kind)) {
+    auto graph = graphs.find(&written);
+    definition.body = lower_group(spec, written, graph == graphs.end() ? nullptr : &graph->second, report);
+  } else if (written.kind == Template::Kind::suspend) {
+    definition.body = lower_suspend(written);
+  } else {
+    definition.body = lower_request(spec, written, report);
+  }
+  if (written.retry)
+    definition.retry = lower_retry(*written.retry);
+  else if (spec.retry && !is_group(written.kind) && written.kind != Template::Kind::suspend)
+    definition.retry = lower_retry(*spec.retry);
+  if (written.timeout) definition.timeout = make_text(written.timeout->text);
+  if (written.deadline) definition.deadline = make_text(written.deadline->text);
+  definition.locks = lower_locks(spec, written.locks);
+  if (written.memo) {
+    definition.memo = model::Memo{make_text(written.memo->key.text), make_text(written.memo->cache.text), std::nullopt};
+    if (written.memo->max_age) definition.memo->max_age = make_text(written.memo->max_age->text);
+  }
+  if (written.display) definition.display = make_text(written.display->text);
   return definition;
+}
+
+void add_arguments(const Spec& spec, const Template& entry, model::Workflow& workflow) {
+  for (const Parameter& parameter : spec.arguments.parameters) {
+    const std::optional<Scalar>& given = parameter.value ? parameter.value : parameter.fallback;
+    model::Text value;
+    if (given)
+      value = parameter.overridden ? model::Text::literal(given->text) : make_text(given->text);
+    else if (parameter.expression)
+      value = make_expression(parameter.expression->text);
+    workflow.parameters.emplace_back(parameter.name.text, std::move(value));
+    if (std::ranges::any_of(entry.inputs.parameters,
+                            [&](const Parameter& input) { return input.name.text == parameter.name.text; }))
+      workflow.entry.arguments.parameters.push_back(workflow.parameters.back());
+  }
+  Exchange artifacts;
+  artifacts.artifacts = spec.arguments.artifacts;
+  workflow.entry.arguments.artifacts = lower_arguments(spec, artifacts, entry).artifacts;
+}
+
+void add_handlers(const Spec& spec, model::Workflow& workflow) {
+  const Template* handler = spec.on_exit ? find_template(spec, spec.on_exit->key) : nullptr;
+  if (handler != nullptr) workflow.on_exit = model::Call{handler->key, lower_arguments(spec, spec.arguments, *handler)};
+  for (const HookSpec& hook : spec.hooks) {
+    auto lowered = lower_hook(spec, hook);
+    if (!lowered) continue;
+    if (hook.name.text == "exit" && !workflow.on_exit)
+      workflow.on_exit = std::move(lowered->call);
+    else if (hook.name.text != "exit")
+      workflow.hooks.push_back(std::move(*lowered));
+  }
 }
 
 }  // namespace
 
+model::Retry lower_retry(const RetrySpec& written) {
+  auto text = [](const std::optional<Scalar>& scalar) -> std::optional<model::Text> {
+    if (!scalar || scalar->text.empty()) return std::nullopt;
+    return make_text(scalar->text);
+  };
+  model::Retry retry;
+  retry.limit = text(written.limit);
+  retry.backoff = text(written.backoff);
+  retry.factor = text(written.factor);
+  retry.cap = text(written.cap);
+  retry.max_duration = text(written.max_duration);
+  if (written.expression) {
+    retry.expression = written.expression->text;
+    retry.policy = model::Retry::Policy::always;
+  }
+  if (written.policy) {
+    using Policy = model::Retry::Policy;
+    const std::string& policy = written.policy->text;
+    if (policy == "Always") retry.policy = Policy::always;
+    if (policy == "OnFailure") retry.policy = Policy::on_failure;
+    if (policy == "OnError") retry.policy = Policy::on_error;
+    if (policy == "OnTransientError") retry.policy = Policy::on_transient_error;
+  }
+  return retry;
+}
+
+std::vector<model::Lock> lower_locks(const Spec& spec, const std::vector<LockSpec>& written) {
+  std::vector<model::Lock> locks;
+  for (const LockSpec& each : written) {
+    const std::string space = !each.name_space.text.empty() ? each.name_space.text
+                              : spec.name_space             ? spec.name_space->text
+                                                            : "default";
+    model::Lock& lock = locks.emplace_back();
+    if (each.limit) {
+      lock.name = make_text(fmt::format("{}/ConfigMap/{}/{}", space, each.limit->name.text, each.limit->key.text));
+      lock.limit = make_text(each.holders);
+    } else {
+      lock.name = make_text(fmt::format("{}/Mutex/{}", space, each.name.text));
+    }
+  }
+  return locks;
+}
+
 TemplateNames reached_templates(const Spec& spec, const Graphs& graphs) {
   TemplateNames reached;
   std::vector<std::string> open;
-  if (spec.entrypoint) open.push_back(spec.entrypoint->text);
+  if (!spec.entry_key.empty()) open.push_back(spec.entry_key);
+  if (spec.on_exit) open.push_back(spec.on_exit->key);
+  for (const HookSpec& hook : spec.hooks) open.push_back(hook.called.key);
+  if (spec.entry_key.empty())
+    for (const Template& each : spec.templates) open.push_back(each.key);
   while (!open.empty()) {
-    const std::string name = std::move(open.back());
+    const std::string key = std::move(open.back());
     open.pop_back();
-    const Template* found = find_template(spec, name);
-    if (found == nullptr || !reached.insert(name).second) continue;
+    const Template* found = find_template(spec, key);
+    if (found == nullptr || !reached.insert(key).second) continue;
     for_each_running(*found, graphs, [&](const StepSpec& step) {
-      if (step.definition) open.push_back(step.definition->text);
+      open.push_back(step.called.key);
+      if (step.on_exit) open.push_back(step.on_exit->key);
+      for (const HookSpec& hook : step.hooks) open.push_back(hook.called.key);
     });
   }
   return reached;
@@ -138,25 +268,21 @@ model::Workflow lower_workflow(const Spec& spec, const Graphs& graphs, const Tem
   workflow.variables = variables_of(spec);
   const TemplateNames captured = captured_templates(spec, used);
   for (const Template& written : spec.templates)
-    if (used.contains(written.name.text))
-      workflow.definitions.emplace(written.name.text,
-                                   lower_template(spec, written, graphs, captured.contains(written.name.text), report));
+    if (used.contains(written.key) && find_template(spec, written.key) == &written)
+      workflow.definitions.emplace(written.key,
+                                   lower_template(spec, written, graphs, captured.contains(written.key), report));
 
-  const Template& entry = *find_template(spec, spec.entrypoint->text);
-  workflow.entry.definition = entry.name.text;
-  for (const Parameter& parameter : spec.arguments.parameters) {
-    const std::optional<Scalar>& given = parameter.value ? parameter.value : parameter.fallback;
-    workflow.parameters.emplace_back(parameter.name.text,
-                                     parameter.overridden ? model::Text::literal(given->text) : make_text(given->text));
-    if (std::ranges::any_of(entry.inputs.parameters,
-                            [&](const Parameter& input) { return input.name.text == parameter.name.text; }))
-      workflow.entry.arguments.parameters.push_back(workflow.parameters.back());
+  if (const Template* entry = find_template(spec, spec.entry_key)) {
+    workflow.entry.definition = entry->key;
+    add_arguments(spec, *entry, workflow);
   }
-  for (const Artifact& artifact : spec.arguments.artifacts)
-    if (artifact.raw && std::ranges::any_of(entry.inputs.artifacts, [&](const Artifact& input) {
-          return input.name.text == artifact.name.text;
-        }))
-      workflow.entry.arguments.artifacts.emplace_back(artifact.name.text, artifact_source(artifact));
+  add_handlers(spec, workflow);
+  if (spec.deadline) workflow.deadline = make_text(spec.deadline->text);
+  if (spec.parallelism) workflow.parallelism = make_text(spec.parallelism->text);
+  workflow.locks = lower_locks(spec, spec.locks);
+  workflow.suspended = spec.suspended;
+  for (const Scalar& schedule : spec.schedules) workflow.schedules.push_back(schedule.text);
+  if (spec.timezone) workflow.timezone = spec.timezone->text;
   return workflow;
 }
 

@@ -8,6 +8,7 @@
 #include "dialect/argo/graph.hpp"
 #include "dialect/argo/report.hpp"
 #include "dialect/argo/spec.hpp"
+#include "dialect/argo/texts.hpp"
 #include "model/workflow.hpp"
 
 namespace kist::dialect::argo {
@@ -17,17 +18,33 @@ inline constexpr std::string_view kScriptPath = "/argo/staging/script";
 
 using TemplateNames = std::set<std::string, std::less<>>;
 
-// The templates that the entrypoint reaches, itself included.
+// The keys of the templates that the entrypoint and the exit handlers reach, themselves included.
 TemplateNames reached_templates(const Spec& spec, const Graphs& graphs);
 
-// `name`: what the workflow is called; `report` only gives origins.
+// `name`: what the workflow is called; `report` only gives origins. Without an entrypoint, as a document of templates
+// for others may be, the entry is empty and all templates are there.
 model::Workflow lower_workflow(const Spec& spec, const Graphs& graphs, const TemplateNames& used, std::string_view name,
                                const Report& report);
 
-// A container or a script. `capture`: somebody asks for its result.
-model::Task lower_task(const Spec& spec, const Template& definition, bool capture, const Report& report);
+// What runs processes. `capture`: somebody asks for its result.
+model::Task lower_pod(const Spec& spec, const Template& definition, bool capture, const Report& report);
+// What kist does by itself: http, data, resource.
+model::Task lower_request(const Spec& spec, const Template& definition, const Report& report);
+model::Gate lower_suspend(const Template& definition);
 
 // Steps, or a dag with its graph (nullptr for steps).
 model::Group lower_group(const Spec& spec, const Template& definition, const Graph* graph, const Report& report);
+
+// Arguments that the called template has inputs for; Argo passes over the others too.
+model::Arguments lower_arguments(const Spec& spec, const Exchange& arguments, const Template& called);
+// A hook's call, or nullopt where its template is not known.
+std::optional<model::Hook> lower_hook(const Spec& spec, const HookSpec& hook);
+
+model::Retry lower_retry(const RetrySpec& retry);
+std::vector<model::Lock> lower_locks(const Spec& spec, const std::vector<LockSpec>& locks);
+
+// Volumes that the mounts name: the template's, the workflow's, and its claims.
+std::vector<model::Volume> lower_volumes(const Spec& spec, const Template& definition,
+                                         const std::set<std::string>& used, const Values& names);
 
 }  // namespace kist::dialect::argo

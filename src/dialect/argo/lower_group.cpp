@@ -8,37 +8,115 @@
 namespace kist::dialect::argo {
 namespace {
 
-// Arguments that the called template has inputs for; Argo passes over the others too.
-model::Arguments lower_arguments(const Exchange& arguments, const Template& called) {
-  auto takes = [](const auto& inputs, const Scalar& name) {
-    return std::ranges::any_of(inputs, [&](const auto& input) { return input.name.text == name.text; });
+model::Loop lower_loop(const LoopSpec& written) {
+  auto text = [](const std::optional<Scalar>& scalar) -> std::optional<model::Text> {
+    if (!scalar || scalar->text.empty()) return std::nullopt;
+    return make_text(scalar->text);
   };
-  model::Arguments lowered;
-  for (const Parameter& parameter : arguments.parameters)
-    if (parameter.value && takes(called.inputs.parameters, parameter.name))
-      lowered.parameters.emplace_back(parameter.name.text, make_text(parameter.value->text));
-  for (const Artifact& artifact : arguments.artifacts)
-    if ((artifact.from || artifact.raw) && takes(called.inputs.artifacts, artifact.name))
-      lowered.artifacts.emplace_back(artifact.name.text, artifact_source(artifact));
-  return lowered;
+  model::Loop loop;
+  if (written.items) {
+    std::vector<model::Text> items;
+    for (const std::string& item : *written.items) items.push_back(make_text(item));
+    loop.items = std::move(items);
+  } else if (written.parameter) {
+    loop.items = make_text(written.parameter->text);
+  } else if (written.sequence) {
+    loop.items = model::Loop::Sequence{text(written.sequence->count), text(written.sequence->start),
+                                       text(written.sequence->end), text(written.sequence->format)};
+  }
+  return loop;
 }
 
 model::Step lower_step(const Spec& spec, const StepSpec& written, const Report& report) {
   model::Step step;
   step.name = written.name.text;
-  step.call.definition = written.definition->text;
-  step.call.arguments = lower_arguments(written.arguments, *find_template(spec, written.definition->text));
+  step.call.definition = written.called.key;
+  if (const Template* called = find_template(spec, written.called.key))
+    step.call.arguments = lower_arguments(spec, written.arguments, *called);
+  if (written.loop) step.loop = lower_loop(*written.loop);
   if (written.condition) step.condition = make_text(written.condition->text);
+  if (written.on_exit) {
+    // The step's own arguments are the handler's too: that is how Argo called it before there were hooks.
+    HookSpec hook;
+    hook.name = Scalar{"exit", written.on_exit->name->mark};
+    hook.called = *written.on_exit;
+    hook.arguments = written.arguments;
+    if (auto lowered = lower_hook(spec, hook)) step.hooks.push_back(std::move(*lowered));
+  }
+  for (const HookSpec& hook : written.hooks) {
+    if (hook.name.text == "exit" && written.on_exit) continue;
+    if (auto lowered = lower_hook(spec, hook)) step.hooks.push_back(std::move(*lowered));
+  }
   step.tolerate_failed = written.tolerate_failed;
   step.tolerate_error = written.tolerate_error;
   step.origin = report.origin(written.mark);
   return step;
 }
 
+void lower_outputs(const Spec& spec, const Template& definition, model::Group& group) {
+  for (const Parameter& parameter : definition.outputs.parameters) {
+    model::OutputParameter output;
+    output.name = parameter.name.text;
+    if (parameter.parameter)
+      output.value = make_text(parameter.parameter->text);
+    else if (parameter.expression)
+      output.value = make_expression(parameter.expression->text);
+    else if (parameter.value)
+      output.value = make_text(parameter.value->text);
+    if (parameter.absent) output.fallback = make_text(parameter.absent->text);
+    if (parameter.global) output.global = make_text(parameter.global->text);
+    group.parameters.push_back(std::move(output));
+  }
+  for (const Artifact& artifact : definition.outputs.artifacts) {
+    if (!artifact.from && !artifact.expression) continue;
+    model::OutputArtifact output;
+    output.name = artifact.name.text;
+    output.from = artifact_source(artifact, spec.repository);
+    output.optional = artifact.optional;
+    if (artifact.global) output.global = make_text(artifact.global->text);
+    group.artifacts.push_back(std::move(output));
+  }
+}
+
 }  // namespace
+
+model::Arguments lower_arguments(const Spec& spec, const Exchange& arguments, const Template& called) {
+  auto takes = [](const auto& inputs, const Scalar& name) {
+    return std::ranges::any_of(inputs, [&](const auto& input) { return input.name.text == name.text; });
+  };
+  model::Arguments lowered;
+  for (const Parameter& parameter : arguments.parameters) {
+    if (!takes(called.inputs.parameters, parameter.name)) continue;
+    if (parameter.value)
+      lowered.parameters.emplace_back(parameter.name.text, parameter.overridden
+                                                               ? model::Text::literal(parameter.value->text)
+                                                               : make_text(parameter.value->text));
+    else if (parameter.expression)
+      lowered.parameters.emplace_back(parameter.name.text, make_expression(parameter.expression->text));
+  }
+  for (const Artifact& artifact : arguments.artifacts) {
+    if (!takes(called.inputs.artifacts, artifact.name)) continue;
+    const bool says = artifact.from || artifact.expression || artifact.raw ||
+                      (artifact.place && (is_complete(*artifact.place) || key_of(*artifact.place) != nullptr));
+    if (says) lowered.artifacts.emplace_back(artifact.name.text, artifact_source(artifact, spec.repository));
+  }
+  return lowered;
+}
+
+std::optional<model::Hook> lower_hook(const Spec& spec, const HookSpec& hook) {
+  const Template* called = find_template(spec, hook.called.key);
+  if (called == nullptr) return std::nullopt;
+  model::Hook lowered;
+  lowered.name = hook.name.text;
+  lowered.call = {called->key, lower_arguments(spec, hook.arguments, *called)};
+  if (hook.expression && hook.name.text != "exit") lowered.expression = hook.expression->text;
+  return lowered;
+}
 
 model::Group lower_group(const Spec& spec, const Template& definition, const Graph* graph, const Report& report) {
   model::Group group;
+  if (definition.parallelism) group.parallelism = make_text(definition.parallelism->text);
+  group.fail_fast = definition.fail_fast;
   if (graph == nullptr) {
     group.kind = model::Group::Kind::sequence;
     for (const std::vector<StepSpec>& stage : definition.stages) {
@@ -47,7 +125,6 @@ model::Group lower_group(const Spec& spec, const Template& definition, const Gra
     }
   } else {
     group.kind = model::Group::Kind::graph;
-    group.fail_fast = definition.fail_fast;
     group.targets = graph->targets;
     for (std::size_t task = 0; task < definition.tasks.size(); ++task) {
       if (!graph->runs[task]) continue;
@@ -56,16 +133,7 @@ model::Group lower_group(const Spec& spec, const Template& definition, const Gra
       group.steps.push_back(std::move(step));
     }
   }
-
-  for (const Parameter& parameter : definition.outputs.parameters) {
-    model::OutputParameter output;
-    output.name = parameter.name.text;
-    output.value = make_text(parameter.parameter ? parameter.parameter->text : parameter.value->text);
-    if (parameter.absent) output.fallback = make_text(parameter.absent->text);
-    group.parameters.push_back(std::move(output));
-  }
-  for (const Artifact& artifact : definition.outputs.artifacts)
-    group.artifacts.push_back({artifact.name.text, reference_of(*artifact.from), artifact.optional});
+  lower_outputs(spec, definition, group);
   return group;
 }
 

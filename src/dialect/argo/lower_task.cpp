@@ -1,5 +1,7 @@
-// A container or script as a task: inputs are loaded, the process runs, parameters are read, artifacts are saved. Argo
-// collects outputs whatever the process said, so reads and saves happen after a failure and after a stop too.
+// What runs processes, as a task: inputs are loaded, initial containers run, sidecars start, the process runs,
+// parameters are read, artifacts are saved. Argo collects outputs whatever the process said, so reads and saves happen
+// after a failure and after a stop too.
+#include <algorithm>
 #include <utility>
 
 #include "dialect/argo/artifacts.hpp"
@@ -10,77 +12,217 @@ namespace kist::dialect::argo {
 namespace {
 
 constexpr std::string_view kMain = "main";
+constexpr model::When kAfterwards{.success = true, .failure = true, .stopped = true, .aborted = false};
 
 // What a template may say of its own paths: `{{outputs.artifacts.x.path}}`.
 Values path_names(const Template& definition) {
   Values names;
   for (const Artifact& artifact : definition.inputs.artifacts)
-    names["inputs.artifacts." + artifact.name.text + ".path"] = clean_path(artifact.path->text);
+    if (artifact.path) names["inputs.artifacts." + artifact.name.text + ".path"] = clean_path(artifact.path->text);
   for (const Artifact& artifact : definition.outputs.artifacts)
-    names["outputs.artifacts." + artifact.name.text + ".path"] = clean_path(artifact.path->text);
+    if (artifact.path) names["outputs.artifacts." + artifact.name.text + ".path"] = clean_path(artifact.path->text);
   for (const Parameter& parameter : definition.outputs.parameters)
     if (parameter.path) names["outputs.parameters." + parameter.name.text + ".path"] = clean_path(parameter.path->text);
   return names;
 }
 
-// The variables that Argo gives every container.
-std::vector<model::EnvironmentVariable> own_variables(bool capture) {
-  return {
-      {"ARGO_CONTAINER_NAME", make_text(kMain)},
-      {"ARGO_WORKFLOW_NAME", make_text("{{workflow.name}}")},
-      {"ARGO_NODE_ID", make_text("{{node.id}}")},
-      {"ARGO_INCLUDE_SCRIPT_OUTPUT", make_text(capture ? "true" : "false")},
-  };
-}
+class PodLowerer {
+ public:
+  PodLowerer(const Spec& spec, const Template& definition, bool capture, const Report& report)
+      : spec_(spec), definition_(definition), report_(report), names_(path_names(definition)), capture_(capture) {}
+
+  model::Task lower() {
+    for (const Artifact& artifact : definition_.inputs.artifacts)
+      if (artifact.path) add(artifact.name.text, std::string(kMain), {}, artifact.mark, load_of(artifact, names_));
+    for (const Program& program : definition_.initial) add_beside(program, program.stays);
+    for (const Program& program : definition_.sidecars) add_beside(program, true);
+    if (definition_.kind == Template::Kind::container_set)
+      for (const Program& program : definition_.containers) add_of_set(program);
+    else
+      add_main(definition_.program);
+    add_outputs();
+    add_onepanel();
+    task_.volumes = lower_volumes(spec_, definition_, mounted_, names_);
+    task_.capture_result = capture_;
+    task_.daemon = definition_.daemon;
+    task_.as_root |= definition_.as_root || spec_.as_root;
+    const bool logs = spec_.repository.archive_logs.value_or(false) ||
+                      definition_.archive_logs.value_or(spec_.archive_logs.value_or(false));
+    if (logs) task_.log_artifact = model::LogArtifact{std::string(kMain) + "-logs", std::nullopt};
+    return std::move(task_);
+  }
+
+ private:
+  model::Text text(const Scalar& scalar) const { return make_text(fill_names(scalar.text, names_)); }
+
+  template <typename What>
+  model::Action& add(std::string title, std::string container, model::When when, yaml::Mark mark, What what) {
+    task_.actions.push_back(
+        {std::move(title), std::move(container), when, report_.origin(mark), std::move(what), std::nullopt});
+    return task_.actions.back();
+  }
+
+  // The variables that Argo gives every container.
+  std::vector<model::EnvironmentVariable> own_variables(std::string_view container) const {
+    return {
+        {"ARGO_CONTAINER_NAME", make_text(container)},
+        {"ARGO_WORKFLOW_NAME", make_text("{{workflow.name}}")},
+        {"ARGO_NODE_ID", make_text("{{node.id}}")},
+        {"ARGO_INCLUDE_SCRIPT_OUTPUT", make_text(capture_ ? "true" : "false")},
+    };
+  }
+
+  void add_mounts(const std::vector<Mount>& mounts, model::Container& container) {
+    for (const Mount& mount : mounts) {
+      const bool covered = std::ranges::any_of(container.mounts, [&](const model::VolumeMount& known) {
+        return known.path.source() == clean_path(mount.path.text);
+      });
+      if (covered) continue;
+      mounted_.insert(mount.volume.text);
+      model::VolumeMount& lowered = container.mounts.emplace_back();
+      lowered.volume = mount.volume.text;
+      lowered.path = make_text(fill_names(clean_path(mount.path.text), names_));
+      if (mount.sub_path) lowered.sub_path = text(*mount.sub_path);
+      lowered.read_only = mount.read_only;
+    }
+  }
+
+  void add_container(const Program& program, const std::string& name, const std::vector<Mount>& shared) {
+    model::Container& container = task_.containers.emplace_back();
+    container.name = name;
+    if (program.image) container.image = text(*program.image);
+    container.environment = own_variables(name);
+    for (const Variables& variables : program.environment_from)
+      if (variables.secret)
+        container.secret_environment.push_back({text(*variables.secret), variables.prefix, variables.optional});
+    for (const Variable& variable : program.environment) {
+      model::EnvironmentVariable lowered;
+      lowered.name = variable.name.text;
+      if (variable.secret)
+        lowered.secret =
+            model::SecretReference{text(variable.secret->name), text(variable.secret->key), variable.secret->optional};
+      else if (variable.field)
+        lowered.value = make_text(field_text(variable.field->text));
+      else
+        lowered.value = variable.literal ? model::Text::literal(variable.value.text) : text(variable.value);
+      container.environment.push_back(std::move(lowered));
+    }
+    if (program.working_directory) container.working_directory = text(*program.working_directory);
+    add_mounts(program.mounts, container);
+    add_mounts(shared, container);
+    task_.as_root |= program.as_root;
+    if (!spec_.bare) return;
+    // What Onepanel gives every container.
+    container.secret_environment.push_back({make_text("onepanel-default-env"), "", true});
+    container.environment.push_back({"ONEPANEL_RESOURCE_NAMESPACE", make_text("{{workflow.namespace}}")});
+    container.environment.push_back({"ONEPANEL_RESOURCE_UID", make_text("{{workflow.name}}")});
+    container.environment.push_back({"ONEPANEL_PROVIDER", make_text("kist")});
+  }
+
+  model::Run run_of(const Program& program) const {
+    model::Run run;
+    for (const auto* words : {&program.command, &program.arguments})
+      for (const Scalar& word : *words) run.command.push_back(text(word));
+    run.image_program = program.command.empty();
+    run.expand_variables = true;
+    return run;
+  }
+
+  static std::optional<model::Probe> probe_of(const Program& program) {
+    if (!program.ready) return std::nullopt;
+    model::Probe probe;
+    for (const Scalar& word : program.ready->command) probe.command.push_back(make_text(word.text));
+    if (program.ready->url) probe.url = make_text(program.ready->url->text);
+    if (program.ready->port) probe.port = static_cast<int>(*program.ready->port);
+    probe.delay = std::chrono::seconds(program.ready->delay);
+    probe.period = std::chrono::seconds(program.ready->period);
+    probe.failures = static_cast<int>(program.ready->failures);
+    return probe;
+  }
+
+  void add_main(const Program& program) {
+    add_container(program, std::string(kMain), {});
+    model::Run run = run_of(program);
+    run.is_main = true;
+    if (definition_.daemon) run.ready = probe_of(program);
+    if (program.source) {
+      run.script = text(*program.source);
+      run.script_path = kScriptPath;
+    }
+    add(std::string(kMain), std::string(kMain), {}, program.mark, std::move(run));
+  }
+
+  // An initial container or a sidecar.
+  void add_beside(const Program& program, bool background) {
+    const std::string name = program.name ? program.name->text : "sidecar";
+    add_container(program, name, program.mirror_mounts ? definition_.program.mounts : std::vector<Mount>());
+    model::Run run = run_of(program);
+    run.background = background;
+    if (background) run.ready = probe_of(program);
+    add(name, name, {}, program.mark, std::move(run));
+  }
+
+  void add_of_set(const Program& program) {
+    const std::string name = program.name ? program.name->text : std::string(kMain);
+    add_container(program, name, definition_.set_mounts);
+    model::Run run = run_of(program);
+    run.is_main = name == kMain;
+    model::Action& action = add(name, name, {}, program.mark, std::move(run));
+    action.after.emplace();
+    for (const Scalar& other : program.dependencies) action.after->push_back(other.text);
+  }
+
+  void add_outputs() {
+    for (const Parameter& parameter : definition_.outputs.parameters) {
+      if (!parameter.path) continue;
+      model::Read read{.parameter = parameter.name.text,
+                       .path = make_text(fill_names(clean_path(parameter.path->text), names_)),
+                       .fallback = std::nullopt};
+      if (parameter.absent) read.fallback = text(*parameter.absent);
+      if (parameter.global) read.global = make_text(parameter.global->text);
+      add(parameter.name.text, std::string(kMain), kAfterwards, parameter.mark, std::move(read));
+    }
+    for (const Artifact& artifact : definition_.outputs.artifacts)
+      if (artifact.path)
+        add(artifact.name.text, std::string(kMain), kAfterwards, artifact.mark,
+            save_of(spec_, definition_, artifact, names_));
+  }
+
+  // Directories and the output of measures that Onepanel adds to every container and script.
+  void add_onepanel() {
+    if (!spec_.bare || !is_task(definition_.kind)) return;
+    for (const std::string_view directory : {"/mnt/tmp", "/mnt/out"}) {
+      const bool mounted = std::ranges::any_of(definition_.program.mounts, [&](const Mount& mount) {
+        const std::string path = clean_path(mount.path.text);
+        return path == directory || path.starts_with(std::string(directory) + "/") || directory.starts_with(path + "/");
+      });
+      if (!mounted) task_.fresh_directories.push_back(make_text(directory));
+    }
+    const bool own = std::ranges::any_of(definition_.outputs.artifacts,
+                                         [](const Artifact& artifact) { return artifact.name.text == "sys-metrics"; });
+    if (own) return;
+    for (const std::string_view path : {"/tmp/sys-metrics.json", "/mnt/tmp/sys-metrics.json"}) {
+      model::Save save;
+      save.name = "sys-metrics";
+      save.path = make_text(path);
+      save.missing = model::Save::Missing::ignore;
+      add(save.name, std::string(kMain), kAfterwards, definition_.mark, std::move(save));
+    }
+  }
+
+  const Spec& spec_;
+  const Template& definition_;
+  const Report& report_;
+  Values names_;
+  bool capture_;
+  std::set<std::string> mounted_;
+  model::Task task_;
+};
 
 }  // namespace
 
-model::Task lower_task(const Spec& spec, const Template& definition, bool capture, const Report& report) {
-  const Program& program = definition.program;
-  const Values names = path_names(definition);
-  auto text = [&](const Scalar& scalar) { return make_text(fill_names(scalar.text, names)); };
-
-  model::Task task;
-  model::Container& container = task.containers.emplace_back();
-  container.name = kMain;
-  container.image = text(*program.image);
-  container.environment = own_variables(capture);
-  for (const Variable& variable : program.environment)
-    container.environment.push_back({variable.name.text, text(variable.value)});
-  if (program.working_directory) container.working_directory = text(*program.working_directory);
-
-  constexpr model::When kAfterwards{.success = true, .failure = true, .stopped = true, .aborted = false};
-  auto add = [&](std::string title, model::When when, yaml::Mark mark, auto what) {
-    task.actions.push_back({std::move(title), std::string(kMain), when, report.origin(mark), std::move(what)});
-  };
-
-  for (const Artifact& artifact : definition.inputs.artifacts)
-    add(artifact.name.text, {}, artifact.mark, load_of(artifact, names));
-
-  model::Run run;
-  for (const auto* words : {&program.command, &program.arguments})
-    for (const Scalar& word : *words) run.command.push_back(text(word));
-  run.image_program = program.command.empty();
-  run.expand_variables = true;
-  if (program.source) {
-    run.script = text(*program.source);
-    run.script_path = kScriptPath;
-  }
-  add(std::string(kMain), {}, program.mark, std::move(run));
-
-  for (const Parameter& parameter : definition.outputs.parameters) {
-    model::Read read{.parameter = parameter.name.text,
-                     .path = make_text(fill_names(clean_path(parameter.path->text), names)),
-                     .fallback = std::nullopt};
-    if (parameter.absent) read.fallback = text(*parameter.absent);
-    add(parameter.name.text, kAfterwards, parameter.mark, std::move(read));
-  }
-  const auto unwritten = spec.bare ? model::Archive::Kind::none : model::Archive::Kind::tar;
-  for (const Artifact& artifact : definition.outputs.artifacts)
-    add(artifact.name.text, kAfterwards, artifact.mark, save_of(artifact, unwritten, names));
-
-  task.capture_result = capture;
-  return task;
+model::Task lower_pod(const Spec& spec, const Template& definition, bool capture, const Report& report) {
+  return PodLowerer(spec, definition, capture, report).lower();
 }
 
 }  // namespace kist::dialect::argo

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "dialect/argo/read.hpp"
@@ -5,24 +7,20 @@
 namespace kist::dialect::argo {
 namespace {
 
-// What an item of a list is called in messages: by its name where it has one.
-std::string item_name(const std::string& where, std::size_t index, const yaml::Node& item) {
-  const yaml::Node* name = item.is_mapping() ? item.find("name") : nullptr;
-  if (name != nullptr && name->is_scalar() && !name->text.empty()) return fmt::format("{}.{}", where, name->text);
-  return fmt::format("{}[{}]", where, index);
-}
-
 void read_value_from(const yaml::Node& node, const std::string& where, Report& report, Parameter& parameter) {
   Fields fields(report, node, kValueFrom, where);
   parameter.has_value_from = true;
   parameter.path = fields.text("path");
   parameter.parameter = fields.text("parameter");
+  parameter.expression = fields.text("expression");
+  parameter.json_path = fields.text("jsonPath");
+  parameter.jq_filter = fields.text("jqFilter");
+  parameter.config = read_selector(fields, "configMapKeyRef");
+  parameter.supplied = fields.find("supplied") != nullptr;
+  parameter.event = fields.find("event") != nullptr;
   parameter.absent = fields.any_text("default");
-  for (const Field& field : kValueFrom.fields) {
-    if (field.name == "default" || fields.find(field.name) == nullptr) continue;
-    ++parameter.value_from_sources;
-    if (field.use == Use::refused) parameter.value_from_unsupported = true;
-  }
+  for (const Field& field : kValueFrom.fields)
+    if (field.name != "default" && fields.find(field.name) != nullptr) ++parameter.value_from_sources;
 }
 
 Parameter read_parameter(const yaml::Node& node, Side side, const std::string& where, Report& report) {
@@ -31,12 +29,17 @@ Parameter read_parameter(const yaml::Node& node, Side side, const std::string& w
   parameter.mark = node.mark;
   parameter.name = fields.text("name").value_or(Scalar{"", node.mark});
   parameter.value = fields.any_text("value");
+  parameter.global = fields.text("globalName");
   if (side != Side::outputs) {
     parameter.fallback = fields.any_text("default");
     if (fields.find("enum") != nullptr) parameter.allowed = fields.any_texts("enum");
   }
   if (const yaml::Node* from = fields.mapping("valueFrom"))
     read_value_from(*from, where + ".valueFrom", report, parameter);
+  // A step of one output only, as suspend templates write it: `default` beside `valueFrom`.
+  if (side == Side::outputs && parameter.has_value_from && !parameter.absent)
+    parameter.absent = fields.any_text("default");
+  if (side == Side::outputs && fields.find("enum") != nullptr) parameter.allowed = fields.any_texts("enum");
   return parameter;
 }
 
@@ -71,36 +74,53 @@ std::optional<model::Archive> read_archive(const yaml::Node& node, const std::st
   return archive;
 }
 
-Artifact read_artifact(const yaml::Node& node, const std::string& where, Report& report) {
+constexpr std::string_view kOpenLocation = "{{.ArtifactRepositoryType}}";
+
+yaml::Node with_location(yaml::Node artifact) {
+  for (auto& [key, value] : artifact.entries)
+    if (key.text == kOpenLocation) key.text = "s3";
+  return artifact;
+}
+
+}  // namespace
+
+std::string item_name(const std::string& where, std::size_t index, const yaml::Node& item) {
+  const yaml::Node* name = item.is_mapping() ? item.find("name") : nullptr;
+  if (name != nullptr && name->is_scalar() && !name->text.empty()) return fmt::format("{}.{}", where, name->text);
+  return fmt::format("{}[{}]", where, index);
+}
+
+Artifact read_artifact(const yaml::Node& written, const std::string& where, Report& report) {
+  // Onepanel's stored form leaves open which kind of bucket it is; a key means the same in all.
+  const bool open = written.is_mapping() && written.find(kOpenLocation) != nullptr;
+  const yaml::Node node = open ? with_location(written) : written;
   Fields fields(report, node, kArtifact, where);
   Artifact artifact;
   artifact.mark = node.mark;
   artifact.name = fields.text("name").value_or(Scalar{"", node.mark});
   artifact.path = fields.text("path");
   artifact.from = fields.text("from");
-  artifact.from_unsupported = fields.gives("fromExpression");
+  if (artifact.from && artifact.from->text.empty()) artifact.from.reset();
+  artifact.expression = fields.text("fromExpression");
+  if (artifact.expression && artifact.expression->text.empty()) artifact.expression.reset();
+  artifact.sub_path = fields.text("subPath");
+  if (artifact.sub_path && artifact.sub_path->text.empty()) artifact.sub_path.reset();
+  artifact.global = fields.text("globalName");
   artifact.recurse_mode = fields.boolean("recurseMode", false);
   artifact.optional = fields.boolean("optional", false);
-  if (auto mode = fields.integer("mode")) {
-    if (*mode < 0 || *mode > 0777)
-      report.error(
-          fields.find("mode")->mark,
-          fmt::format("{}.mode must be from 0 to 0777 (511), not {}; octal numbers begin with 0", where, *mode));
-    else
-      artifact.mode = static_cast<std::uint32_t>(*mode);
-  }
+  artifact.mode = fields.mode("mode");
+  artifact.exclude = fields.texts("exclude");
   if (const yaml::Node* archive = fields.mapping("archive"))
     artifact.archive = read_archive(*archive, where + ".archive", report);
   if (const yaml::Node* raw = fields.mapping("raw")) {
     Fields inner(report, *raw, kRaw, where + ".raw");
     artifact.raw = inner.text("data").value_or(Scalar{"", raw->mark});
   }
-  for (std::string_view location : {"raw", "s3", "git", "http", "gcs", "azure", "oss", "hdfs", "artifactory", "plugin"})
-    if (fields.find(location) != nullptr) artifact.has_location = true;
+  if (const yaml::Node* collection = fields.mapping("artifactGC"))
+    artifact.collection = Fields(report, *collection, kArtifactGc, where + ".artifactGC").text("strategy");
+  artifact.place = read_place(fields);
   return artifact;
 }
-
-}  // namespace
 
 Exchange read_exchange(const yaml::Node* node, Side side, const std::string& where, Report& report) {
   Exchange exchange;

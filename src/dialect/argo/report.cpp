@@ -1,6 +1,7 @@
 #include "dialect/argo/report.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -29,6 +30,10 @@ void Report::unsupported(yaml::Mark mark, std::string_view key, std::string_view
   add(Kind::unsupported, mark, fmt::format("not supported yet: {} ({})", key, where));
 }
 
+void Report::lacking(yaml::Mark mark, std::string text) {
+  add(Kind::lacking, mark, std::move(text));
+}
+
 void Report::postponed(yaml::Mark mark, std::string_view key, std::string_view note) {
   add_once(key, mark, fmt::format("not supported yet: {}{}{}", key, note.empty() ? "" : "; ", note));
 }
@@ -45,10 +50,11 @@ bool Report::has_mistakes() const {
   return std::ranges::any_of(items_, [](const Item& item) { return item.kind == Kind::mistake; });
 }
 
-Result<std::vector<model::Notice>> Report::finish(const std::set<std::string, std::less<>>& used) const {
+Result<std::vector<model::Notice>> Report::finish(const std::set<std::string, std::less<>>& used, bool to_run) const {
   std::vector<const Item*> ordered;
   for (const Item& item : items_) ordered.push_back(&item);
-  std::ranges::stable_sort(ordered, {}, [](const Item* item) { return std::pair(item->mark.line, item->mark.column); });
+  std::ranges::stable_sort(
+      ordered, {}, [](const Item* item) { return std::tuple(item->mark.source, item->mark.line, item->mark.column); });
 
   std::vector<std::string> errors;
   std::set<std::string> said;
@@ -56,7 +62,8 @@ Result<std::vector<model::Notice>> Report::finish(const std::set<std::string, st
   std::vector<model::Notice> warnings;
   for (const Item* item : ordered) {
     const bool unused = !item->definition.empty() && !used.contains(item->definition);
-    if (item->kind == Kind::mistake || (item->kind == Kind::unsupported && !unused)) {
+    if (item->kind == Kind::mistake || (item->kind == Kind::unsupported && to_run && !unused) ||
+        (item->kind == Kind::lacking && to_run && !unused)) {
       std::string line = fmt::format("{}: {}", model::to_string(origin(item->mark)), item->text);
       if (!said.insert(line).second) continue;
       if (errors.size() < kErrorLimit)

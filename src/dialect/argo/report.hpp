@@ -20,15 +20,19 @@ namespace kist::dialect::argo {
 // Not thread-safe; belongs to the document being read.
 class Report {
  public:
-  explicit Report(std::string file) : file_(std::move(file)) {}
+  // The names of the texts that marks speak of (yaml::Mark::source), the first of them the one that is read.
+  explicit Report(std::vector<std::string> files) : files_(std::move(files)) {}
 
-  // What is reported until the next call belongs to this template; empty: to the workflow as a whole.
+  // What is reported until the next call belongs to the template of this key; empty: to the workflow as a whole.
   void enter(std::string_view definition) { definition_ = definition; }
+  const std::string& entered() const { return definition_; }
 
   // A mistake in the file.
   void error(yaml::Mark mark, std::string text);
   // Running without it would be wrong: "not supported yet: KEY (WHERE)".
   void unsupported(yaml::Mark mark, std::string_view key, std::string_view where);
+  // Something that a run needs and that is not here: an error for a run, a warning for who only looks.
+  void lacking(yaml::Mark mark, std::string text);
   // Running is right without it, said once per key: "not supported yet: KEY, NOTE".
   void postponed(yaml::Mark mark, std::string_view key, std::string_view note);
   // A matter of the cluster, said once per key: "KEY is ignored on one machine".
@@ -37,15 +41,17 @@ class Report {
 
   bool has_mistakes() const;
 
-  model::Origin origin(yaml::Mark mark) const { return {file_, mark.line, mark.column}; }
-  const std::string& file() const { return file_; }
+  model::Origin origin(yaml::Mark mark) const {
+    return {files_.at(static_cast<std::size_t>(mark.source)), mark.line, mark.column};
+  }
 
   // The warnings, in the order of their places; or, where there are errors, all of these as one text, a line each.
-  // `used` are the templates that the entrypoint reaches. Errors: invalid; unsupported where nothing else is wrong.
-  Result<std::vector<model::Notice>> finish(const std::set<std::string, std::less<>>& used) const;
+  // `used` are the keys of the templates that the entrypoint reaches; `to_run`: what is found is not only looked at.
+  // Errors: invalid; unsupported where nothing else is wrong.
+  Result<std::vector<model::Notice>> finish(const std::set<std::string, std::less<>>& used, bool to_run) const;
 
  private:
-  enum class Kind { mistake, unsupported, warning };
+  enum class Kind { mistake, unsupported, lacking, warning };
   struct Item {
     Kind kind;
     yaml::Mark mark;
@@ -55,7 +61,7 @@ class Report {
   void add(Kind kind, yaml::Mark mark, std::string text);
   void add_once(std::string_view key, yaml::Mark mark, std::string text);
 
-  std::string file_;
+  std::vector<std::string> files_;
   std::string definition_;
   std::vector<Item> items_;
   std::set<std::string, std::less<>> said_;

@@ -33,55 +33,155 @@ constexpr Field kSpecFields[] = {
     {"entrypoint"},
     {"arguments"},
     {"templates"},
+    {"workflowTemplateRef"},
+    {"templateDefaults"},
+    {"onExit"},
+    {"hooks"},
+    {"volumes"},
+    {"volumeClaimTemplates"},
+    {"activeDeadlineSeconds"},
+    {"suspend"},
+    {"shutdown", silent},
+    {"retryStrategy"},
+    {"synchronization"},
+    {"mutex"},
+    {"semaphore"},
+    {"artifactRepositoryRef"},
+    {"archiveLogs"},
+    {"artifactGC"},
+    {"parallelism"},
+    {"workflowMetadata"},
+    {"podSpecPatch"},
+    {"podGC"},
+    {"podResources"},
+    {"metrics"},
+    {"serviceAccountName"},
+    {"priority"},
 
-    {"workflowTemplateRef", refused},
-    {"templateDefaults", refused},
-    {"onExit", refused},
-    {"hooks", refused},
-    {"volumes", refused},
-    {"volumeClaimTemplates", refused},
-    {"activeDeadlineSeconds", refused},
-    {"suspend", refused},
-    {"shutdown", refused},
-    {"retryStrategy", refused},
-    {"synchronization", refused},
-    {"mutex", refused, "today synchronization.mutexes"},
-    {"semaphore", refused, "today synchronization.semaphores"},
+    {"ttlStrategy", postponed, "the run stays until it is removed"},
+    {"ttlSecondsAfterFinished", postponed, "the run stays until it is removed"},
+    {"volumeClaimGC", postponed, "volumes of a run go when it has succeeded"},
 
-    {"artifactRepositoryRef", postponed, "artifacts are kept in kist's own store"},
-    {"archiveLogs", postponed, "logs are kept with the run"},
-    {"artifactGC", postponed, "artifacts are kept until their run is removed"},
-    {"parallelism", postponed, "steps run as the machine allows"},
-    {"workflowMetadata", postponed, "the run gets no labels"},
-    {"metrics", postponed, "none are published"},
-
-    {"serviceAccountName", cluster},
     {"automountServiceAccountToken", cluster},
-    {"priority", cluster},
     {"podPriority", cluster},
     {"podPriorityClassName", cluster},
-    {"podGC", cluster},
     {"podMetadata", cluster},
-    {"podSpecPatch", cluster},
     {"podDisruptionBudget", cluster},
-    {"podResources", cluster},
     {"resourceClaims", cluster},
-    {"ttlStrategy", cluster},
-    {"ttlSecondsAfterFinished", cluster},
-    {"volumeClaimGC", cluster},
     {"executor", cluster},
     {"executorPlugins", cluster},
     {"nodeSelector", cluster},
     {"affinity", cluster},
     {"tolerations", cluster},
     {"schedulerName", cluster},
-    {"securityContext", cluster},
+    {"securityContext"},
     {"imagePullSecrets", cluster},
     {"hostAliases", cluster},
     {"hostNetwork", cluster},
     {"dnsPolicy", cluster},
     {"dnsConfig", cluster},
 };
+constexpr Field kCronSpecFields[] = {
+    {"schedules"},
+    {"schedule"},
+    {"timezone"},
+    {"workflowSpec"},
+    {"workflowMetadata"},
+    {"suspend", silent},
+    {"when", postponed, "a run by hand does not ask"},
+    {"concurrencyPolicy", postponed, "kist runs it when asked"},
+    {"startingDeadlineSeconds", postponed, "kist runs it when asked"},
+    {"successfulJobsHistoryLimit", postponed, "runs stay until they are removed"},
+    {"failedJobsHistoryLimit", postponed, "runs stay until they are removed"},
+    {"stopStrategy", postponed, "kist runs it when asked"},
+};
+constexpr Field kTemplateRefFields[] = {{"name"}, {"template"}, {"clusterScope"}, {"runtimeResolution", silent}};
+constexpr Field kHookFields[] = {{"template"}, {"templateRef"}, {"arguments"}, {"expression"}, {"inline", refused}};
+constexpr Field kWorkflowMetadataFields[] = {{"labels"}, {"annotations"}, {"labelsFrom"}};
+constexpr Field kLabelFromFields[] = {{"expression"}};
+constexpr Field kRepositoryRefFields[] = {{"configMap"}, {"key"}};
+constexpr Field kArtifactGcFields[] = {{"strategy"},
+                                       {"podMetadata", silent},
+                                       {"serviceAccountName", silent},
+                                       {"podSpecPatch", silent},
+                                       {"forceFinalizerRemoval", silent}};
+constexpr Field kPodGcFields[] = {{"strategy"}, {"labelSelector"}, {"deleteDelayDuration", silent}};
+constexpr Field kSynchronizationFields[] = {{"mutex"}, {"mutexes"}, {"semaphore"}, {"semaphores"}};
+constexpr Field kMutexFields[] = {{"name"}, {"namespace"}, {"database", postponed, "locks are kept in this home"}};
+constexpr Field kSemaphoreFields[] = {{"configMapKeyRef"}, {"namespace"}, {"database"}};
+constexpr Field kKeyFields[] = {{"name"}, {"key"}, {"optional"}};
+constexpr Field kRetryFields[] = {{"limit"},    {"retryPolicy"}, {"backoff"}, {"expression"}, {"affinity", cluster},
+                                  {"duration"}, {"retries"}};
+constexpr Field kBackoffFields[] = {{"duration"}, {"factor"}, {"maxDuration"}, {"cap"}};
+constexpr Field kMemoizeFields[] = {{"key"}, {"maxAge"}, {"cache"}};
+constexpr Field kCacheFields[] = {{"configMap"}};
+constexpr Field kMetricsFields[] = {{"prometheus"}};
+
+constexpr Field kVolumeFields[] = {
+    {"name"},
+    {"emptyDir"},
+    {"persistentVolumeClaim"},
+    {"secret"},
+    {"configMap"},
+    {"hostPath"},
+    {"projected"},
+    {"downwardAPI"},
+    {"ephemeral"},
+    {"nfs", refused},
+    {"awsElasticBlockStore", refused},
+    {"gcePersistentDisk", refused},
+    {"azureDisk", refused},
+    {"azureFile", refused},
+    {"cephfs", refused},
+    {"cinder", refused},
+    {"csi", refused},
+    {"fc", refused},
+    {"flexVolume", refused},
+    {"flocker", refused},
+    {"gitRepo", refused},
+    {"glusterfs", refused},
+    {"image", refused},
+    {"iscsi", refused},
+    {"photonPersistentDisk", refused},
+    {"portworxVolume", refused},
+    {"quobyte", refused},
+    {"rbd", refused},
+    {"scaleIO", refused},
+    {"storageos", refused},
+    {"vsphereVolume", refused},
+};
+constexpr Field kClaimVolumeFields[] = {{"claimName"}, {"readOnly"}};
+constexpr Field kSecretVolumeFields[] = {{"secretName"}, {"name"}, {"items"}, {"defaultMode"}, {"optional"}};
+constexpr Field kConfigVolumeFields[] = {{"name"}, {"items"}, {"defaultMode"}, {"optional"}};
+constexpr Field kHostPathFields[] = {{"path"}, {"type", silent}};
+constexpr Field kProjectedFields[] = {{"sources"}, {"defaultMode"}};
+constexpr Field kProjectedSourceFields[] = {
+    {"secret"}, {"configMap"}, {"downwardAPI"}, {"serviceAccountToken", cluster}, {"clusterTrustBundle", cluster}};
+constexpr Field kDownwardFields[] = {{"items"}, {"defaultMode"}};
+constexpr Field kVolumeItemFields[] = {{"key"}, {"path"}, {"mode"}, {"fieldRef"}, {"resourceFieldRef", refused}};
+constexpr Field kFieldRefFields[] = {{"fieldPath"}, {"apiVersion", silent}};
+constexpr Field kMountFields[] = {{"name"},
+                                  {"mountPath"},
+                                  {"subPath"},
+                                  {"subPathExpr"},
+                                  {"readOnly"},
+                                  {"recursiveReadOnly", silent},
+                                  {"mountPropagation", cluster}};
+constexpr Field kEnvironmentFromFields[] = {{"configMapRef"}, {"secretRef"}, {"prefix"}};
+constexpr Field kNameFields[] = {{"name"}, {"optional"}};
+constexpr Field kProbeFields[] = {{"exec"},
+                                  {"httpGet"},
+                                  {"tcpSocket"},
+                                  {"grpc", postponed, "the container counts as ready at once"},
+                                  {"initialDelaySeconds"},
+                                  {"periodSeconds"},
+                                  {"failureThreshold"},
+                                  {"timeoutSeconds", silent},
+                                  {"successThreshold", silent},
+                                  {"terminationGracePeriodSeconds", silent}};
+constexpr Field kExecFields[] = {{"command"}};
+constexpr Field kHttpGetFields[] = {{"path"}, {"port"}, {"scheme"}, {"host"}, {"httpHeaders", silent}};
+constexpr Field kSocketFields[] = {{"port"}, {"host", silent}};
 
 constexpr Field kExchangeFields[] = {{"parameters"}, {"artifacts"}};
 constexpr Field kOutputsFields[] = {{"parameters"}, {"artifacts"}, {"result", silent}, {"exitCode", silent}};
@@ -93,7 +193,7 @@ constexpr Field kParameterFields[] = {
     {"enum"},
     {"valueFrom"},
     {"description", silent},
-    {"globalName", silent},
+    {"globalName"},
     // Onepanel's form.
     {"type", silent},
     {"displayName", silent},
@@ -103,67 +203,127 @@ constexpr Field kParameterFields[] = {
     {"visibility", silent},
 };
 constexpr Field kOutputParameterFields[] = {
-    {"name"},
-    {"value"},
-    {"valueFrom"},
-    {"default", silent},
-    {"enum", silent},
-    {"description", silent},
-    {"globalName", postponed, "the output is known to its own group only"},
+    {"name"}, {"value"}, {"valueFrom"}, {"default", silent}, {"enum", silent}, {"description", silent}, {"globalName"},
 };
 constexpr Field kValueFromFields[] = {
-    {"path"},
-    {"parameter"},
-    {"default"},
-    {"expression", refused},
-    {"configMapKeyRef", refused},
-    {"supplied", refused},
-    {"event", refused},
-    {"jsonPath", refused},
-    {"jqFilter", refused},
+    {"path"},     {"parameter"}, {"default"},  {"expression"}, {"configMapKeyRef"},
+    {"supplied"}, {"event"},     {"jsonPath"}, {"jqFilter"},
 };
 
+#define KIST_ARGO_LOCATIONS                                                                               \
+  {"s3"}, {"git"}, {"http"}, {"raw"}, {"gcs"}, {"azure"}, {"oss"}, {"hdfs"}, {"artifactory"}, {"file"}, { \
+    "plugin", refused                                                                                     \
+  }
 constexpr Field kArtifactFields[] = {
+    KIST_ARGO_LOCATIONS,
     {"name"},
     {"path"},
     {"from"},
-    {"raw"},
+    {"fromExpression"},
+    {"subPath"},
     {"mode"},
     {"recurseMode"},
     {"optional"},
     {"archive"},
+    {"globalName"},
+    {"artifactGC"},
+    {"exclude"},
+    {"archiveLogs", silent},
     {"deleted", silent},
-    {"fromExpression", refused},
-    {"subPath", refused},
-    {"s3", refused},
-    {"git", refused},
-    {"http", refused},
-    {"gcs", refused},
-    {"azure", refused},
-    {"oss", refused},
-    {"hdfs", refused},
-    {"artifactory", refused},
-    {"plugin", refused},
-    {"globalName", postponed, "the output is known to its own group only"},
-    {"artifactGC", postponed, "artifacts are kept until their run is removed"},
-    {"archiveLogs", postponed, "logs are kept with the run"},
 };
 constexpr Field kRawFields[] = {{"data"}};
 constexpr Field kArchiveFields[] = {{"none"}, {"tar"}, {"zip"}};
 constexpr Field kArchiveTarFields[] = {{"compressionLevel"}};
-constexpr Field kArchiveLocationFields[] = {
-    {"archiveLogs", postponed, "logs are kept with the run"},
-    {"s3", refused},
-    {"git", refused},
-    {"http", refused},
-    {"raw", refused},
-    {"gcs", refused},
-    {"azure", refused},
-    {"oss", refused},
-    {"hdfs", refused},
-    {"artifactory", refused},
-    {"plugin", refused},
+constexpr Field kArchiveLocationFields[] = {KIST_ARGO_LOCATIONS, {"archiveLogs"}, {"name", silent}};
+#undef KIST_ARGO_LOCATIONS
+
+// The keys of locations; dotted where they nest.
+constexpr Field kS3Fields[] = {
+    {"endpoint"},
+    {"bucket"},
+    {"region"},
+    {"insecure"},
+    {"key"},
+    {"keyFormat"},
+    {"keyPrefix"},
+    {"accessKeySecret"},
+    {"secretKeySecret"},
+    {"sessionTokenSecret"},
+    {"caSecret"},
+    {"roleARN"},
+    {"useSDKCreds"},
+    {"addressingStyle"},
+    {"createBucketIfNotPresent"},
+    {"createBucketIfNotPresent.objectLocking"},
+    {"encryptionOptions.enableEncryption"},
+    {"encryptionOptions.kmsKeyId"},
+    {"encryptionOptions.kmsEncryptionContext"},
+    {"encryptionOptions.serverSideCustomerKeySecret"},
 };
+constexpr Field kGitFields[] = {
+    {"repo"},
+    {"revision"},
+    {"depth"},
+    {"fetch"},
+    {"branch"},
+    {"singleBranch"},
+    {"usernameSecret"},
+    {"passwordSecret"},
+    {"sshPrivateKeySecret"},
+    {"insecureSkipTLS"},
+    {"disableSubmodules"},
+    {"insecureIgnoreHostKey"},
+};
+constexpr Field kHttpLocationFields[] = {
+    {"url"},
+    {"headers"},
+    {"headers.name"},
+    {"headers.value"},
+    {"auth.basicAuth.usernameSecret"},
+    {"auth.basicAuth.passwordSecret"},
+    {"auth.oauth2.clientIDSecret"},
+    {"auth.oauth2.clientSecretSecret"},
+    {"auth.oauth2.tokenURLSecret"},
+    {"auth.oauth2.scopes"},
+    {"auth.oauth2.endpointParams"},
+    {"auth.oauth2.endpointParams.key"},
+    {"auth.oauth2.endpointParams.value"},
+    {"auth.clientCert.clientCertSecret"},
+    {"auth.clientCert.clientKeySecret"},
+    {"saveStreamViaFile"},
+};
+constexpr Field kGcsFields[] = {{"bucket"}, {"key"}, {"keyFormat"}, {"serviceAccountKeySecret"}};
+constexpr Field kAzureFields[] = {{"endpoint"},         {"container"},   {"blob"},
+                                  {"accountKeySecret"}, {"useSDKCreds"}, {"blobNameFormat"}};
+constexpr Field kOssFields[] = {
+    {"endpoint"},
+    {"bucket"},
+    {"key"},
+    {"keyFormat"},
+    {"accessKeySecret"},
+    {"secretKeySecret"},
+    {"securityToken"},
+    {"createBucketIfNotPresent"},
+    {"useSDKCreds"},
+    {"lifecycleRule.markInfrequentAccessAfterDays"},
+    {"lifecycleRule.markDeletionAfterDays"},
+};
+constexpr Field kHdfsFields[] = {
+    {"addresses"},
+    {"hdfsUser"},
+    {"path"},
+    {"pathFormat"},
+    {"force"},
+    {"dataTransferProtection"},
+    {"krbCCacheSecret"},
+    {"krbKeytabSecret"},
+    {"krbUsername"},
+    {"krbRealm"},
+    {"krbConfigConfigMap"},
+    {"krbServicePrincipalName"},
+};
+constexpr Field kArtifactoryFields[] = {{"url"}, {"repoURL"}, {"keyFormat"}, {"usernameSecret"}, {"passwordSecret"}};
+constexpr Field kFileFields[] = {{"path"}};
 
 constexpr Field kTemplateFields[] = {
     {"name"},
@@ -173,33 +333,35 @@ constexpr Field kTemplateFields[] = {
     {"script"},
     {"steps"},
     {"dag"},
-    {"archiveLocation"},
-
-    {"containerSet", refused},
-    {"data", refused},
-    {"http", refused},
+    {"containerSet"},
+    {"data"},
+    {"http"},
+    {"resource"},
+    {"suspend"},
     {"plugin", refused},
-    {"resource", refused},
-    {"suspend", refused},
-    {"initContainers", refused},
-    {"sidecars", refused},
-    {"volumes", refused},
-    {"daemon", refused},
-    {"activeDeadlineSeconds", refused},
-    {"timeout", refused},
-    {"retryStrategy", refused},
-    {"synchronization", refused},
-    {"mutex", refused, "today synchronization.mutexes"},
-    {"semaphore", refused, "today synchronization.semaphores"},
-    {"memoize", refused},
+    {"archiveLocation"},
+    {"initContainers"},
+    {"sidecars"},
+    {"volumes"},
+    {"daemon"},
+    {"activeDeadlineSeconds"},
+    {"timeout"},
+    {"retryStrategy"},
+    {"synchronization"},
+    {"mutex"},
+    {"semaphore"},
+    {"memoize"},
+    {"parallelism"},
+    {"annotations"},
+    {"metrics"},
+    {"podSpecPatch"},
+    {"podResources"},
+    {"resourceClaims"},
+    {"failFast"},
     {"template", refused, "today a step of `steps` or `dag`"},
     {"templateRef", refused, "today a step of `steps` or `dag`"},
     {"arguments", refused, "today a step of `steps` or `dag`"},
-
-    {"failFast", postponed, "the steps of one stage run to their end"},
-    {"parallelism", postponed, "steps run as the machine allows"},
-    {"annotations", postponed, "the step keeps its own name"},
-    {"metrics", postponed, "none are published"},
+    {"securityContext"},
 
     {"metadata", cluster},
     {"pendingTimeout", cluster},
@@ -213,36 +375,70 @@ constexpr Field kTemplateFields[] = {
     {"imagePullSecrets", cluster},
     {"priority", cluster},
     {"priorityClassName", cluster},
-    {"podSpecPatch", cluster},
-    {"podResources", cluster},
-    {"resourceClaims", cluster},
     {"resubmitPendingPods", cluster},
     {"schedulerName", cluster},
-    {"securityContext", cluster},
 };
+constexpr Field kContainerSetFields[] = {{"containers"}, {"volumeMounts"}, {"retryStrategy"}};
+constexpr Field kSuspendFields[] = {{"duration"}};
+constexpr Field kHttpFields[] = {{"url"},      {"method"},         {"headers"},          {"body"},
+                                 {"bodyFrom"}, {"timeoutSeconds"}, {"successCondition"}, {"insecureSkipVerify"}};
+constexpr Field kHttpHeaderFields[] = {{"name"}, {"value"}, {"valueFrom"}};
+constexpr Field kHeaderValueFields[] = {{"secretKeyRef"}};
+constexpr Field kBodyFromFields[] = {{"bytes"}};
+constexpr Field kDataFields[] = {{"source"}, {"transformation"}};
+constexpr Field kDataSourceFields[] = {{"artifactPaths"}};
+constexpr Field kTransformationFields[] = {{"expression"}};
+constexpr Field kResourceFields[] = {{"action"},           {"manifest"},
+                                     {"manifestFrom"},     {"successCondition"},
+                                     {"failureCondition"}, {"setOwnerReference", silent},
+                                     {"mergeStrategy"},    {"flags"}};
+constexpr Field kManifestFromFields[] = {{"artifact"}};
 
-#define KIST_ARGO_CONTAINER_FIELDS                                                                            \
-  {"image"}, {"command"}, {"args"}, {"env"}, {"workingDir"}, {"name", silent}, {"volumeMounts", refused},     \
-      {"volumeDevices", refused}, {"envFrom", refused}, {"lifecycle", refused}, {"imagePullPolicy", cluster}, \
-      {"resources", cluster}, {"securityContext", cluster}, {"ports", cluster}, {"livenessProbe", cluster},   \
-      {"readinessProbe", cluster}, {"startupProbe", cluster}, {"stdin", cluster}, {"stdinOnce", cluster},     \
-      {"tty", cluster}, {"terminationMessagePath", cluster}, {"terminationMessagePolicy", cluster},           \
-      {"restartPolicy", cluster}, {"restartPolicyRules", cluster}, {                                          \
-    "resizePolicy", cluster                                                                                   \
+#define KIST_ARGO_CONTAINER_FIELDS                                                                                   \
+  {"name"}, {"image"}, {"command"}, {"args"}, {"env"}, {"envFrom"}, {"workingDir"}, {"volumeMounts"},                \
+      {"readinessProbe"}, {"securityContext"}, {"volumeDevices", refused},                                           \
+      {"lifecycle", postponed, "its handlers are not called"}, {"imagePullPolicy", cluster}, {"resources", cluster}, \
+      {"ports", silent}, {"livenessProbe", cluster}, {"startupProbe", cluster}, {"stdin", cluster},                  \
+      {"stdinOnce", cluster}, {"tty", cluster}, {"terminationMessagePath", cluster},                                 \
+      {"terminationMessagePolicy", cluster}, {"restartPolicy"}, {"restartPolicyRules", cluster}, {                   \
+    "resizePolicy", cluster                                                                                          \
   }
 constexpr Field kContainerFields[] = {KIST_ARGO_CONTAINER_FIELDS};
 constexpr Field kScriptFields[] = {{"source"}, KIST_ARGO_CONTAINER_FIELDS};
+constexpr Field kSetContainerFields[] = {{"dependencies"}, KIST_ARGO_CONTAINER_FIELDS};
+constexpr Field kUserContainerFields[] = {{"mirrorVolumeMounts"}, KIST_ARGO_CONTAINER_FIELDS};
 #undef KIST_ARGO_CONTAINER_FIELDS
-constexpr Field kEnvironmentFields[] = {{"name"}, {"value"}, {"valueFrom", refused}};
+constexpr Field kSecurityFields[] = {
+    {"runAsUser"},
+    {"runAsNonRoot", silent},
+    {"runAsGroup", silent},
+    {"fsGroup", silent},
+    {"fsGroupChangePolicy", silent},
+    {"supplementalGroups", silent},
+    {"supplementalGroupsPolicy", silent},
+    {"capabilities", cluster},
+    {"privileged", cluster},
+    {"allowPrivilegeEscalation", cluster},
+    {"readOnlyRootFilesystem", cluster},
+    {"procMount", cluster},
+    {"seccompProfile", cluster},
+    {"seLinuxOptions", cluster},
+    {"seLinuxChangePolicy", cluster},
+    {"appArmorProfile", cluster},
+    {"sysctls", cluster},
+    {"windowsOptions", cluster},
+};
+constexpr Field kEnvironmentFields[] = {{"name"}, {"value"}, {"valueFrom"}};
+constexpr Field kEnvironmentValueFields[] = {
+    {"secretKeyRef"}, {"configMapKeyRef"}, {"fieldRef"}, {"resourceFieldRef", refused}, {"fileKeyRef", refused}};
 
-#define KIST_ARGO_STEP_FIELDS                                                                                     \
-  {"name"}, {"template"}, {"arguments"}, {"when"}, {"continueOn"}, {"templateRef", refused}, {"inline", refused}, \
-      {"withItems", refused}, {"withParam", refused}, {"withSequence", refused}, {"onExit", refused}, {           \
-    "hooks", refused                                                                                              \
-  }
+#define KIST_ARGO_STEP_FIELDS                                                                                  \
+  {"name"}, {"template"}, {"templateRef"}, {"inline"}, {"arguments"}, {"when"}, {"continueOn"}, {"withItems"}, \
+      {"withParam"}, {"withSequence"}, {"onExit"}, {"hooks"}
 constexpr Field kStepFields[] = {KIST_ARGO_STEP_FIELDS};
 constexpr Field kTaskFields[] = {KIST_ARGO_STEP_FIELDS, {"dependencies"}, {"depends"}};
 #undef KIST_ARGO_STEP_FIELDS
+constexpr Field kSequenceFields[] = {{"count"}, {"start"}, {"end"}, {"format"}};
 constexpr Field kDagFields[] = {{"target"}, {"tasks"}, {"failFast"}};
 constexpr Field kContinueOnFields[] = {{"error"}, {"failed"}};
 
@@ -273,5 +469,64 @@ constinit const Table kStep{kStepFields};
 constinit const Table kDag{kDagFields};
 constinit const Table kTask{kTaskFields};
 constinit const Table kContinueOn{kContinueOnFields};
+constinit const Table kCronSpec{kCronSpecFields};
+constinit const Table kTemplateRef{kTemplateRefFields};
+constinit const Table kHook{kHookFields};
+constinit const Table kWorkflowMetadata{kWorkflowMetadataFields};
+constinit const Table kLabelFrom{kLabelFromFields};
+constinit const Table kRepositoryRef{kRepositoryRefFields};
+constinit const Table kArtifactGc{kArtifactGcFields};
+constinit const Table kPodGc{kPodGcFields};
+constinit const Table kSynchronization{kSynchronizationFields};
+constinit const Table kMutex{kMutexFields};
+constinit const Table kSemaphore{kSemaphoreFields};
+constinit const Table kKey{kKeyFields};
+constinit const Table kRetry{kRetryFields};
+constinit const Table kBackoff{kBackoffFields};
+constinit const Table kMemoize{kMemoizeFields};
+constinit const Table kCache{kCacheFields};
+constinit const Table kMetrics{kMetricsFields};
+constinit const Table kVolume{kVolumeFields};
+constinit const Table kClaimVolume{kClaimVolumeFields};
+constinit const Table kSecretVolume{kSecretVolumeFields};
+constinit const Table kConfigVolume{kConfigVolumeFields};
+constinit const Table kHostPath{kHostPathFields};
+constinit const Table kProjected{kProjectedFields};
+constinit const Table kProjectedSource{kProjectedSourceFields};
+constinit const Table kDownward{kDownwardFields};
+constinit const Table kVolumeItem{kVolumeItemFields};
+constinit const Table kFieldRef{kFieldRefFields};
+constinit const Table kMount{kMountFields};
+constinit const Table kEnvironmentFrom{kEnvironmentFromFields};
+constinit const Table kName{kNameFields};
+constinit const Table kProbe{kProbeFields};
+constinit const Table kExec{kExecFields};
+constinit const Table kHttpGet{kHttpGetFields};
+constinit const Table kSocket{kSocketFields};
+constinit const Table kS3{kS3Fields};
+constinit const Table kGit{kGitFields};
+constinit const Table kHttpLocation{kHttpLocationFields};
+constinit const Table kGcs{kGcsFields};
+constinit const Table kAzure{kAzureFields};
+constinit const Table kOss{kOssFields};
+constinit const Table kHdfs{kHdfsFields};
+constinit const Table kArtifactory{kArtifactoryFields};
+constinit const Table kFile{kFileFields};
+constinit const Table kContainerSet{kContainerSetFields};
+constinit const Table kSuspend{kSuspendFields};
+constinit const Table kHttp{kHttpFields};
+constinit const Table kHttpHeader{kHttpHeaderFields};
+constinit const Table kHeaderValue{kHeaderValueFields};
+constinit const Table kBodyFrom{kBodyFromFields};
+constinit const Table kData{kDataFields};
+constinit const Table kDataSource{kDataSourceFields};
+constinit const Table kTransformation{kTransformationFields};
+constinit const Table kResource{kResourceFields};
+constinit const Table kManifestFrom{kManifestFromFields};
+constinit const Table kSetContainer{kSetContainerFields};
+constinit const Table kUserContainer{kUserContainerFields};
+constinit const Table kSecurity{kSecurityFields};
+constinit const Table kEnvironmentValue{kEnvironmentValueFields};
+constinit const Table kSequence{kSequenceFields};
 
 }  // namespace kist::dialect::argo

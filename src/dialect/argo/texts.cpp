@@ -56,6 +56,27 @@ expression::Text make_text(std::string_view source) {
   return text ? std::move(*text) : expression::Text::literal(std::string(source));
 }
 
+std::string field_text(std::string_view field) {
+  constexpr std::string_view kLabels = "metadata.labels['";
+  constexpr std::string_view kNotes = "metadata.annotations['";
+  if (field == "metadata.name") return "{{pod.name}}";
+  if (field == "metadata.namespace") return "{{workflow.namespace}}";
+  if (field == "metadata.uid") return "{{node.id}}";
+  if (field == "spec.serviceAccountName") return "{{workflow.serviceAccountName}}";
+  if (field == "spec.nodeName") return "localhost";
+  if (field.starts_with("status.")) return "127.0.0.1";  // podIP, hostIP
+  if (field == "metadata.labels['workflows.argoproj.io/workflow']") return "{{workflow.name}}";
+  for (const auto& [prefix, name] : {std::pair(kLabels, "labels"), std::pair(kNotes, "annotations")})
+    if (field.starts_with(prefix) && field.ends_with("']"))
+      return "{{workflow." + std::string(name) + "." +
+             std::string(field.substr(prefix.size(), field.size() - prefix.size() - 2)) + "}}";
+  return "";
+}
+
+expression::Text make_expression(std::string_view source) {
+  return make_text("{{=" + std::string(source) + "}}");
+}
+
 void for_each_reference(const expression::Text& text,
                         const std::function<void(std::string_view name, std::string_view source)>& visit) {
   visit_parts(text.parts(), visit);

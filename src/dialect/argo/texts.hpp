@@ -22,6 +22,12 @@ std::string fill_names(std::string_view source, const Values& values);
 // The parsed text. One that cannot be parsed was reported by check_references(); here it is taken as it is written.
 expression::Text make_text(std::string_view source);
 
+// A text that is one expression and nothing else: `{{=SOURCE}}`.
+expression::Text make_expression(std::string_view source);
+
+// What a field of the pod is on one machine (`fieldRef`), as a text: "metadata.name" is "{{pod.name}}".
+std::string field_text(std::string_view field);
+
 // Calls `visit(name, source)` for every reference whose name is literal, the inner ones of nested names included.
 void for_each_reference(const expression::Text& text,
                         const std::function<void(std::string_view name, std::string_view source)>& visit);

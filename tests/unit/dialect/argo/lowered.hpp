@@ -12,13 +12,13 @@
 
 namespace kist::dialect::argo {
 
-inline constexpr const char* kFile = "w.yaml";
+inline constexpr const char* kFileName = "w.yaml";
 
 inline model::RunRequest request_for(std::string text) {
   model::RunRequest request;
   request.dialect = "argo";
   request.project = "/home/me/project";
-  request.files = {{kFile, std::move(text)}};
+  request.files = {{kFileName, std::move(text)}};
   return request;
 }
 

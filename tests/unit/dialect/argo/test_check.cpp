@@ -138,7 +138,10 @@ TEST(ArgoCheckSpec, NamesWhatTheWorkflowLacks) {
             "w.yaml:5:15: spec.entrypoint: template name 'x' undefined");
   EXPECT_EQ(refused("apiVersion: argoproj.io/v1alpha1\nkind: Workflow\n").text, "w.yaml:1:1: spec is required");
   EXPECT_EQ(refused("apiVersion: argoproj.io/v1alpha1\nkind: CronWorkflow\nspec: {}\n").text,
-            "w.yaml:1:1: not supported yet: kind CronWorkflow");
+            "w.yaml:3:7: spec.schedules is required: when it is to be run (\"0 3 * * *\")\n"
+            "w.yaml:3:7: spec.workflowSpec is required");
+  EXPECT_EQ(refused("apiVersion: argoproj.io/v1alpha1\nkind: WorkflowEventBinding\nspec: {}\n").text,
+            "w.yaml:1:1: not supported yet: kind WorkflowEventBinding");
   EXPECT_EQ(refused("a: [\n").kind, ErrorKind::invalid);
   EXPECT_THAT(refused("").text, HasSubstr("there is nothing"));
   EXPECT_THAT(refused("- a\n").text, HasSubstr("w.yaml:1:1: expected a workflow"));
@@ -162,11 +165,10 @@ void expect_refused(const Table& table, const std::string& before, const std::st
 TEST(ArgoTables, RefuseByNameAndPlace) {
   expect_refused(kTemplate, "    ", "\n    container: {image: i}\n", 5);
   expect_refused(kContainer, "    container: {image: i, ", "}\n", 27);
-  expect_refused(kEnvironment, "    container: {image: i, env: [{name: A, ", "}]}\n", 43);
-  expect_refused(kStep, "    steps: [[{name: a, ", "}]]\n", 24);
-  expect_refused(kTask, "    dag: {tasks: [{name: a, ", "}]}\n", 29);
+  expect_refused(kEnvironmentValue, "    container: {image: i, env: [{name: A, valueFrom: {", "}}]}\n", 55);
   expect_refused(kArtifact, "    inputs: {artifacts: [{name: a, path: /a, ", "}]}\n    container: {image: i}\n", 46);
   expect_refused(kArchiveLocation, "    archiveLocation: {", "}\n    container: {image: i}\n", 23);
+  expect_refused(kVolume, "    volumes: [{name: a, ", "}]\n    container: {image: i}\n", 25);
   for (const Field& field : kSpec.fields) {
     if (field.use != Use::refused) continue;
     EXPECT_THAT(refused(workflow_with("  " + std::string(field.name) +
@@ -184,7 +186,6 @@ TEST(ArgoTables, ClusterMattersNeverFailAFile) {
   auto add = [&](const Table& table, std::string& text, const std::string& indent) {
     for (const Field& field : table.fields) {
       if (field.use != Use::cluster && field.use != Use::postponed) continue;
-      if (field.name == "parallelism" && indent == "    ") continue;  // of groups only
       text += indent + std::string(field.name) + ": {any: [thing]}\n";
       ++ignored;
     }
@@ -197,8 +198,6 @@ TEST(ArgoTables, ClusterMattersNeverFailAFile) {
   // One word each, however often it stands in the file.
   EXPECT_LT(all.notices.size(), ignored);
   EXPECT_THAT(texts(all.notices), testing::Contains(HasSubstr("warning: nodeSelector is ignored on one machine")));
-  EXPECT_THAT(texts(all.notices),
-              testing::Contains(HasSubstr("not supported yet: parallelism; steps run as the machine allows")));
 }
 
 TEST(ArgoTables, WhatAsksForNothingIsNotRefused) {
@@ -211,10 +210,6 @@ TEST(ArgoTables, ExpressionsAreRefusedWhereTheyStand) {
   EXPECT_TRUE(lowered(main_with("    container: {image: i, args: [\"x {{=1 + 1}} y\"]}\n")).notices.empty());
   EXPECT_EQ(refused(main_with("    container: {image: i, args: [\"x {{=1 +}} y\"]}\n")).text,
             "w.yaml:8:34: templates.main: '1 +': column 4: something is missing at the end");
-  EXPECT_EQ(refused(main_with("    container: {image: i}\n")
-                        .append("    outputs: {parameters: [{name: p, valueFrom: {expression: x}}]}\n"))
-                .kind,
-            ErrorKind::unsupported);
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ TEST(ArgoGraph, RunsOnlyWhatItsTargetsWaitFor) {
       - {name: c, template: t, dependencies: [b]}
       - {name: x, template: t}
       - {name: unused, template: later}
-  - {name: later, suspend: {}}
+  - {name: later, plugin: {x: {}}}
 )" + std::string(kLeaf)));
   std::vector<std::string> names;
   for (const model::Step& step : group(all, "main").steps) names.push_back(step.name);
@@ -85,7 +85,7 @@ TEST(ArgoGraph, RunsOnlyWhatItsTargetsWaitFor) {
   // What only a task that never runs would meet does not stop the workflow.
   EXPECT_FALSE(all.workflow.definitions.contains("later"));
   EXPECT_THAT(texts(all.notices),
-              testing::ElementsAre("w.yaml:16:19: warning: not supported yet: suspend (templates.later)"));
+              testing::ElementsAre("w.yaml:16:19: warning: not supported yet: plugin (templates.later)"));
 }
 
 TEST(ArgoGraph, AllowsRecursionThroughSteps) {

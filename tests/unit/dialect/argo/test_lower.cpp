@@ -336,9 +336,10 @@ TEST(ArgoLower, HandsOutputsOfGroupsOn) {
   const model::Group& main = group(all, "main");
   EXPECT_EQ(main.parameters.at(0).value.source(), "{{steps.a.outputs.parameters.p}}");
   EXPECT_EQ(main.parameters.at(0).fallback->source(), "none");
-  EXPECT_EQ(main.artifacts.at(0).from.name.source(), "steps.a.outputs.artifacts.x");
+  EXPECT_EQ(std::get<model::ArtifactReference>(main.artifacts.at(0).from).name.source(), "steps.a.outputs.artifacts.x");
   EXPECT_TRUE(main.artifacts.at(0).optional);
-  EXPECT_EQ(group(all, "inner").artifacts.at(0).from.name.source(), "tasks.t.outputs.artifacts.x");
+  EXPECT_EQ(std::get<model::ArtifactReference>(group(all, "inner").artifacts.at(0).from).name.source(),
+            "tasks.t.outputs.artifacts.x");
   EXPECT_EQ(all.workflow.definitions.at("inner").artifacts.at(0).path, "");
 }
 
@@ -363,7 +364,7 @@ TEST(ArgoLower, ChoosesOneWorkflowOfSeveral) {
     text += std::string("---\napiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata:\n  generateName: ") + name +
             "-\n  annotations: {workflows.argoproj.io/title: Does it}\nspec: {entrypoint: m, templates: [{name: m, "
             "container: {image: a}}]}\n";
-  text += "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {}\n";
+  text += "---\napiVersion: v1\nkind: Service\nmetadata: {name: c}\n";
   model::RunRequest request = request_for(text);
   EXPECT_EQ(refused(request).text, "w.yaml:9:1: there are several workflows, name one of them: one, two");
   request.workflow = "three";
@@ -371,7 +372,7 @@ TEST(ArgoLower, ChoosesOneWorkflowOfSeveral) {
   request.workflow = "two-";
   const model::Lowered all = lowered(request);
   EXPECT_EQ(all.workflow.naming.stem, "two-");
-  EXPECT_THAT(texts(all.notices), ElementsAre("w.yaml:16:1: warning: not supported yet: kind ConfigMap"));
+  EXPECT_THAT(texts(all.notices), ElementsAre("w.yaml:16:1: warning: not supported yet: kind Service"));
 
   auto summaries = dialect().workflows(request.files).value();
   ASSERT_EQ(summaries.size(), 2U);

@@ -1,0 +1,69 @@
+#include "cli/supply.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/file.hpp"
+
+namespace kist::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// A directory of workflow files; where there are more or larger ones, it is something else.
+constexpr std::size_t kMostFiles = 1000;
+constexpr std::uint64_t kLargestFile = 1 << 20;
+
+void add(std::vector<model::SourceText>& to, std::vector<model::SourceText> more) {
+  for (auto& text : more) to.push_back(std::move(text));
+}
+
+// The other YAML files beside those of the request, by name.
+std::vector<model::SourceText> neighbours(const model::RunRequest& request) {
+  std::set<std::string> names;
+  for (const auto& file : request.files) {
+    if (file.name == "-") continue;
+    std::error_code failed;
+    const fs::path parent = fs::path(file.name).parent_path();
+    for (fs::directory_iterator at(parent.empty() ? fs::path(".") : parent, failed), end; !failed && at != end;
+         at.increment(failed)) {
+      const auto ending = at->path().extension();
+      if (ending == ".yaml" || ending == ".yml") names.insert((parent / at->path().filename()).string());
+      if (names.size() > kMostFiles) return {};
+    }
+  }
+  for (const auto& file : request.files) names.erase(file.name);
+  std::vector<model::SourceText> texts;
+  for (const auto& name : names)
+    if (auto text = read_file(name, kLargestFile)) texts.push_back({name, std::move(*text)});
+  return texts;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> supply(model::RunRequest& request, const model::Dialect& dialect,
+                                        const std::vector<model::SourceText>& given,
+                                        const catalog::Documents* documents) {
+  std::vector<std::string> said;
+  for (auto& file : request.files) file.text = dialect.without_secrets(file);
+  for (const auto& file : given) request.library.push_back({file.name, dialect.without_secrets(file)});
+  if (documents != nullptr) {
+    KIST_TRY_ASSIGN(const auto kept, documents->list());
+    std::vector<model::SourceText> texts;
+    for (const auto& document : kept) {
+      KIST_TRY_ASSIGN(auto text, read_file(document.path, kLargestFile));
+      texts.push_back({document.path.string(), std::move(text)});
+    }
+    if (!texts.empty()) add(request.library, dialect.library_for(request, texts, true));
+  }
+  if (dialect.is_complete(request)) return said;
+  auto found = dialect.library_for(request, neighbours(request), false);
+  for (const auto& file : found) said.push_back(fmt::format("{} is used: it has what is referred to", file.name));
+  add(request.library, std::move(found));
+  return said;
+}
+
+}  // namespace kist::cli

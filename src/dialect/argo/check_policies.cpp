@@ -1,0 +1,205 @@
+// What surrounds the work. Metrics, pod collection and resources of pods do nothing on one machine, but a mistake in
+// them is one on a cluster too, and said.
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/cron.hpp"
+#include "dialect/argo/check.hpp"
+#include "dialect/argo/documents.hpp"
+
+namespace kist::dialect::argo {
+namespace {
+
+bool is_word(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+}
+
+void check_metric(const yaml::Node& metric, const std::string& where, Report& report) {
+  const std::string name(text_at(metric, {"name"}));
+  if (!is_word(name)) {
+    report.error(metric.mark, fmt::format("{} metric name '{}' is invalid. Metric names must contain alphanumeric "
+                                          "characters or '_'",
+                                          where, name));
+    return;
+  }
+  if (text_at(metric, {"help"}).empty())
+    report.error(metric.mark,
+                 fmt::format("{} metric '{}' must contain a help string under 'help: ' field", where, name));
+  if (const yaml::Node* labels = metric.find("labels"); labels != nullptr && labels->is_sequence())
+    for (const yaml::Node& label : labels->items)
+      if (!is_word(text_at(label, {"key"})))
+        report.error(label.mark,
+                     fmt::format("{} metric '{}' error: metric label '{}' is invalid: keys may only contain "
+                                 "alphanumeric characters or '_'",
+                                 where, name, text_at(label, {"key"})));
+  if (const yaml::Node* gauge = metric.find("gauge"); gauge != nullptr && gauge->is_mapping()) {
+    const std::string_view value = text_at(*gauge, {"value"});
+    if (value.empty()) report.error(gauge->mark, fmt::format("{} metric '{}' error: missing gauge.value", where, name));
+    if (text_at(*gauge, {"realtime"}) == "true" && value.contains("resourcesDuration."))
+      report.error(gauge->mark, fmt::format("{} metric '{}' error: 'resourcesDuration.*' metrics cannot be used in "
+                                            "real-time",
+                                            where, name));
+  }
+  for (const std::string_view kind : {"counter", "histogram"})
+    if (const yaml::Node* each = metric.find(kind); each != nullptr && text_at(*each, {"value"}).empty())
+      report.error(each->mark, fmt::format("{} metric '{}' error: missing {}.value", where, name, kind));
+}
+
+void check_metrics(const yaml::Node& metrics, const std::string& where, Report& report) {
+  const yaml::Node* all = metrics.is_mapping() ? metrics.find("prometheus") : nullptr;
+  if (all == nullptr || !all->is_sequence()) return;
+  for (const yaml::Node& metric : all->items)
+    if (metric.is_mapping()) check_metric(metric, where, report);
+  report.postponed(metrics.mark, "metrics", "none are published");
+}
+
+void check_pod_collection(const yaml::Node& node, Report& report) {
+  if (!node.is_mapping()) return;
+  constexpr auto kStrategies = std::to_array<std::string_view>(
+      {"", "OnPodCompletion", "OnPodSuccess", "OnWorkflowCompletion", "OnWorkflowSuccess"});
+  const std::string_view strategy = text_at(node, {"strategy"});
+  if (std::ranges::count(kStrategies, strategy) == 0)
+    report.error(node.mark, fmt::format("podGC.strategy unknown strategy '{}'", strategy));
+  const yaml::Node* selector = node.find("labelSelector");
+  const yaml::Node* rules =
+      selector != nullptr && selector->is_mapping() ? selector->find("matchExpressions") : nullptr;
+  if (rules == nullptr || !rules->is_sequence()) return;
+  constexpr auto kOperators = std::to_array<std::string_view>({"In", "NotIn", "Exists", "DoesNotExist"});
+  for (const yaml::Node& rule : rules->items)
+    if (std::ranges::count(kOperators, text_at(rule, {"operator"})) == 0)
+      report.error(rule.mark, fmt::format("podGC.labelSelector invalid: \"{}\" is not a valid label selector operator",
+                                          text_at(rule, {"operator"})));
+}
+
+void check_pod_resources(const yaml::Node& node, const std::string& where, Report& report) {
+  if (!node.is_mapping()) return;
+  for (const std::string_view part : {"requests", "limits"}) {
+    const yaml::Node* amounts = node.find(part);
+    if (amounts == nullptr || !amounts->is_mapping()) continue;
+    for (const auto& [name, value] : amounts->entries)
+      if (name.text != "cpu" && name.text != "memory" && !name.text.starts_with("hugepages-"))
+        report.error(name.mark, fmt::format("{}: \"{}\" is not a valid pod-level resource", where, name.text));
+  }
+  if (node.find("claims") != nullptr) report.error(node.mark, where + ".claims is not supported");
+}
+
+std::string_view kind_text(Template::Kind kind) {
+  switch (kind) {
+    case Template::Kind::http:
+      return "HTTP templates";
+    case Template::Kind::steps:
+      return "Steps templates, which do not create a pod";
+    case Template::Kind::dag:
+      return "DAG templates, which do not create a pod";
+    case Template::Kind::suspend:
+      return "Suspend templates, which do not create a pod";
+    case Template::Kind::plugin:
+      return "Plugin templates";
+    default:
+      return "";
+  }
+}
+
+// A number of seconds, or a text that is one once its references are filled.
+void check_deadline(const std::optional<Scalar>& deadline, const std::string& where, Report& report) {
+  if (!deadline || deadline->text.contains("{{")) return;
+  const bool digits = !deadline->text.empty() &&
+                      std::ranges::all_of(deadline->text, [](unsigned char c) { return std::isdigit(c) != 0; });
+  if (!digits || deadline->text.find_first_not_of('0') == std::string::npos)
+    report.error(deadline->mark, fmt::format("{}.activeDeadlineSeconds must be a positive integer > 0", where));
+}
+
+void check_retry(const std::optional<RetrySpec>& retry, const std::string& where, Report& report) {
+  if (!retry) return;
+  constexpr auto kPolicies =
+      std::to_array<std::string_view>({"", "Always", "OnFailure", "OnError", "OnTransientError"});
+  if (retry->policy && std::ranges::count(kPolicies, std::string_view(retry->policy->text)) == 0)
+    report.error(retry->policy->mark,
+                 fmt::format("{}.retryStrategy.retryPolicy must be one of Always, OnFailure, OnError and "
+                             "OnTransientError, not '{}'",
+                             where, retry->policy->text));
+}
+
+void check_locks(const std::vector<LockSpec>& locks, const std::string& where, Report& report) {
+  for (const LockSpec& lock : locks) {
+    if (lock.elsewhere)
+      report.unsupported(lock.mark, "a semaphore of a database", where + ".synchronization");
+    else if (!lock.limit && lock.name.text.empty())
+      report.error(lock.mark, where + ".synchronization: a mutex needs a name");
+  }
+}
+
+void check_template(const Spec& spec, const Template& each, Report& report) {
+  const std::string where = where_of(each);
+  check_metrics(each.metrics, where, report);
+  const std::string_view unfit = kind_text(each.kind);
+  if (each.pod_resources.is_mapping()) {
+    if (!unfit.empty())
+      report.error(each.pod_resources.mark, fmt::format("{}.podResources is not supported for {}", where, unfit));
+    else
+      check_pod_resources(each.pod_resources, where + ".podResources", report);
+  }
+  if (each.resource_claims && !unfit.empty())
+    report.error(each.mark, fmt::format("{}.resourceClaims is not supported for {}", where, unfit));
+  if (!is_group(each.kind)) check_deadline(each.deadline, where, report);
+  if (is_group(each.kind) && each.deadline)
+    report.error(each.deadline->mark, where + ".activeDeadlineSeconds is only valid for leaf templates");
+  check_retry(each.retry, where, report);
+  check_locks(each.locks, where, report);
+  if (each.memo && each.memo->cache.text.empty())
+    report.error(each.memo->mark,
+                 where + ".memoize.cache.configMap.name is required: where the results are remembered");
+  auto known = [&](const Mount& mount) {
+    auto named = [&](const VolumeSpec& volume) { return volume.name.text == mount.volume.text; };
+    return std::ranges::any_of(each.volumes, named) || std::ranges::any_of(spec.volumes, named) ||
+           std::ranges::any_of(spec.claims, named);
+  };
+  auto check_mounts = [&](const std::vector<Mount>& mounts) {
+    for (const Mount& mount : mounts)
+      if (!mount.volume.text.contains("{{") && !known(mount))
+        report.lacking(
+            mount.volume.mark,
+            fmt::format("{}: volume '{}' is not defined in its template or in spec.volumes", where, mount.volume.text));
+  };
+  check_mounts(each.program.mounts);
+  check_mounts(each.set_mounts);
+  for (const auto* programs : {&each.containers, &each.initial, &each.sidecars})
+    for (const Program& program : *programs) check_mounts(program.mounts);
+  for (const VolumeSpec& volume : each.volumes)
+    if (volume.parts.size() > 1 &&
+        std::ranges::any_of(volume.parts, [](const auto& part) { return part.kind == VolumeSpec::Part::Kind::secret; }))
+      report.unsupported(volume.mark, "a projected volume of a secret and something else", where + ".volumes");
+}
+
+}  // namespace
+
+void check_policies(const Spec& spec, Report& report) {
+  check_metrics(spec.metrics, "spec", report);
+  check_pod_collection(spec.pod_collection, report);
+  check_pod_resources(spec.pod_resources, "spec.podResources", report);
+  check_retry(spec.retry, "spec", report);
+  check_locks(spec.locks, "spec", report);
+  for (const Scalar& schedule : spec.schedules)
+    if (auto line = CronLine::parse(schedule.text); !line)
+      report.error(schedule.mark, "cron schedule is malformed: " + line.error().text);
+  if (spec.timezone && !spec.timezone->text.empty()) {
+    const std::filesystem::path zones = "/usr/share/zoneinfo";
+    std::error_code ignored;
+    const bool safe = !spec.timezone->text.contains("..") && !spec.timezone->text.starts_with('/');
+    // Where the machine has no zones nothing is known of them.
+    if (!safe || (std::filesystem::exists(zones, ignored) && spec.timezone->text != "Local" &&
+                  !std::filesystem::is_regular_file(zones / spec.timezone->text, ignored)))
+      report.error(spec.timezone->mark, fmt::format("invalid timezone \"{}\"", spec.timezone->text));
+  }
+  for (const Template& each : spec.templates) {
+    report.enter(each.key);
+    check_template(spec, each, report);
+  }
+  report.enter("");
+}
+
+}  // namespace kist::dialect::argo

@@ -1,0 +1,27 @@
+// Documents that are there for others: which of many a workflow needs, and each by itself, to be kept.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "model/dialect.hpp"
+#include "model/record.hpp"
+
+namespace kist::dialect::argo {
+
+// model::Dialect::is_complete.
+bool has_all(const model::RunRequest& request);
+
+// model::Dialect::library_for.
+std::vector<model::SourceText> find_library(const model::RunRequest& request,
+                                            const std::vector<model::SourceText>& candidates, bool implied);
+
+// model::Dialect::kept_documents.
+Result<std::vector<model::Dialect::Kept>> split_kept(const model::SourceText& file);
+
+// The text with the documents that are secrets made empty lines.
+std::string blank_secrets(std::string_view text);
+
+}  // namespace kist::dialect::argo

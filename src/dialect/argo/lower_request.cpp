@@ -1,0 +1,95 @@
+// What kist does by itself: asking a web server, listing a location, acting on objects it knows, waiting for people.
+#include <algorithm>
+#include <utility>
+
+#include "dialect/argo/artifacts.hpp"
+#include "dialect/argo/lower.hpp"
+#include "dialect/argo/texts.hpp"
+
+namespace kist::dialect::argo {
+namespace {
+
+model::HttpRequest lower_http(const HttpSpec& http) {
+  model::HttpRequest request;
+  if (http.url) request.url = make_text(http.url->text);
+  request.method = make_text(http.method && !http.method->text.empty() ? http.method->text : "GET");
+  for (const HttpSpec::Header& header : http.headers) {
+    model::HttpRequest::Header& lowered = request.headers.emplace_back();
+    lowered.name = header.name.text;
+    if (const auto* value = std::get_if<Scalar>(&header.value)) {
+      lowered.value = make_text(value->text);
+    } else {
+      const auto& selector = std::get<KeySelector>(header.value);
+      lowered.value =
+          model::SecretReference{make_text(selector.name.text), make_text(selector.key.text), selector.optional};
+    }
+  }
+  if (http.body) request.body = make_text(http.body->text);
+  if (http.timeout && *http.timeout > 0) request.timeout = std::chrono::seconds(*http.timeout);
+  request.insecure = http.insecure;
+  if (http.success_condition) request.success_condition = make_expression(http.success_condition->text);
+  return request;
+}
+
+model::ObjectRequest lower_resource(const Template& definition) {
+  const ResourceSpec& resource = definition.resource;
+  model::ObjectRequest request;
+  request.action = resource.action ? resource.action->text : "";
+  if (resource.manifest) request.manifest = make_text(resource.manifest->text);
+  if (resource.manifest_from && resource.manifest_from->raw)
+    request.manifest = make_text(resource.manifest_from->raw->text);
+  if (resource.success_condition) request.success_condition = resource.success_condition->text;
+  if (resource.failure_condition) request.failure_condition = resource.failure_condition->text;
+  for (const Parameter& parameter : definition.outputs.parameters)
+    if (parameter.json_path || parameter.jq_filter)
+      request.outputs.push_back({parameter.name.text, parameter.json_path ? parameter.json_path->text : "",
+                                 parameter.jq_filter ? parameter.jq_filter->text : ""});
+  return request;
+}
+
+}  // namespace
+
+model::Task lower_request(const Spec& spec, const Template& definition, const Report& report) {
+  model::Task task;
+  model::Action action;
+  action.origin = report.origin(definition.mark);
+  if (definition.kind == Template::Kind::http) {
+    action.title = "http";
+    action.what = lower_http(definition.http);
+  } else if (definition.kind == Template::Kind::data) {
+    action.title = "data";
+    model::ListRequest request;
+    if (definition.data.source && definition.data.source->place)
+      if (auto location = lower_place(*definition.data.source->place, spec.repository, {}))
+        request.location = std::move(*location);
+    for (const Scalar& expression : definition.data.transformations) request.transformations.push_back(expression.text);
+    action.what = std::move(request);
+  } else {
+    action.title = "resource";
+    action.what = lower_resource(definition);
+  }
+  task.actions.push_back(std::move(action));
+  task.capture_result = true;
+  return task;
+}
+
+model::Gate lower_suspend(const Template& definition) {
+  model::Gate gate;
+  if (definition.duration) gate.duration = make_text(definition.duration->text);
+  for (const Parameter& parameter : definition.outputs.parameters) {
+    if (!parameter.supplied) continue;
+    model::Gate::Supplied& supplied = gate.supplied.emplace_back();
+    supplied.name = parameter.name.text;
+    if (parameter.absent) supplied.fallback = make_text(parameter.absent->text);
+    // A form for people: the input of the same name says what may be chosen.
+    const auto input = std::ranges::find_if(
+        definition.inputs.parameters, [&](const Parameter& each) { return each.name.text == parameter.name.text; });
+    const auto& allowed =
+        parameter.allowed || input == definition.inputs.parameters.end() ? parameter.allowed : input->allowed;
+    if (allowed)
+      for (const Scalar& value : *allowed) supplied.allowed.push_back(value.text);
+  }
+  return gate;
+}
+
+}  // namespace kist::dialect::argo

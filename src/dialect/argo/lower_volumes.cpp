@@ -1,0 +1,83 @@
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dialect/argo/lower.hpp"
+#include "dialect/argo/texts.hpp"
+
+namespace kist::dialect::argo {
+namespace {
+
+using model::Volume;
+
+void add_part(const VolumeSpec::Part& part, const Values& names, Volume& volume) {
+  using Kind = VolumeSpec::Part::Kind;
+  auto mode_of = [&](std::string_view path) -> std::optional<std::uint32_t> {
+    auto item = std::ranges::find_if(part.items, [&](const auto& each) { return each.path.text == path; });
+    return item == part.items.end() ? std::nullopt : item->mode;
+  };
+  switch (part.kind) {
+    case Kind::secret:
+      volume.kind = Volume::Kind::secret;
+      volume.claim = make_text(fill_names(part.name.text, names));
+      volume.optional = part.optional;
+      for (const VolumeSpec::Item& item : part.items)
+        volume.files.push_back({.path = item.path.text, .text = {}, .key = item.key.text, .mode = item.mode});
+      break;
+    case Kind::config:
+      for (const auto& [path, text] : part.texts)
+        volume.files.push_back(
+            {.path = path, .text = expression::Text::literal(text), .key = "", .mode = mode_of(path)});
+      break;
+    case Kind::downward:
+      for (const VolumeSpec::Item& item : part.items)
+        volume.files.push_back(
+            {.path = item.path.text, .text = make_text(field_text(item.key.text)), .key = "", .mode = item.mode});
+      break;
+  }
+}
+
+Volume lower_volume(const VolumeSpec& written, const Values& names) {
+  Volume volume;
+  volume.name = written.name.text;
+  volume.mode = written.mode;
+  switch (written.kind) {
+    case VolumeSpec::Kind::empty:
+      break;
+    case VolumeSpec::Kind::claim:
+      volume.kind = Volume::Kind::claim;
+      volume.claim = make_text(fill_names(written.claim.text, names));
+      break;
+    case VolumeSpec::Kind::host:
+      volume.kind = Volume::Kind::host;
+      volume.path = make_text(fill_names(written.path.text, names));
+      break;
+    case VolumeSpec::Kind::parts:
+      volume.kind = Volume::Kind::files;
+      for (const VolumeSpec::Part& part : written.parts) add_part(part, names, volume);
+      break;
+  }
+  return volume;
+}
+
+}  // namespace
+
+std::vector<Volume> lower_volumes(const Spec& spec, const Template& definition, const std::set<std::string>& used,
+                                  const Values& names) {
+  std::vector<Volume> volumes;
+  std::set<std::string> there;
+  for (const auto* list : {&definition.volumes, &spec.volumes})
+    for (const VolumeSpec& volume : *list)
+      if (used.contains(volume.name.text) && there.insert(volume.name.text).second)
+        volumes.push_back(lower_volume(volume, names));
+  for (const VolumeSpec& claim : spec.claims) {
+    if (!used.contains(claim.name.text) || !there.insert(claim.name.text).second) continue;
+    Volume& volume = volumes.emplace_back();
+    volume.name = claim.name.text;
+    volume.kind = Volume::Kind::run;
+  }
+  return volumes;
+}
+
+}  // namespace kist::dialect::argo
