@@ -107,7 +107,7 @@ void declare_config(Arguments& arguments, Context&) {
 void declare_prune(Arguments& arguments, Context&) {
   declare_not_yet(arguments, "prune", "there are no caches");
 }
-void declare_secrets(Arguments& arguments, Context&) {
+void declare_secrets_as_dstack(Arguments& arguments, Context&) {
   declare_not_yet(arguments, "secrets", "`dstack run -e NAME` hands on a variable of yours");
 }
 
@@ -130,7 +130,7 @@ std::span<const Command> dstack_commands() {
       {"rm", "Remove a finished run", declare_rm, kCommand},
       {"init", "Accepted: there is nothing to prepare", declare_init, kCommand},
       {"completion", "Print completions for bash, zsh or fish", declare_completion, kCommand},
-      {"secrets", "Manage secrets", declare_secrets, kNotYet},
+      {"secrets", "Manage secrets", declare_secrets_as_dstack, kNotYet},
       {"prune", "Delete caches", declare_prune, kNotYet},
       {"config", "Configure a remote", declare_config, kNotYet},
       {"__complete", "Candidates for the word at the cursor", declare_complete, kNotYet},

@@ -193,7 +193,7 @@ Json Lineage::commands(Known& known, const model::NodeRecord& node) {
 
   const auto run_scope = engine::RunScope::make(known.run, *known.workflow);
   model::NodeRecord record = node;
-  engine::Node its(record);
+  engine::Node its(record, engine::Node::Role::step);
   its.definition = &definition->second;
   const auto filled = [&](const model::Text& text) {
     if (run_scope) {

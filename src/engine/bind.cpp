@@ -288,17 +288,36 @@ const model::UsedRun* find_used_run(const std::vector<model::UsedRun>& used, con
   return found == used.end() ? nullptr : &*found;
 }
 
+namespace {
+
+// Only what lies at a path in it.
+Result<ArtifactValue> inside(ArtifactValue value, const std::optional<Text>& sub_path, const expression::Scope& scope) {
+  if (!sub_path || std::holds_alternative<Absent>(value)) return value;
+  KIST_TRY_ASSIGN(std::string path, expression::evaluate(*sub_path, scope));
+  auto* artifact = std::get_if<model::ArtifactRecord>(&value);
+  if (artifact == nullptr)
+    return fail(ErrorKind::unsupported, fmt::format("the part '{}' of what lies outside is not supported yet", path));
+  artifact->sub_path = (std::filesystem::path(artifact->sub_path) / path).lexically_normal();
+  return value;
+}
+
+}  // namespace
+
 Result<ArtifactValue> resolve(const model::ArtifactSource& source, const Caller& caller) {
   using Found = Result<ArtifactValue>;
   return std::visit(Overloaded{
                         [&](const model::ArtifactReference& reference) -> Found {
                           KIST_TRY_ASSIGN(std::string name, expression::evaluate(reference.name, caller.scope));
-                          return caller.artifact(name);
+                          KIST_TRY_ASSIGN(ArtifactValue value, caller.artifact(name));
+                          return inside(std::move(value), reference.sub_path, caller.scope);
                         },
                         [&](const model::ArtifactExpression& expression) -> Found {
                           KIST_TRY_ASSIGN(Json value, expression::evaluate_value(expression.expression, caller.scope));
                           if (value.is_null()) return Absent();
-                          if (auto name = artifact_named_by(value)) return caller.artifact(*name);
+                          if (auto name = artifact_named_by(value)) {
+                            KIST_TRY_ASSIGN(ArtifactValue named, caller.artifact(*name));
+                            return inside(std::move(named), expression.sub_path, caller.scope);
+                          }
                           return fail(ErrorKind::invalid,
                                       fmt::format("{} is not an artifact", expression.expression.source()));
                         },
@@ -361,7 +380,10 @@ Result<std::map<std::size_t, task::ResolvedLoad>> resolve_loads(Node& node, cons
     std::visit(Overloaded{
                    [&](Absent) { resolved.absent = true; },
                    [&](model::ExternalArtifact& outside) { resolved.external = std::move(outside); },
-                   [&](model::ArtifactRecord& artifact) { resolved.trees.push_back({"", std::move(artifact)}); },
+                   [&](model::ArtifactRecord& artifact) {
+                     std::string inside = artifact.sub_path;
+                     resolved.trees.push_back({.prefix = "", .artifact = std::move(artifact), .sub_path = inside});
+                   },
                    [&](RawText& raw) { resolved.raw = std::move(raw.text); },
                    [&](const model::UsedRun* used) { resolved.trees = trees_of(*used, *load, bound); },
                    [&](const model::ProjectFiles&) { resolved.project = true; },

@@ -7,11 +7,8 @@
 #include "engine/scheduler.hpp"
 
 namespace kist::engine {
-namespace {
 
 using model::State;
-
-}  // namespace
 
 Status Scheduler::start_loop(Node& node) {
   node.loop = std::make_unique<LoopProgress>();
@@ -67,7 +64,39 @@ void Scheduler::end_loop(Node& node) {
   const bool ran = std::ranges::any_of(children, [](const Node* child) {
     return child->record.state != State::skipped && child->record.state != State::omitted;
   });
+  if (auto gathered = gather_artifacts(node); !gathered)
+    return end(node, State::error, fmt::format("its artifacts cannot be put together: {}", gathered.error().text));
   end(node, ran ? State::succeeded : State::skipped, "");
+}
+
+// What the items made, by name: a directory with one entry an item that made it.
+Status Scheduler::gather_artifacts(Node& node) {
+  const LoopProgress& loop = *node.loop;
+  std::map<std::string, std::vector<store::Transaction::Part>> parts;
+  std::map<std::string, model::ArtifactRecord> whole;
+  for (std::size_t i = 0; i < loop.children.size(); ++i) {
+    const model::NodeRecord& item = loop.children[i]->record;
+    if (item.state != State::succeeded) continue;
+    for (const model::ArtifactRecord& artifact : item.output_artifacts) {
+      parts[artifact.name].push_back(
+          {entry_name(i, loop.children.size(), loop.items[i].get()), {artifact.tree, artifact.times}});
+      whole[artifact.name].archive = artifact.archive;
+    }
+  }
+  node.record.output_artifacts.clear();
+  if (parts.empty()) return {};
+  KIST_TRY_ASSIGN(auto transaction, parts_.store.begin());
+  for (auto& [name, artifact] : whole) {
+    KIST_TRY_ASSIGN(store::Saved saved, transaction->combine(parts[name]));
+    artifact.name = name;
+    artifact.tree = saved.id.tree;
+    artifact.times = saved.id.times;
+    artifact.bytes = saved.bytes;
+    artifact.files = saved.files;
+  }
+  KIST_TRY(transaction->commit());
+  for (auto& [name, artifact] : whole) node.record.output_artifacts.push_back(std::move(artifact));
+  return {};
 }
 
 }  // namespace kist::engine

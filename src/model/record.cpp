@@ -397,6 +397,7 @@ Json to_json(const ArtifactRecord& artifact) {
   if (artifact.producer) value["producer"] = to_json(*artifact.producer);
   if (!artifact.left_out.empty()) value["left_out"] = artifact.left_out;
   put(value, "global", artifact.global);
+  put(value, "sub_path", artifact.sub_path);
   for (const SentArtifact& sent : artifact.sent) value["sent"].push_back(to_json(sent));
   return value;
 }
@@ -411,6 +412,7 @@ Result<ArtifactRecord> artifact_from_json(const Json& value) {
   KIST_TRY(get(value, "files", artifact.files));
   KIST_TRY(get(value, "live", artifact.live));
   KIST_TRY(get(value, "global", artifact.global));
+  KIST_TRY(get(value, "sub_path", artifact.sub_path));
   KIST_TRY(get_all(value, "left_out", artifact.left_out, text_from_json));
   KIST_TRY(get_all(value, "sent", artifact.sent, sent_from_json));
   KIST_TRY_ASSIGN(const Json* archive, member(value, "archive"));

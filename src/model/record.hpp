@@ -65,6 +65,7 @@ struct ArtifactRecord {
   std::vector<std::string> left_out = {};  // what could not be kept: "PATH: WHY"
   std::string global = {};                 // of an output: workflow.outputs.artifacts.NAME is this one too
   std::vector<SentArtifact> sent = {};     // of an output
+  std::string sub_path = {};               // of an input: only what lies there in the tree
 };
 
 // What a node was given that no node made.

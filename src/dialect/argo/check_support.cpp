@@ -9,23 +9,23 @@ namespace {
 
 struct Done {
   bool loops = true;
-  bool hooks = false;
+  bool hooks = true;
   bool retries = true;
   bool deadlines = true;
   bool parallelism = true;
-  bool locks = false;
-  bool memo = false;
-  bool gates = false;
-  bool globals = false;
-  bool expressions = false;  // of artifacts
-  bool locations = false;
+  bool locks = true;
+  bool memo = true;
+  bool gates = true;
+  bool globals = true;
+  bool expressions = true;  // of artifacts
+  bool locations = true;
   bool volumes = true;
   bool containers = true;
-  bool daemons = false;
+  bool daemons = true;
   bool secrets = true;
   bool http = true;
   bool requests = false;
-  bool suspension = false;
+  bool suspension = true;
 };
 constexpr Done kDone;
 
