@@ -30,12 +30,14 @@ integration: build
 test: unit build ## everything: unit tests under sanitizers, end-to-end tests, conformance, floors
 	@scripts/check-floors
 	@$(MAKE) --no-print-directory integration
-	@$(MAKE) --no-print-directory conformance
+	@$(MAKE) --no-print-directory documents
 
-conformance: build ## every YAML and command block of the documents that kist answers to, and what becomes of it
+documents: build ## every YAML and command block of the documents that kist answers to, and what becomes of it
 	@scripts/install-dependencies test
 	@scripts/python-environment
 	@.venv/bin/python tests/conformance/run.py
+
+conformance: documents ## that, and a collection of real workflow files, where it is here: checked and run
 	@.venv/bin/python tests/conformance/corpus.py
 
 torture: ## kill savers and collectors 500 times, and look at what was promised

@@ -65,7 +65,10 @@ Scheduler::~Scheduler() {
 }
 
 Result<model::RunRecord> Scheduler::run() {
-  KIST_TRY_ASSIGN(scope_, RunScope::make(run_, workflow_));
+  auto fill_with_chance = [random = parts_.random](std::span<std::byte> bytes) {
+    for (std::byte& one : bytes) one = static_cast<std::byte>(random(256));
+  };
+  KIST_TRY_ASSIGN(scope_, RunScope::make(run_, workflow_, {.now = parts_.clock, .random = fill_with_chance}));
   if (!earlier_.empty()) KIST_TRY(parts_.catalog.release(run_.name, ""));
   if (run_.started == Time{}) run_.started = parts_.clock();
   run_.state = State::running;

@@ -91,8 +91,10 @@ std::string parameters_as_json(const std::vector<model::ParameterRecord>& parame
   return to_text(list);
 }
 
-Result<RunScope> RunScope::make(const model::RunRecord& run, const model::Workflow& workflow) {
+Result<RunScope> RunScope::make(const model::RunRecord& run, const model::Workflow& workflow,
+                                expression::Surroundings surroundings) {
   RunScope scope;
+  scope.surroundings_ = std::move(surroundings);
   auto& values = scope.values_;
   values["workflow.namespace"] = "default";
   for (const auto& [name, value] : workflow.variables) values[name] = value;

@@ -24,10 +24,12 @@ namespace kist::engine {
 class RunScope : public expression::Scope {
  public:
   // Errors: a parameter's text that cannot be evaluated.
-  static Result<RunScope> make(const model::RunRecord& run, const model::Workflow& workflow);
+  static Result<RunScope> make(const model::RunRecord& run, const model::Workflow& workflow,
+                               expression::Surroundings surroundings = {});
   Result<std::optional<std::string>> find(std::string_view name) const override;
   Result<std::optional<Json>> value(std::string_view name) const override;
   std::vector<std::string> names(std::string_view prefix) const override;
+  const expression::Surroundings* surroundings() const override { return surroundings_.now ? &surroundings_ : nullptr; }
   // "workflow.outputs.artifacts.NAME". Errors: invalid.
   Result<ArtifactValue> find_artifact(std::string_view name) const;
 
@@ -45,6 +47,7 @@ class RunScope : public expression::Scope {
   std::map<std::string, std::string, std::less<>> values_;
   std::map<std::string, model::ArtifactRecord, std::less<>> artifacts_;
   Time created_;
+  expression::Surroundings surroundings_;
 };
 
 // In the texts of a node itself, beyond the run's names: node.id, node.name, pod.name, steps.name, tasks.name, item and
@@ -56,6 +59,7 @@ class NodeScope : public expression::Scope {
   Result<std::optional<std::string>> find(std::string_view name) const override;
   Result<std::optional<Json>> value(std::string_view name) const override;
   std::vector<std::string> names(std::string_view prefix) const override;
+  const expression::Surroundings* surroundings() const override { return run_.surroundings(); }
 
  protected:
   virtual Result<ArtifactValue> artifact(std::string_view name) const;

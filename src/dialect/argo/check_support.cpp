@@ -81,7 +81,7 @@ class Support {
     need(kDone.containers, each.kind == Template::Kind::container_set, each.mark, "containerSet", where);
     need(kDone.gates, each.kind == Template::Kind::suspend, each.mark, "suspend", where);
     need(kDone.http, each.kind == Template::Kind::http, each.mark, "http", where);
-    need(kDone.requests, each.kind == Template::Kind::data, each.mark, "data", where);
+    need(kDone.locations, each.kind == Template::Kind::data, each.mark, "data", where);
     need(kDone.requests, each.kind == Template::Kind::resource, each.mark, "resource", where);
     need(kDone.containers, !each.initial.empty(), each.mark, "initContainers", where);
     need(kDone.containers, !each.sidecars.empty(), each.mark, "sidecars", where);
