@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 CORPUS ?= $(firstword $(wildcard ../shared/corpus))
 
-.PHONY: help build demo test unit integration conformance torture fuzz bench lint format install clean
+.PHONY: help build demo test unit integration documents conformance torture fuzz bench lint format install clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -11,7 +11,9 @@ model::NodeNames ArgoWording::names(const model::NodePlace& place) const {
 }
 
 std::string ArgoWording::process_failed(const model::ProcessEnd& end) const {
-  return fmt::format("{}: Error (exit code {})", end.container.empty() ? "main" : end.container, end.exit_code);
+  if (end.overdue) return "Step exceeded its deadline";
+  return fmt::format("{}: {} (exit code {})", end.container.empty() ? "main" : end.container,
+                     end.out_of_memory ? "OOMKilled" : "Error", end.exit_code);
 }
 
 std::string ArgoWording::child_failed(const model::NodeNames& child) const {
