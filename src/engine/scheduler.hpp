@@ -103,6 +103,7 @@ class Scheduler {
   void take_members(Node& loop);  // of one that an earlier owner ended
   void item_ended(Node& loop);
   void end_loop(Node& loop);
+  Status gather_artifacts(Node& loop);
 
   // ---- retries (scheduler_retries.cpp)
   Status start_retry(Node& node);
