@@ -53,8 +53,11 @@ class Planner {
     choose_visible();
     for (const auto& fresh : document_.task.fresh_directories)
       plan_.layout.fresh.push_back(absolute_path(fresh.source(), containers_.all().front().working_directory, home()));
-    for (std::string_view program : containers_.stand_ins())
+    for (std::string_view program : containers_.stand_ins()) {
       add_file(fs::path(kStandInDirectory) / program, std::string(stand_in(program)), kScriptMode);
+      if (std::string_view place = place_in_image(program); !place.empty())
+        add_file(place, std::string(stand_in(program)), kScriptMode);
+    }
     share_watched_directories();
     const auto& actions = document_.task.actions;
     for (std::size_t i = 0; i < actions.size(); ++i) {

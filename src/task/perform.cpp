@@ -318,7 +318,7 @@ class Performance {
 
   Result<std::string> read_parameter(const model::Action& action, const model::Read& read, sandbox::Sandbox& sandbox) {
     fs::path path = containers_.path(action, read.path.source());
-    auto found = sandbox.find(path);
+    auto found = find_output(containers_.of(action), path, sandbox);
     if (!found && found.error().kind == ErrorKind::not_found && read.fallback) return read.fallback->source();
     if (!found && found.error().kind == ErrorKind::not_found)
       return fail(ErrorKind::not_found, describe_missing(path, sandbox));

@@ -172,7 +172,7 @@ Result<std::optional<Saves::Source>> Saves::locate(std::size_t action, sandbox::
   Source source;
   source.action = action;
   source.inside = containers_.path(save, wanted.path);
-  auto found = sandbox.find(source.inside);
+  auto found = find_output(containers_.of(save), source.inside, sandbox);
   if (!found && found.error().kind == ErrorKind::not_found && has_pattern(source.inside.native())) {
     auto [directory, pattern] = split_pattern(source.inside.native());
     found = sandbox.find(directory);
@@ -310,6 +310,15 @@ void Saves::tell_left_out(std::string_view artifact, const std::vector<std::stri
 
 void Saves::say(std::string_view text) {
   services_.log(Stream::kist, fmt::format("{}\n", text));
+}
+
+Result<sandbox::Found> find_output(const ContainerHere& container, const fs::path& path, sandbox::Sandbox& sandbox) {
+  auto found = sandbox.find(path);
+  if (found || found.error().kind != ErrorKind::not_found) return found;
+  const model::Container& written = *container.container;
+  if (written.image.source().empty() || !written.working_directory.source().empty()) return found;
+  auto beside = sandbox.find(container.working_directory / path.relative_path());
+  return beside && !beside->owned.empty() ? std::move(beside) : std::move(found);
 }
 
 std::string describe_missing(const fs::path& path, sandbox::Sandbox& sandbox) {

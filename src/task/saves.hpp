@@ -102,6 +102,11 @@ class Saves {
   std::deque<Named> named_;                // in the order their first save had its turn; entries stay where they are
 };
 
+// What a task made at a path. Most images begin in their root, and files count on it: they write `result.txt` and keep
+// `/result.txt`. Here such a task begins in the project, so what it made there under that name will do too.
+Result<sandbox::Found> find_output(const ContainerHere& container, const std::filesystem::path& path,
+                                   sandbox::Sandbox& sandbox);
+
 // What to tell of a path where nothing stands: what there is beside it.
 std::string describe_missing(const std::filesystem::path& path, sandbox::Sandbox& sandbox);
 

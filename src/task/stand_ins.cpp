@@ -87,4 +87,8 @@ std::string_view stand_in(std::string_view program) {
   return kArgosay;
 }
 
+std::string_view place_in_image(std::string_view program) {
+  return program == "argosay" ? "/argosay" : "";
+}
+
 }  // namespace kist::task

@@ -246,6 +246,12 @@ class Counting : public catalog::Catalog {
   Result<catalog::Tag> tag(std::string_view name) override { return real_.tag(name); }
   Result<std::vector<catalog::Tag>> tags() override { return real_.tags(); }
   Status remove_tag(std::string_view name) override { return real_.remove_tag(name); }
+  Status set_key(const catalog::Key& key) override { return real_.set_key(key); }
+  Result<catalog::Key> key(std::string_view key) override { return real_.key(key); }
+  Result<std::vector<catalog::Key>> keys(std::string_view prefix) override { return real_.keys(prefix); }
+  Status remove_key(std::string_view key, const std::optional<Digest>& tree) override {
+    return real_.remove_key(key, tree);
+  }
   Status check() override { return real_.check(); }
   Status add_request(std::string_view run, const catalog::Request& request) override {
     return real_.add_request(run, request);
