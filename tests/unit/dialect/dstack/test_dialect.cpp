@@ -111,7 +111,8 @@ TEST(DstackDialect, SpeaksAsDstackDoes) {
                                         .group = model::Group::Kind::graph,
                                         .stage = 0,
                                         .step = "",
-                                        .definition = "hello-txt"});
+                                        .definition = "hello-txt",
+                                        .label = ""});
   EXPECT_EQ(names.name, "hello-txt");
   EXPECT_EQ(names.id, "grumpy-zebra-1,hello-txt,0");
   EXPECT_EQ(words.log_prefix(names), "");
