@@ -45,7 +45,8 @@ TEST(CircleciDialect, SpeaksAsCircleciDoes) {
                          .group = model::Group::Kind::graph,
                          .stage = 0,
                          .step = "",
-                         .definition = "workflow:all"};
+                         .definition = "workflow:all",
+                         .label = ""};
   model::NodeNames all = words.names(place);
   EXPECT_EQ(all.display, "all");
   EXPECT_EQ(words.log_prefix(all), "");
