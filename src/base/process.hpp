@@ -24,7 +24,7 @@ struct ProcessRequest {
   // The program has this process's standard input, output and error, and its terminal; `output` is what it writes to
   // descriptor 3. `input` does not count.
   bool on_terminal = false;
-  std::function<bool()> cancelled = {};      // asked a few times a second; true: it is killed
+  std::function<bool()> cancelled = {};  // asked a few times a second; true: it is killed
 };
 
 struct ProcessResult {
@@ -35,8 +35,9 @@ struct ProcessResult {
 
 // Thread-safe. The program runs in a session of its own, so it cannot ask on the terminal (unless it is `on_terminal`),
 // and starts with no other descriptors and no blocked or ignored signals. What it left running in the background is not
-// waited for. Errors: not_found and denied (it cannot be started), unavailable (timeout, or cancelled: it and its children
-// in the session were killed), invalid (too much output: likewise). An exit code other than 0 is a result, not an error.
+// waited for. Errors: not_found and denied (it cannot be started), unavailable (timeout, or cancelled: it and its
+// children in the session were killed), invalid (too much output: likewise). An exit code other than 0 is a result, not
+// an error.
 Result<ProcessResult> run_process(const ProcessRequest& request);
 
 // The last line that is not empty, for an error's text: what most programs end with.

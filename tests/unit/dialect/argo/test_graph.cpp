@@ -10,7 +10,8 @@ using model::Dependency;
 
 std::string print(const Dependency& dependency) {
   using enum Dependency::Operator;
-  static constexpr const char* kTests[] = {"Succeeded", "Failed", "Errored", "Skipped", "Omitted", "Daemoned"};
+  static constexpr const char* kTests[] = {"Succeeded", "Failed",   "Errored",      "Skipped",
+                                           "Omitted",   "Daemoned", "AnySucceeded", "AllFailed"};
   if (dependency.op == always) return "always";
   if (dependency.op == is) return dependency.step + "." + kTests[static_cast<int>(dependency.test)];
   if (dependency.op == negate) return "!" + print(dependency.operands.at(0));
