@@ -73,16 +73,16 @@ Result<model::RunRecord> Scheduler::run() {
   if (run_.started == Time{}) run_.started = parts_.clock();
   run_.state = State::running;
   run_changed();
-  take_requests();
+  suspended_ = workflow_.suspended && records_.empty();
+  take_requests();  // somebody may have approved before anybody waited
   scope_->set_status(wording_.state(State::running));
   gather_hooks();
   entry_ = &make_node(Node::Role::entry, nullptr, 0);
-  const bool waits = workflow_.suspended && earlier_.empty() && records_.size() == 1;
   if (is_stopping())
     end(*entry_, stopped_state(), stopped_message());
   else if (auto watched = watch_run(); !watched)
     end(*entry_, State::error, watched.error().text);
-  else if (waits)
+  else if (suspended_)
     wait_for_approval();
   else
     start_entry();

@@ -72,7 +72,6 @@ bool Scheduler::open_gate(Node& node, const std::vector<std::pair<std::string, s
 }
 
 void Scheduler::wait_for_approval() {
-  suspended_ = true;
   run_.message = kSuspended;
   run_changed();
 }
@@ -80,6 +79,7 @@ void Scheduler::wait_for_approval() {
 void Scheduler::approve(const catalog::Request& request) {
   if (suspended_ && request.node.empty()) {
     suspended_ = false;
+    if (entry_ == nullptr) return;
     run_.message.clear();
     run_changed();
     if (!model::is_final(entry_->record.state)) start_entry();
