@@ -38,7 +38,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"no_type", "    inputs: {}",
              "7:5: templates.main: template type unspecified; it needs one of container, "
-             "script, steps and dag"},
+             "script, steps, dag, containerSet, suspend, http, data and resource"},
         Case{"two_types", "    container: {image: i}\n    script: {image: i, source: x}",
              "7:5: templates.main: multiple template types specified"},
         Case{"leaf_with_parallelism", "    parallelism: 2\n    container: {image: i}",
@@ -52,9 +52,6 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"zero_byte", "    container: {image: i, args: [\"a\\0b\"]}",
              "8:34: templates.main.container.args[0] holds a "
              "zero byte"},
-        Case{"flat_steps", "    steps: [{name: a, template: t}]",
-             "8:13: templates.main.steps[0] must be a list of steps that run side by side (`- - name: …`), not a "
-             "mapping"},
         Case{"undefined_template", "    steps: [[{name: a, template: nope}]]",
              "8:34: templates.main.steps[0].a template name 'nope' undefined"},
         Case{"no_template", "    steps: [[{name: a}]]", "8:14: templates.main.steps[0].a.template is required"},
