@@ -466,29 +466,35 @@ def around(piece):
            "  container:\n    image: bash\n    command: [bash, -c]\n    args: ['mkdir -p /tmp/output; echo hello > /tmp/output/message.txt']\n"
 
 
+def understood(kist, kind):
+    """What asks for a server out there: checked here, and run against real servers by the tests of the locations."""
+    kist("lint", "w.yaml")
+    return fragment(f"read without objection; it needs the {kind} server that it names")
+
+
 @check(ONEPANEL, 1)
 def s3(kist, text):
     kist.write("w.yaml", text)
-    return not_yet(kist("run", "w.yaml", code=2), "s3")
+    return understood(kist, "s3")
 
 
 @check(ONEPANEL, 2)
 def gcs(kist, text):
     kist.write("w.yaml", around("outputs:\n  artifacts:\n" + text.replace("...\n", "")))
-    return not_yet(kist("run", "w.yaml", code=2), "gcs")
+    return understood(kist, "gcs")
 
 
 @check(ONEPANEL, 3)
 @check(ONEPANEL, 4)
 def git(kist, text):
     kist.write("w.yaml", around(text))
-    return not_yet(kist("run", "w.yaml", code=2), "git")
+    return understood(kist, "git")
 
 
 @check(ONEPANEL, 5)
 def http(kist, text):
     kist.write("w.yaml", around(text))
-    return not_yet(kist("run", "w.yaml", code=2), "http")
+    return understood(kist, "http")
 
 
 @check(ONEPANEL, 6)
@@ -505,7 +511,8 @@ def archive(kist, text):
 @check(ONEPANEL, 7)
 def optional(kist, text):
     kist.write("w.yaml", around(text))
-    return not_yet(kist("run", "w.yaml", code=2), "s3")
+    kist("run", "w.yaml")
+    return fragment("an optional input that nothing lies under is left out")
 
 
 @check(ONEPANEL, 8)

@@ -30,10 +30,10 @@ class Silence {
     known_ = ::tcgetattr(STDIN_FILENO, &before_) == 0;
     termios silent = before_;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    if (known_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    if (known_) ::tcsetattr(STDIN_FILENO, TCSANOW, &silent);
   }
   ~Silence() {
-    if (known_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+    if (known_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
   }
   Silence(const Silence&) = delete;
   Silence& operator=(const Silence&) = delete;
@@ -54,8 +54,8 @@ Result<std::string> read_value(const Options& options) {
   }
   std::string value;
   if (is_terminal(STDIN_FILENO)) {
+    const Silence silence;  // before it asks: what is typed at once is neither shown nor lost
     fmt::print(stderr, "Value of {} in the secret {} (it is not shown): ", options.key, options.name);
-    const Silence silence;
     const bool was_given = static_cast<bool>(std::getline(std::cin, value));
     fmt::print(stderr, "\n");
     if (!was_given) return fail(ErrorKind::invalid, "no value was given");
