@@ -15,6 +15,7 @@
 
 #include "catalog/keys.hpp"
 #include "catalog/locks.hpp"
+#include "catalog/marks.hpp"
 #include "catalog/memos.hpp"
 #include "catalog/schema.hpp"
 #include "catalog/sqlite.hpp"
@@ -223,6 +224,7 @@ class SqliteCatalog : public Catalog {
       }
       KIST_TRY_ASSIGN(std::int64_t number, count(database, "runs"));
       KIST_TRY(insert_run(database, run.name, number, run));
+      KIST_TRY(write_marks(database, run.name, run.marks));
       Changes changes{.run = run.name, .record = record, .logs = run.logs, .nodes = run.nodes};
       return apply(database, changes);
     });
@@ -263,6 +265,7 @@ class SqliteCatalog : public Catalog {
       KIST_TRY_ASSIGN(bool found, row.bind(name).step());
       if (!found) return no_run(name);
       KIST_TRY_ASSIGN(RunRecord run, run_from_row(row));
+      KIST_TRY_ASSIGN(run.marks, read_marks(database, name));
       auto nodes = database.query("SELECT content FROM nodes WHERE run = $1 ORDER BY position");
       nodes.bind(name);
       while (true) {
@@ -356,6 +359,7 @@ class SqliteCatalog : public Catalog {
       KIST_TRY(database.query("DELETE FROM nodes WHERE run = $1").bind(name).run());
       KIST_TRY(database.query("DELETE FROM requests WHERE run = $1").bind(name).run());
       KIST_TRY(database.query("DELETE FROM locks WHERE run = $1").bind(name).run());
+      KIST_TRY(remove_marks(database, name));
       // A later run of this name is another one: it does not get these tags.
       return database.query("UPDATE tags SET removed = 1 WHERE run = $1").bind(name).run();
     });
@@ -406,6 +410,27 @@ class SqliteCatalog : public Catalog {
   }
   Status remove_key(std::string_view name, const std::optional<Digest>& tree) override {
     return write([&](Database& database) { return delete_key(database, name, tree); });
+  }
+
+  Status mark_run(std::string_view run, const model::Marks& marks) override {
+    return write([&](Database& database) -> Status {
+      KIST_TRY_ASSIGN(bool exists, run_exists(database, run));
+      if (!exists) return no_run(run);
+      return write_marks(database, run, marks);
+    });
+  }
+  Result<model::Marks> marks(std::string_view run) override {
+    return read([&](Database& database) { return read_marks(database, run); });
+  }
+  Status add_owned(std::string_view run, const Owned& owned) override {
+    return write([&](Database& database) -> Status {
+      KIST_TRY_ASSIGN(bool exists, run_exists(database, run));
+      if (!exists) return no_run(run);
+      return write_owned(database, run, owned);
+    });
+  }
+  Result<std::vector<Owned>> owned(std::string_view run) override {
+    return read([&](Database& database) { return read_owned(database, run); });
   }
 
   Status check() override {

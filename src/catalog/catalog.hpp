@@ -34,6 +34,12 @@ struct RunSummary {
   std::vector<std::string> tags;
 };
 
+// What is removed together with a run: another run where `kind` is empty, else a document, a secret or a claim.
+struct Owned {
+  std::string kind;
+  std::string name;
+};
+
 struct Tag {
   std::string name;
   std::string run;
@@ -143,6 +149,13 @@ class Catalog {
   virtual Result<std::vector<Key>> keys(std::string_view prefix) = 0;
   // With `tree`, only where it holds this. Errors: not_found.
   virtual Status remove_key(std::string_view key, const std::optional<Digest>& tree = std::nullopt) = 0;
+
+  // Writes these labels and annotations on a run, in place of what was there. Errors: not_found.
+  virtual Status mark_run(std::string_view run, const model::Marks& marks) = 0;
+  virtual Result<model::Marks> marks(std::string_view run) = 0;
+  // Errors: not_found (the run).
+  virtual Status add_owned(std::string_view run, const Owned& owned) = 0;
+  virtual Result<std::vector<Owned>> owned(std::string_view run) = 0;
 
   // Reads all of the database. Errors: corrupt.
   virtual Status check() = 0;

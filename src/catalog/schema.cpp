@@ -96,6 +96,15 @@ CREATE TABLE memos (
   PRIMARY KEY (cache, key)
 );
 )sql",
+    R"sql(
+CREATE TABLE marks (
+  run TEXT NOT NULL,
+  sort TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (run, sort, name, value)
+);
+)sql",
 });
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());

@@ -164,9 +164,14 @@ Json list_as_json(const ListRequest& request) {
 }
 
 Json object_as_json(const ObjectRequest& request) {
-  Json json{{"action", request.action}, {"manifest", request.manifest.source()}};
-  if (request.success_condition) json["success_condition"] = *request.success_condition;
-  if (request.failure_condition) json["failure_condition"] = *request.failure_condition;
+  Json json{{"action", request.action.source()}};
+  put(json, "manifest", request.manifest);
+  if (request.manifest_from) json["manifest_from"] = source_as_json(*request.manifest_from);
+  put(json, "merge_strategy", request.merge_strategy);
+  if (!request.flags.empty()) put_texts(json, "flags", request.flags);
+  put(json, "owned", request.owned);
+  put(json, "success_condition", request.success_condition);
+  put(json, "failure_condition", request.failure_condition);
   for (const auto& output : request.outputs)
     json["outputs"][output.parameter] = output.json_path.empty() ? output.jq_filter : output.json_path;
   return json;

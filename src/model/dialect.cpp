@@ -12,4 +12,9 @@ std::string to_string(const Notice& notice) {
   return fmt::format("{}: {}: {}", place, level, notice.text);
 }
 
+Result<std::string> Dialect::act_on_object(const ObjectRequest& request, Objects&) const {
+  return fail(ErrorKind::unsupported,
+              fmt::format("{} has no objects that could be acted on ({})", name(), request.action.source()));
+}
+
 }  // namespace kist::model

@@ -16,6 +16,8 @@
 
 namespace kist::model {
 
+class Objects;
+
 // Something a file asks for that kist does not do (yet), or a mistake: "not supported yet: KEY". An error keeps the
 // workflow from running because the result would be wrong; a warning is said once and the run goes on. Information is
 // what kist chose by itself ("run x is used").
@@ -140,6 +142,11 @@ class Dialect {
   }
   // The text without the values of the secrets in it, its lines where they are; the text itself where there are none.
   virtual std::string without_secrets(const SourceText& file) const { return file.text; }
+
+  // Does what a task asks of an object that this system's manifests describe, on behalf of a run. Every text of the
+  // request is literal. The object as it is then, as JSON, which is a manifest itself. Errors: invalid (the manifest),
+  // unsupported (a kind, or a change, that kist knows nothing of), not_found, conflict, and those of `objects`.
+  virtual Result<std::string> act_on_object(const ObjectRequest& request, Objects& objects) const;
 
   virtual const Wording& wording() const = 0;
 

@@ -112,6 +112,12 @@ void put_pairs(Json& object, const char* key, const Pairs& pairs) {
   for (const auto& [name, value] : pairs) list.push_back({{"name", name}, {"value", value}});
 }
 
+void put_map(Json& object, const char* key, const Pairs& pairs) {
+  if (pairs.empty()) return;
+  Json& map = object[key] = Json::object();
+  for (const auto& [name, value] : pairs) map[name] = value;
+}
+
 // ---- reading: a missing key is the empty value, a key of the wrong type is an error
 
 Result<const Json*> member(const Json& object, const char* key) {
@@ -218,6 +224,17 @@ Status get_pairs(const Json& object, const char* key, Pairs& pairs) {
     KIST_TRY_ASSIGN(ParameterRecord parameter, parameter_from_json(element));
     return std::pair(std::move(parameter.name), std::move(parameter.value));
   });
+}
+
+Status get_map(const Json& object, const char* key, Pairs& pairs) {
+  KIST_TRY_ASSIGN(const Json* map, member(object, key));
+  if (map == nullptr) return {};
+  if (!map->is_object()) return wrong_type(key, "an object");
+  for (const auto& [name, value] : map->items()) {
+    if (!value.is_string()) return wrong_type(key, "texts");
+    pairs.emplace_back(name, value.get<std::string>());
+  }
+  return {};
 }
 
 Result<std::string> text_from_json(const Json& value) {
@@ -555,6 +572,8 @@ Json to_json(const RunRecord& run) {
   put(value, "project", run.project);
   put(value, "user", run.user);
   put(value, "message", run.message);
+  put_map(value, "labels", run.marks.labels);
+  put_map(value, "annotations", run.marks.annotations);
   put(value, "created", run.created);
   put(value, "started", run.started);
   put(value, "finished", run.finished);
@@ -580,6 +599,8 @@ Result<RunRecord> run_from_json(const Json& value) {
   KIST_TRY(get(value, "project", run.project));
   KIST_TRY(get(value, "user", run.user));
   KIST_TRY(get(value, "message", run.message));
+  KIST_TRY(get_map(value, "labels", run.marks.labels));
+  KIST_TRY(get_map(value, "annotations", run.marks.annotations));
   KIST_TRY(get(value, "created", run.created));
   KIST_TRY(get(value, "started", run.started));
   KIST_TRY(get(value, "finished", run.finished));

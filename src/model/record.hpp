@@ -179,6 +179,12 @@ struct UsedRun {
   bool restored = false;                  // no input: what the watched directories of this run begin with
 };
 
+// What people and systems write on a run, to find it by (labels) or to know of it.
+struct Marks {
+  std::vector<std::pair<std::string, std::string>> labels;
+  std::vector<std::pair<std::string, std::string>> annotations;
+};
+
 struct RunRecord {
   std::string name;
   std::string id;  // a UUID
@@ -195,6 +201,7 @@ struct RunRecord {
   std::vector<UsedRun> used_runs;
   std::vector<NodeRecord> nodes;       // in the order they came to be
   std::optional<ArtifactRecord> logs;  // at the end: one file a node
+  Marks marks = {};
 };
 
 Json to_json(const RunRecord& run);

@@ -66,6 +66,7 @@ struct ExternalArtifact {
   Location location;
   std::optional<Archive> archive;  // how it is packed there; not written: a gzip-compressed tar is unpacked, all else
                                    // stays what it is
+  std::optional<Text> sub_path = std::nullopt;  // only what lies there in it
 };
 
 // All artifacts of an earlier run, each at its own path (dstack's deps): the newest run of `workflow` in this project
@@ -230,18 +231,25 @@ struct ListRequest {
   std::vector<std::string> transformations;
 };
 
-// Acts on an object that kist itself knows: a workflow that is to run, a config map, a secret, a claim.
+// Acts on an object that kist itself knows, in the words of the system's own manifests: a workflow that is to run, a
+// config map, a secret, a claim (Dialect::act_on_object).
 struct ObjectRequest {
-  std::string action;  // create, get, apply, patch, replace, delete
+  Text action;  // create, get, apply, patch, replace, delete
   Text manifest;
-  std::optional<std::string> success_condition;  // "status.phase == Succeeded, …"
-  std::optional<std::string> failure_condition;
+  std::optional<ArtifactSource> manifest_from = std::nullopt;  // a file with the manifest
+  std::string merge_strategy = {};                             // of a patch: json, merge, strategic
+  std::vector<Text> flags = {};                                // words that name the object, or say how: kubectl's
+  bool owned = false;                                          // what it makes goes when the run is removed
+  // Over the object, as Kubernetes selects by labels ("status.phase == Succeeded, …"): it is looked at again until
+  // one of them holds. None: what was done is enough.
+  std::optional<Text> success_condition = std::nullopt;
+  std::optional<Text> failure_condition = std::nullopt;
   struct Output {
     std::string parameter;
     std::string json_path;  // one of the two
     std::string jq_filter;
   };
-  std::vector<Output> outputs;
+  std::vector<Output> outputs = {};
 };
 
 struct Action {
@@ -386,6 +394,8 @@ struct Group {
   std::vector<OutputParameter> parameters;
   std::vector<OutputArtifact> artifacts;
   std::optional<Text> parallelism;  // so many of its steps, and of their items, are under way at a time
+  // Of a graph whose targets are known only when it starts: their names with blanks between; `targets` is empty then.
+  std::optional<Text> late_targets = std::nullopt;
 };
 
 // ---- definitions
@@ -474,6 +484,8 @@ struct Workflow {
   bool suspended = false;              // nothing starts until somebody approves
   std::vector<std::string> schedules;  // when it is to be run by itself: cron lines
   std::string timezone;                // of the schedules
+  std::vector<std::pair<std::string, Text>> labels = {};  // put on the run when it begins
+  std::vector<std::pair<std::string, Text>> annotations = {};
 };
 
 }  // namespace kist::model

@@ -14,7 +14,7 @@ Result<std::vector<std::string>> TaskServices::keys_below(std::string_view key) 
 }
 
 Result<std::string> TaskServices::act_on_object(const model::ObjectRequest& request) {
-  return fail(ErrorKind::unsupported, fmt::format("objects cannot be acted on here ({})", request.action));
+  return fail(ErrorKind::unsupported, fmt::format("objects cannot be acted on here ({})", request.action.source()));
 }
 
 }  // namespace kist::task

@@ -34,12 +34,12 @@ model::HttpRequest lower_http(const HttpSpec& http) {
 model::ObjectRequest lower_resource(const Template& definition) {
   const ResourceSpec& resource = definition.resource;
   model::ObjectRequest request;
-  request.action = resource.action ? resource.action->text : "";
+  if (resource.action) request.action = make_text(resource.action->text);
   if (resource.manifest) request.manifest = make_text(resource.manifest->text);
   if (resource.manifest_from && resource.manifest_from->raw)
     request.manifest = make_text(resource.manifest_from->raw->text);
-  if (resource.success_condition) request.success_condition = resource.success_condition->text;
-  if (resource.failure_condition) request.failure_condition = resource.failure_condition->text;
+  if (resource.success_condition) request.success_condition = make_text(resource.success_condition->text);
+  if (resource.failure_condition) request.failure_condition = make_text(resource.failure_condition->text);
   for (const Parameter& parameter : definition.outputs.parameters)
     if (parameter.json_path || parameter.jq_filter)
       request.outputs.push_back({parameter.name.text, parameter.json_path ? parameter.json_path->text : "",

@@ -133,7 +133,7 @@ TEST_F(Requests, AListIsWhatTheExpressionsMakeOfIt) {
 
 TEST_F(Requests, WhatNobodyCanDoIsSaid) {
   model::ObjectRequest request;
-  request.action = "create";
+  request.action = text("create");
   add(action(request));
   Outcome outcome = perform();
   EXPECT_EQ(outcome.state, State::error);
