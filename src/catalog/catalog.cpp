@@ -352,6 +352,40 @@ class SqliteCatalog : public Catalog {
     });
   }
 
+  Status reopen(const RunRecord& run) override {
+    return write([&](Database& database) -> Status {
+      KIST_TRY(database
+                   .query("UPDATE runs SET request = $2, state = $3, message = $4, started = $5, finished = $6, "
+                          "record = NULL, logs = NULL WHERE name = $1")
+                   .bind(run.name)
+                   .bind(kist::to_text(to_json(run.request)))
+                   .bind(model::to_string(run.state))
+                   .bind(run.message)
+                   .bind(to_number(run.started))
+                   .bind(to_number(run.finished))
+                   .run());
+      if (database.changed() == 0) return no_run(run.name);
+      KIST_TRY(database.query("DELETE FROM requests WHERE run = $1").bind(run.name).run());
+      KIST_TRY(database.query("DELETE FROM nodes WHERE run = $1").bind(run.name).run());
+      for (const NodeRecord& node : run.nodes) KIST_TRY(write_node(database, run.name, node));
+      return {};
+    });
+  }
+
+  Result<Work> find_work(std::string_view fingerprint, Time before) override {
+    return read([&](Database& database) -> Result<Work> {
+      auto row = database.query(
+          "SELECT run, content FROM nodes WHERE fingerprint = $1 AND finished < $2 ORDER BY finished DESC LIMIT 1");
+      KIST_TRY_ASSIGN(bool found, row.bind(fingerprint).bind(to_number(before)).step());
+      if (!found) return fail(ErrorKind::not_found, "no earlier run did this");
+      KIST_TRY_ASSIGN(Json content, parse_json(row.text(1)));
+      Work work;
+      work.run = row.text(0);
+      KIST_TRY_ASSIGN(work.node, model::node_from_json(content));
+      return work;
+    });
+  }
+
   Status remove_run(std::string_view name) override {
     return write([&](Database& database) -> Status {
       KIST_TRY(database.query("DELETE FROM runs WHERE name = $1").bind(name).run());
@@ -584,16 +618,27 @@ class SqliteCatalog : public Catalog {
                    .bind(changes.run)
                    .bind(record)
                    .run());
-    for (const NodeRecord& node : changes.nodes)
-      KIST_TRY(database
-                   .query("INSERT INTO nodes (run, name, position, content) VALUES ($1, $2, "
-                          "(SELECT COALESCE(MAX(position), 0) + 1 FROM nodes WHERE run = $1), $3) "
-                          "ON CONFLICT (run, name) DO UPDATE SET content = excluded.content")
-                   .bind(changes.run)
-                   .bind(node.names.name)
-                   .bind(kist::to_text(to_json(node)))
-                   .run());
+    for (const std::string& name : changes.removed)
+      KIST_TRY(database.query("DELETE FROM nodes WHERE run = $1 AND name = $2").bind(changes.run).bind(name).run());
+    for (const NodeRecord& node : changes.nodes) KIST_TRY(write_node(database, changes.run, node));
     return {};
+  }
+
+  // Only of what succeeded the fingerprint is a column: others are not looked for by it.
+  static Status write_node(Database& database, const std::string& run, const NodeRecord& node) {
+    const bool is_found = node.state == model::State::succeeded && !node.fingerprint.empty();
+    return database
+        .query(
+            "INSERT INTO nodes (run, name, position, content, fingerprint, finished) VALUES ($1, $2, "
+            "(SELECT COALESCE(MAX(position), 0) + 1 FROM nodes WHERE run = $1), $3, $4, $5) "
+            "ON CONFLICT (run, name) DO UPDATE SET content = excluded.content, fingerprint = excluded.fingerprint, "
+            "finished = excluded.finished")
+        .bind(run)
+        .bind(node.names.name)
+        .bind(kist::to_text(to_json(node)))
+        .bind(is_found ? std::optional(node.fingerprint) : std::nullopt)
+        .bind(to_number(node.finished))
+        .run();
   }
 
   static Status write_tag(Database& database, std::string_view name, std::string_view run, Time created, bool replace) {

@@ -85,6 +85,12 @@ struct Memo {
   model::NodeRecord node;
 };
 
+// What a node of an earlier run did.
+struct Work {
+  std::string run;
+  model::NodeRecord node;
+};
+
 // State to be written together.
 struct Changes {
   std::string run;
@@ -95,6 +101,7 @@ struct Changes {
   std::optional<Digest> record = {};  // also given to the run's tags
   std::optional<model::ArtifactRecord> logs = {};
   std::vector<model::NodeRecord> nodes = {};  // inserted, or replaced by names.name
+  std::vector<std::string> removed = {};      // nodes, by name, that are none of the run's any more
 };
 
 struct RunFilter {
@@ -130,6 +137,10 @@ class Catalog {
   // Writes a run that ended elsewhere, or that a lost catalog knew, from its record in the store. Errors: conflict
   // (there is another run of this name; the same one is fine).
   virtual Status import_run(const model::RunRecord& run, const Digest& record) = 0;
+  // A run that had ended is to go on: its request, state, message, times and nodes become the given ones, and it has no
+  // logs and no record until it ends again. What it was asked before is forgotten. Its tags keep what they keep.
+  // Errors: not_found.
+  virtual Status reopen(const model::RunRecord& run) = 0;
   // Removes the run's rows; its tags stay. Errors: not_found.
   virtual Status remove_run(std::string_view name) = 0;
 
@@ -177,6 +188,9 @@ class Catalog {
   // Errors: not_found.
   virtual Result<Memo> recall(std::string_view cache, std::string_view key) = 0;
   virtual Status forget(std::string_view cache, std::string_view key) = 0;
+  // Of the nodes with this fingerprint that succeeded, in the runs that are here, the last to end before `before`.
+  // Errors: not_found.
+  virtual Result<Work> find_work(std::string_view fingerprint, Time before) = 0;
   // Everything that is remembered.
   virtual Status memos(
       const std::function<Status(std::string_view cache, std::string_view key, const Memo&)>& each) = 0;

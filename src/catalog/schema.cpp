@@ -105,6 +105,11 @@ CREATE TABLE marks (
   PRIMARY KEY (run, sort, name, value)
 );
 )sql",
+    R"sql(
+ALTER TABLE nodes ADD COLUMN fingerprint TEXT;
+ALTER TABLE nodes ADD COLUMN finished BIGINT;
+CREATE INDEX nodes_by_fingerprint ON nodes (fingerprint, finished) WHERE fingerprint IS NOT NULL;
+)sql",
 });
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());

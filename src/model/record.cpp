@@ -469,6 +469,10 @@ Json to_json(const NodeRecord& node) {
   if (node.daemoned) value["daemoned"] = true;
   put(value, "address", node.address);
   if (node.memo) value["memo"] = to_json(*node.memo);
+  put(value, "created", node.created);
+  put(value, "first_started", node.first_started);
+  put(value, "fingerprint", node.fingerprint);
+  put(value, "taken_from", node.taken_from);
   return value;
 }
 
@@ -505,6 +509,10 @@ Result<NodeRecord> node_from_json(const Json& value) {
   if (memo != nullptr) {
     KIST_TRY_ASSIGN(node.memo, memo_from_json(*memo));
   }
+  KIST_TRY(get(value, "created", node.created));
+  KIST_TRY(get(value, "first_started", node.first_started));
+  KIST_TRY(get(value, "fingerprint", node.fingerprint));
+  KIST_TRY(get(value, "taken_from", node.taken_from));
   return node;
 }
 
@@ -522,6 +530,7 @@ Json to_json(const RunRequest& request) {
   if (request.tag) value["tag"] = *request.tag;
   if (request.revision) value["revision"] = to_json(*request.revision);
   if (request.restore_from) value["restore_from"] = *request.restore_from;
+  if (request.cached) value["cached"] = true;
   return value;
 }
 
@@ -543,6 +552,7 @@ Result<RunRequest> request_from_json(const Json& value) {
     KIST_TRY_ASSIGN(request.revision, revision_from_json(*revision));
   }
   KIST_TRY(get(value, "restore_from", request.restore_from));
+  KIST_TRY(get(value, "cached", request.cached));
   return request;
 }
 

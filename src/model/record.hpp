@@ -145,6 +145,10 @@ struct NodeRecord {
   bool daemoned = false;  // it runs, and its group goes on
   std::string address;    // of a daemon
   std::optional<MemoRecord> memo;
+  Time created;             // when its turn came, under whichever owner
+  Time first_started;       // of a task that was repeated because its owner was lost: when it was first begun
+  std::string fingerprint;  // of a task: what it does, and with which inputs, as a digest; empty: that cannot be told
+  std::string taken_from;   // the run whose outputs these are: nothing ran
 };
 
 // One input file of a run, as it was.
@@ -168,6 +172,7 @@ struct RunRequest {
   std::optional<std::string> tag;                                // -t
   std::optional<Revision> revision;                              // of the project at that moment
   std::optional<std::string> restore_from;                       // --restore-from: a run, or a tag with its colon
+  bool cached = false;  // --cached: what an earlier run did with the same inputs is not done again
 };
 
 // An earlier run whose artifacts this one uses (RunArtifacts), pinned when this one was submitted.

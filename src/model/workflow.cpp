@@ -1,16 +1,18 @@
 #include "model/workflow.hpp"
 
-#include <algorithm>
+#include <string_view>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
 namespace kist::model {
 namespace {
 
-void collect_steps(const Dependency& dependency, std::vector<std::string>& steps) {
-  if (dependency.op == Dependency::Operator::is && std::ranges::find(steps, dependency.step) == steps.end())
+void collect_steps(const Dependency& dependency, std::vector<std::string>& steps,
+                   std::unordered_set<std::string_view>& known) {
+  if (dependency.op == Dependency::Operator::is && known.insert(dependency.step).second)
     steps.push_back(dependency.step);
-  for (const Dependency& operand : dependency.operands) collect_steps(operand, steps);
+  for (const Dependency& operand : dependency.operands) collect_steps(operand, steps, known);
 }
 
 }  // namespace
@@ -23,7 +25,8 @@ std::string to_string(const Origin& origin) {
 
 std::vector<std::string> steps_of(const Dependency& dependency) {
   std::vector<std::string> steps;
-  collect_steps(dependency, steps);
+  std::unordered_set<std::string_view> known;
+  collect_steps(dependency, steps, known);
   return steps;
 }
 

@@ -100,6 +100,7 @@ struct EnvironmentVariable {
   std::string name;
   Text value;
   std::optional<SecretReference> secret = std::nullopt;  // then this is the value, masked in logs
+  bool of_run = false;  // it names the run or the node: what comes of the task is not taken to hang on it
 };
 
 // A directory that the containers of a task, or tasks, share and may write: never content-addressed.
@@ -295,6 +296,7 @@ struct Task {
   bool as_root = false;                 // the file asks for uid 0
   bool daemon = false;  // done for its group once its main process is ready; stopped when the group ends
   std::optional<LogArtifact> log_artifact;
+  bool uses_project = false;  // what comes of it hangs on the project's files too, which are none of its inputs
 };
 
 // Waits: for a time, or for a person, who may supply values.
@@ -390,6 +392,8 @@ struct Group {
   std::vector<Step> steps;           // of a graph
   std::vector<std::string> targets;  // of a graph: the group fails where one of them, or what it waited for, failed
   bool fail_fast = true;             // of a graph: after a failure nothing new starts
+  bool fail_at_once = false;  // once a step or an item has failed, and that is not tolerated, nothing new starts: no
+                              // item of a loop either, and no step that would handle the failure
   std::vector<std::vector<Step>> stages;  // of a sequence: one after the other, the steps of one side by side
   std::vector<OutputParameter> parameters;
   std::vector<OutputArtifact> artifacts;

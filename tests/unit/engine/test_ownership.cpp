@@ -239,6 +239,7 @@ class Counting : public catalog::Catalog {
     return real_.import_run(run, record);
   }
   Status import_tag(const catalog::Tag& tag) override { return real_.import_tag(tag); }
+  Status reopen(const model::RunRecord& run) override { return real_.reopen(run); }
   Status remove_run(std::string_view name) override { return real_.remove_run(name); }
   Status set_tag(std::string_view name, std::string_view run, Time created, bool replace) override {
     return real_.set_tag(name, run, created, replace);
@@ -252,6 +253,10 @@ class Counting : public catalog::Catalog {
   Status remove_key(std::string_view key, const std::optional<Digest>& tree) override {
     return real_.remove_key(key, tree);
   }
+  Status mark_run(std::string_view run, const model::Marks& marks) override { return real_.mark_run(run, marks); }
+  Result<model::Marks> marks(std::string_view run) override { return real_.marks(run); }
+  Status add_owned(std::string_view run, const catalog::Owned& owned) override { return real_.add_owned(run, owned); }
+  Result<std::vector<catalog::Owned>> owned(std::string_view run) override { return real_.owned(run); }
   Status check() override { return real_.check(); }
   Status add_request(std::string_view run, const catalog::Request& request) override {
     return real_.add_request(run, request);
@@ -272,6 +277,9 @@ class Counting : public catalog::Catalog {
     return real_.recall(cache, key);
   }
   Status forget(std::string_view cache, std::string_view key) override { return real_.forget(cache, key); }
+  Result<catalog::Work> find_work(std::string_view fingerprint, Time before) override {
+    return real_.find_work(fingerprint, before);
+  }
   Status memos(const std::function<Status(std::string_view, std::string_view, const catalog::Memo&)>& each) override {
     return real_.memos(each);
   }
