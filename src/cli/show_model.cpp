@@ -86,6 +86,7 @@ Json group_as_json(const Group& group) {
   put_all(json, "steps", group.steps, step_as_json);
   for (const auto& target : group.targets) json["targets"].push_back(target);
   if (!group.fail_fast) json["fail_fast"] = false;
+  put(json, "fail_at_once", group.fail_at_once);
   put_all(json, "stages", group.stages, [](const std::vector<Step>& stage) {
     Json steps = Json::array();
     for (const auto& step : stage) steps.push_back(step_as_json(step));

@@ -249,6 +249,7 @@ Json task_as_json(const Task& task) {
   put(json, "capture_result", task.capture_result);
   put(json, "as_root", task.as_root);
   put(json, "daemon", task.daemon);
+  put(json, "uses_project", task.uses_project);
   if (task.log_artifact) {
     json["log_artifact"] = Json{{"name", task.log_artifact->name}};
     if (task.log_artifact->to) json["log_artifact"]["to"] = location_as_json(*task.log_artifact->to);

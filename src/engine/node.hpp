@@ -48,6 +48,7 @@ struct GroupProgress {
   std::size_t under_way = 0;         // children that were asked for and have not ended
   int stage = 0;                     // of a sequence
   bool broken = false;               // it has failed already: nothing new starts
+  const Node* cause = nullptr;       // of one that is to fail at once: the step or item that failed first
   std::optional<std::size_t> most;   // its parallelism
   std::size_t active = 0;            // steps and items that have started and count against it
   std::deque<Wanted> held;           // what waits for another one to end

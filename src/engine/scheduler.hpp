@@ -39,6 +39,8 @@ inline bool is_tolerated(const model::Step& step, model::State state) {
 inline std::string overdue_message() {
   return "Step exceeded its deadline";
 }
+// The message of what was begun and cannot go on, since its group is to fail at once.
+inline constexpr std::string_view kBrokenOff = "template has failed or errored children and failFast enabled";
 // Gives a node the outputs of another one.
 void copy_outputs(const model::NodeRecord& from, model::NodeRecord& to);
 
@@ -60,6 +62,8 @@ class Scheduler {
   model::NodePlace place_of(Node::Role role, const Node* parent, std::size_t index, const model::Hook* hook) const;
   const model::Definition* find_definition(const std::string& name) const;
   model::NodeRecord& record_for(model::NodeNames names);
+  void take_globals();
+  void gather_nodes();
   // A step, an item, an attempt: makes its node and starts it, or lets it wait where its group has enough under way.
   void begin(const Wanted& wanted);
   void start(Node& node, const model::Call& call);
@@ -86,6 +90,10 @@ class Scheduler {
   void begin_stage(Node& group);
   void child_ended(Node& group, const Node& child);
   void graph_child_ended(Node& group, const Node& child);
+  // Nothing new starts in the group.
+  void break_off(Node& group);
+  // The same, where this has failed and the group is to fail by it.
+  void break_off_at_once(Node& group, const Node& child);
   void go_on_or_end(Node& group);
   void end_stage(Node& group);
   void end_graph(Node& group);
@@ -101,7 +109,7 @@ class Scheduler {
   // ---- loops (scheduler_loops.cpp)
   Status start_loop(Node& node);
   void take_members(Node& loop);  // of one that an earlier owner ended
-  void item_ended(Node& loop);
+  void item_ended(Node& loop, const Node& item);
   void end_loop(Node& loop);
   Status gather_artifacts(Node& loop);
 
@@ -116,6 +124,7 @@ class Scheduler {
   const std::vector<model::Hook>& hooks_of(const Node& node) const;
   // Starts those whose time has come.
   void look_at_hooks(Node& node);
+  bool had_begun(const Node& node, const model::Hook& hook) const;
   Result<bool> hook_holds(Node& node, const model::Hook& hook);
   void start_hook(Node& node, const model::Hook& hook, const Status& wanted);
   void hook_ended(Node& hook);
@@ -127,10 +136,13 @@ class Scheduler {
     std::vector<catalog::LockWish> wishes;
     std::string holder;
     bool of_run = false;
+    bool asked = false;
   };
   // False: the node waits for them.
   Result<bool> take_locks(Node& node, const std::vector<model::Lock>& locks, bool of_run);
   Result<bool> ask_for_locks(Node& node, LockWait& wait);
+  bool waits_behind(Node& node, const LockWait& wait);
+  void tell_of_waiting(Node& node, const std::string& message);
   void ask_for_locks_again();
   void release_locks(const Node& node);
   void give_back_locks(const std::string& holder);
@@ -139,6 +151,9 @@ class Scheduler {
   // Whether the node's outputs were remembered: then it has ended with them.
   Result<bool> recall(Node& node);
   void remember(const Node& node);
+  // Whether an earlier run did what this task does, with the same inputs, and the run is to take it from there: then
+  // the node has ended with its outputs.
+  Result<bool> take_from_earlier(Node& node, const task::Document& document);
 
   // ---- gates (scheduler_gates.cpp)
   Status start_gate(Node& node);
@@ -208,6 +223,7 @@ class Scheduler {
   std::deque<model::NodeRecord> records_;  // in the order they came to be, an earlier owner's first
   std::unordered_map<std::string_view, model::NodeRecord*> records_by_name_;
   std::unordered_set<const model::NodeRecord*> earlier_;  // of an earlier owner, not taken up yet
+  std::unordered_map<std::string, std::vector<const model::NodeRecord*>> earlier_members_;  // of loops, by parent
   std::deque<Node> nodes_;
   std::unordered_map<const model::Group*, Result<GroupPlan>> plans_;
 
@@ -223,8 +239,11 @@ class Scheduler {
   std::size_t most_with_place_ = 1000;  // what is handed over is bound, and takes memory
   std::unordered_set<Node*> parked_;    // what neither runs nor has children under way: they wait for something
   std::vector<std::pair<Node*, LockWait>> waiting_for_locks_;
+  std::unordered_map<std::string, std::string> blocked_;  // what is said of a lock that is waited for, by its name
   std::unordered_set<std::string> holding_;
   bool locks_used_ = false;
+  bool lock_is_free_ = false;                     // one was given back since those that wait were asked
+  std::optional<std::optional<Digest>> project_;  // its state, once it was looked at; none: that cannot be told
   Timers timers_;
   bool suspended_ = false;  // the entry waits for approval
   task::Stop stopping_ = task::Stop::none;

@@ -86,8 +86,22 @@ void Scheduler::begin_stage(Node& group) {
   for (StepIndex step = begins[stage]; step < begins[stage + 1]; ++step) want(group, step);
 }
 
+// What waits for room finds that it is not to start.
+void Scheduler::break_off(Node& group) {
+  group.group->broken = true;
+  for (const Wanted& held : std::exchange(group.group->held, {})) wanted_.push_back(held);
+}
+
+void Scheduler::break_off_at_once(Node& group, const Node& child) {
+  if (!group.group->plan->group->fail_at_once || !has_failed(child.record.state)) return;
+  if (is_tolerated(*child.step, child.record.state)) return;
+  if (group.group->cause == nullptr) group.group->cause = &child;
+  break_off(group);
+}
+
 void Scheduler::child_ended(Node& group, const Node& child) {
   --group.group->under_way;
+  break_off_at_once(group, child);
   if (group.group->plan->group->kind == model::Group::Kind::graph) graph_child_ended(group, child);
   go_on_or_end(group);
 }
@@ -101,7 +115,7 @@ void Scheduler::graph_child_ended(Node& group, const Node& child) {
   if (state == State::omitted || state == State::skipped)
     for (StepIndex other : plan.depends_on[child.step_index])
       if (failure == nullptr) failure = progress.failure[other];
-  if (failure != nullptr && plan.is_target[child.step_index] && plan.group->fail_fast) progress.broken = true;
+  if (failure != nullptr && plan.is_target[child.step_index] && plan.group->fail_fast) break_off(group);
 
   for (StepIndex dependent : plan.dependents[child.step_index])
     if (--progress.waiting[dependent] == 0 && plan.needed[dependent]) consider(group, dependent);
@@ -129,6 +143,7 @@ void Scheduler::end_stage(Node& group) {
         !is_tolerated(*child->step, child->record.state))
       failed = failed_member(*child);
   }
+  if (progress.cause != nullptr) failed = progress.cause;
   if (end_stopped(group, failed == nullptr && (incomplete || !is_last))) return;
   if (failed != nullptr) return end_failed(group, State::failed, *failed);
   ++progress.stage;  // what comes, the group's outputs too, sees this one's steps
@@ -143,6 +158,7 @@ void Scheduler::end_graph(Node& group) {
   const Node* failed = nullptr;
   for (StepIndex target : plan.targets)
     if (failed == nullptr) failed = progress.failure[target];
+  if (progress.cause != nullptr) failed = progress.cause;
   bool incomplete = false;
   for (StepIndex step = 0; step < plan.steps.size(); ++step)
     incomplete = incomplete || (plan.needed[step] && progress.children[step] == nullptr);

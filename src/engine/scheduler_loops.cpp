@@ -22,7 +22,7 @@ Status Scheduler::start_loop(Node& node) {
   loop.children.resize(loop.items.size());
   loop.under_way = loop.items.size();
   node.record.state = State::running;
-  node.record.started = parts_.clock();
+  if (node.record.started == Time{}) node.record.started = parts_.clock();
   changed(node);
   for (std::size_t i = 0; i < loop.items.size(); ++i) wanted_.push_back({&node, i});
   return {};
@@ -30,16 +30,21 @@ Status Scheduler::start_loop(Node& node) {
 
 void Scheduler::take_members(Node& node) {
   node.loop = std::make_unique<LoopProgress>();
-  for (const model::NodeRecord& record : records_) {
-    if (record.parent != node.record.names.name || !record.index || !record.hook.empty()) continue;
-    auto index = static_cast<std::size_t>(*record.index);
+  if (earlier_members_.empty())
+    for (const model::NodeRecord* record : earlier_)
+      if (record->index && record->hook.empty()) earlier_members_[record->parent].push_back(record);
+  auto found = earlier_members_.find(node.record.names.name);
+  if (found == earlier_members_.end()) return;
+  for (const model::NodeRecord* record : found->second) {
+    auto index = static_cast<std::size_t>(*record->index);
     if (index >= node.loop->members.size()) node.loop->members.resize(index + 1);
-    node.loop->members[index] = &record;
+    node.loop->members[index] = record;
   }
 }
 
-void Scheduler::item_ended(Node& loop) {
+void Scheduler::item_ended(Node& loop, const Node& item) {
   --loop.loop->under_way;
+  break_off_at_once(*loop.parent, item);
   end_loop(loop);
 }
 
@@ -59,6 +64,8 @@ void Scheduler::end_loop(Node& node) {
     if (has_failed(state) && worse) failed = child;
   }
   if (failed != nullptr) return end_failed(node, failed->record.state, *failed);
+  const bool broken_off = incomplete && node.parent->group->broken && may_start(node);
+  if (broken_off && !stopped) return end(node, State::failed, std::string(kBrokenOff));
   if (stopped || incomplete) return end_halted(node);
   const auto& children = node.loop->children;
   const bool ran = std::ranges::any_of(children, [](const Node* child) {

@@ -91,7 +91,6 @@ class Support {
     need(kDone.deadlines, each.timeout.has_value(), each.mark, "timeout", where);
     need(kDone.locks, !each.locks.empty(), each.mark, "synchronization", where);
     need(kDone.memo, each.memo.has_value(), each.mark, "memoize", where);
-    need(false, each.set_retry.has_value(), each.mark, "retryStrategy", where + ".containerSet");
     need(false, each.target && each.target->text.contains("{{"), each.mark, "a target with {{…}}", where + ".dag");
     if (!kDone.parallelism && each.parallelism)
       report_.postponed(each.parallelism->mark, "parallelism", "steps run as the machine allows");

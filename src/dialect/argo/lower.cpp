@@ -4,6 +4,9 @@
 #include "dialect/argo/lower.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -67,6 +70,19 @@ std::string texts_of(const Template& group) {
   return all;
 }
 
+// Everything in a text that can be the name of a step.
+std::unordered_set<std::string_view> words_of(std::string_view text) {
+  std::unordered_set<std::string_view> words;
+  auto is_part = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; };
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at;
+    while (end < text.size() && is_part(text[end])) ++end;
+    if (end > at) words.insert(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return words;
+}
+
 // Templates whose result somebody asks for: `steps.a.outputs.result` in an argument, a condition or an output of the
 // group that calls them. Keeping one that is not needed does no harm: a name that appears beside the words is enough.
 TemplateNames captured_templates(const Spec& spec, const TemplateNames& used) {
@@ -75,8 +91,9 @@ TemplateNames captured_templates(const Spec& spec, const TemplateNames& used) {
     if (!is_group(group.kind) || !used.contains(group.key)) continue;
     const std::string texts = texts_of(group);
     if (!texts.contains("outputs.result") && !texts.contains("outputs['result']")) continue;
+    const auto words = words_of(texts);
     for_each_step(group, [&](const StepSpec& step, const std::string&) {
-      if (texts.contains(step.name.text)) captured.insert(step.called.key);
+      if (words.contains(step.name.text)) captured.insert(step.called.key);
     });
   }
   return captured;

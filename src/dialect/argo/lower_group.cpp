@@ -117,6 +117,7 @@ model::Group lower_group(const Spec& spec, const Template& definition, const Gra
   model::Group group;
   if (definition.parallelism) group.parallelism = make_text(definition.parallelism->text);
   group.fail_fast = definition.fail_fast;
+  group.fail_at_once = definition.fail_at_once;
   if (graph == nullptr) {
     group.kind = model::Group::Kind::sequence;
     for (const std::vector<StepSpec>& stage : definition.stages) {

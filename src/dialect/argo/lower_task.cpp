@@ -66,8 +66,8 @@ class PodLowerer {
   std::vector<model::EnvironmentVariable> own_variables(std::string_view container) const {
     return {
         {"ARGO_CONTAINER_NAME", make_text(container)},
-        {"ARGO_WORKFLOW_NAME", make_text("{{workflow.name}}")},
-        {"ARGO_NODE_ID", make_text("{{node.id}}")},
+        {.name = "ARGO_WORKFLOW_NAME", .value = make_text("{{workflow.name}}"), .of_run = true},
+        {.name = "ARGO_NODE_ID", .value = make_text("{{node.id}}"), .of_run = true},
         {"ARGO_INCLUDE_SCRIPT_OUTPUT", make_text(capture_ ? "true" : "false")},
     };
   }
@@ -115,7 +115,8 @@ class PodLowerer {
     // What Onepanel gives every container.
     container.secret_environment.push_back({make_text("onepanel-default-env"), "", true});
     container.environment.push_back({"ONEPANEL_RESOURCE_NAMESPACE", make_text("{{workflow.namespace}}")});
-    container.environment.push_back({"ONEPANEL_RESOURCE_UID", make_text("{{workflow.name}}")});
+    container.environment.push_back(
+        {.name = "ONEPANEL_RESOURCE_UID", .value = make_text("{{workflow.name}}"), .of_run = true});
     container.environment.push_back({"ONEPANEL_PROVIDER", make_text("kist")});
   }
 
@@ -167,6 +168,10 @@ class PodLowerer {
     add_container(program, name, definition_.set_mounts);
     model::Run run = run_of(program);
     run.is_main = name == kMain;
+    if (definition_.set_retry) {
+      if (definition_.set_retry->limit) run.retries = text(*definition_.set_retry->limit);
+      if (definition_.set_retry->backoff) run.retry_delay = text(*definition_.set_retry->backoff);
+    }
     model::Action& action = add(name, name, {}, program.mark, std::move(run));
     action.after.emplace();
     for (const Scalar& other : program.dependencies) action.after->push_back(other.text);

@@ -186,7 +186,7 @@ void read_surroundings(Fields& fields, Template& definition) {
   definition.pod_patch = fields.text("podSpecPatch");
   for (auto* text : {&definition.deadline, &definition.timeout, &definition.parallelism, &definition.pod_patch})
     if (*text && (*text)->text.empty()) text->reset();
-  if (fields.find("failFast") != nullptr) definition.fail_fast = fields.boolean("failFast", true);
+  definition.fail_at_once = fields.boolean("failFast", false);
   definition.retry = read_retry(fields);
   definition.locks = read_locks(fields);
   definition.memo = read_memo(fields);

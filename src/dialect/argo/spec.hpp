@@ -294,6 +294,7 @@ struct Template {
   std::vector<StepSpec> tasks;                // dag
   std::optional<Scalar> target;               // dag
   bool fail_fast = true;                      // dag
+  bool fail_at_once = false;                  // steps, dag: the template's own failFast
   std::vector<Program> containers;            // container_set
   std::vector<Mount> set_mounts;              // container_set: of all its containers
   std::optional<RetrySpec> set_retry;         // container_set

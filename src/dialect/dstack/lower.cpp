@@ -28,11 +28,11 @@ std::vector<model::EnvironmentVariable> built_in_variables(std::string_view work
   Parts id;
   id.push_back(expression::refer(kRunName, "${{ run.name }}"));
   id.push_back({job_id("", workflow)});
-  return {{"RUN_NAME", Text::of({expression::refer(kRunName, "${{ run.name }}")})},
-          {"JOB_ID", Text::of(std::move(id))},
-          {"PYTHONUNBUFFERED", Text::literal("1")},
-          {"HOSTNAME", Text::literal("127.0.0.1")},
-          {"JOB_HOSTNAME", Text::literal("127.0.0.1")}};
+  return {{.name = "RUN_NAME", .value = Text::of({expression::refer(kRunName, "${{ run.name }}")}), .of_run = true},
+          {.name = "JOB_ID", .value = Text::of(std::move(id)), .of_run = true},
+          {.name = "PYTHONUNBUFFERED", .value = Text::literal("1")},
+          {.name = "HOSTNAME", .value = Text::literal("127.0.0.1")},
+          {.name = "JOB_HOSTNAME", .value = Text::literal("127.0.0.1")}};
 }
 
 model::Container container_of(const Job& job, const Entry& entry, const model::RunRequest& request) {
@@ -67,6 +67,7 @@ model::Run run_of(const Job& job) {
 
 model::Task task_of(const Job& job, const Entry& entry, const model::RunRequest& request) {
   model::Task task;
+  task.uses_project = true;
   task.containers.push_back(container_of(job, entry, request));
   auto add = [&](std::string title, model::When when, const model::Origin& origin, auto what) {
     task.actions.push_back({.title = std::move(title),

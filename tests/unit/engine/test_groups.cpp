@@ -125,6 +125,47 @@ TEST_F(Groups, WithoutFailFastAllElseRuns) {
   EXPECT_EQ(status(run, "wf.c"), "succeeded");
 }
 
+TEST_F(Groups, WhatWaitsForRoomAfterAFailureEndsWithItsGraph) {
+  define("main", graph({step("a", "bad"), step("b", "ok"), step("c", "ok"), step("d", "ok")}));
+  group_of(dialect.workflow.definitions["main"]).parallelism = text("1");
+  model::RunRecord run = this->run();
+  EXPECT_EQ(run.message, "child 'wf.a' failed");
+  EXPECT_EQ(status(run, "wf.d"), "none");
+}
+
+TEST_F(Groups, ThatFailAtOnceStartNoFurtherStep) {
+  define("main", sequence({{step("a", "ok"), step("b", "bad"), step("c", "ok"), step("d", "ok")}}));
+  auto& group = group_of(dialect.workflow.definitions["main"]);
+  group.parallelism = text("1");
+  model::RunRecord run = this->run();
+  EXPECT_EQ(run.message, "child 'wf[0].b' failed");
+  EXPECT_EQ(status(run, "wf[0].d"), "succeeded");  // all of a stage runs where nothing else is said
+
+  dialect.workflow.naming.stem = "again";
+  group.fail_at_once = true;
+  run = this->run();
+  EXPECT_EQ(run.message, "child 'again[0].b' failed");
+  EXPECT_EQ(status(run, "again[0].a"), "succeeded");
+  EXPECT_EQ(status(run, "again[0].c"), "none");
+}
+
+TEST_F(Groups, ThatFailAtOnceStartNoFurtherItem) {
+  model::Step items = step("a", "odd");
+  items.loop = over({"0", "1", "0", "0"});
+  items.call.arguments.parameters = {{"n", text("{{item}}")}};
+  define("odd", task({"fail-until", "{{inputs.parameters.n}}", "0"}));
+  dialect.workflow.definitions["odd"].parameters.push_back({.name = "n", .fallback = {}, .allowed = {}});
+  define("main", sequence({{items, step("b", "ok")}}));
+  auto& group = group_of(dialect.workflow.definitions["main"]);
+  group.parallelism = text("1");
+  group.fail_at_once = true;
+  model::RunRecord run = this->run();
+  EXPECT_EQ(run.message, "child 'wf[0].a(1:1)' failed");
+  EXPECT_EQ(status(run, "wf[0].a(0:0)"), "succeeded");
+  EXPECT_EQ(status(run, "wf[0].a(2:0)"), "none");
+  EXPECT_EQ(status(run, "wf[0].a"), "failed: child 'wf[0].a(1:1)' failed");
+}
+
 TEST_F(Groups, OnlyWhatTargetsWaitForRuns) {
   define("main", graph({step("a", "ok"), step("b", "ok", is("a")), step("c", "ok"), step("d", "bad", is("a"))}));
   group_of(dialect.workflow.definitions["main"]).targets = {"b"};
