@@ -254,6 +254,7 @@ Status fill(model::RunRequest& request, const Asked& asked, const model::Dialect
   request.name = asked.name;
   request.tag = asked.tag;
   request.restore_from = asked.restore_from;
+  request.cached = asked.cached;
   return {};
 }
 

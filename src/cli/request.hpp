@@ -24,6 +24,7 @@ struct Asked {
   std::optional<std::string> name;
   std::optional<std::string> tag;
   std::optional<std::string> restore_from;
+  bool cached = false;
 };
 
 struct Prepared {

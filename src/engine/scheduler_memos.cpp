@@ -1,7 +1,9 @@
 // Outputs that are remembered by key, and taken instead of running a node again.
 #include <fmt/format.h>
 
+#include "engine/fingerprint.hpp"
 #include "engine/scheduler.hpp"
+#include "engine/sent.hpp"
 #include "expression/duration.hpp"
 
 namespace kist::engine {
@@ -34,10 +36,52 @@ Result<bool> Scheduler::recall(Node& node) {
     if (!parts_.store.find({artifact.tree, artifact.times}, "")) return false;
 
   node.record.memo->hit = true;
+  node.record.taken_from = known->run;
   copy_outputs(known->node, node.record);
-  for (model::ArtifactRecord& artifact : node.record.output_artifacts)
+  for (model::ArtifactRecord& artifact : node.record.output_artifacts) {
     artifact.producer = model::Producer{known->run, known->node.names.name, artifact.name};
+    artifact.sent.clear();  // that is the other run's to delete
+  }
   end(node, State::succeeded, "");
+  return true;
+}
+
+Result<bool> Scheduler::take_from_earlier(Node& node, const task::Document& document) {
+  model::NodeRecord& record = node.record;
+  // A hook is there to be called. What has a key of its own goes by that.
+  bool is_of_hook = false;
+  for (const Node* one = &node; one != nullptr; one = one->parent) is_of_hook |= one->role == Node::Role::hook;
+  if (is_of_hook || node.definition->memo) return false;
+  auto project = [this] {
+    if (!project_) project_.emplace(state_of_project(run_, parts_.home.path()));
+    return *project_;
+  };
+  record.fingerprint = fingerprint_of(document, project).value_or("");
+  if (!run_.request.cached || record.fingerprint.empty()) return false;
+  auto known = parts_.catalog.find_work(record.fingerprint, run_.created);
+  if (!known && known.error().kind == ErrorKind::not_found) return false;
+  if (!known) return std::unexpected(known.error());
+  for (const model::ArtifactRecord& artifact : known->node.output_artifacts)
+    if (!parts_.store.find({artifact.tree, artifact.times}, "")) return false;
+
+  const model::NodeRecord& done = known->node;
+  record.exit_code = done.exit_code;
+  record.result = done.result;
+  record.output_parameters = done.output_parameters;
+  record.output_artifacts = done.output_artifacts;
+  // Under keys of the default repository they are as they would be had it run.
+  for (model::ArtifactRecord& artifact : record.output_artifacts) artifact.producer.reset();
+  note_sent(node.sendings, record);
+  KIST_TRY(put_under_keys(parts_, run_.name, record, {}));
+  for (std::size_t i = 0; i < record.output_artifacts.size(); ++i) {
+    const model::ArtifactRecord& from = done.output_artifacts[i];
+    // Of what was itself taken from another run, that one made it.
+    record.output_artifacts[i].producer = from.producer && !from.producer->run.empty()
+                                              ? from.producer
+                                              : model::Producer{known->run, done.names.name, from.name};
+  }
+  record.taken_from = known->run;
+  end(node, State::succeeded, fmt::format("taken from {}", known->run));
   return true;
 }
 

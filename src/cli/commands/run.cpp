@@ -165,6 +165,8 @@ void declare_run(Arguments& arguments, Context& context) {
   arguments.option("--name", "NAME", options->asked.name, "The run's name, instead of one that kist makes up");
   arguments.option("--restore-from", "RUN|:TAG", options->asked.restore_from,
                    "Its mounted artifacts begin with what that run left in them", Completes::run_or_tag);
+  arguments.flag("--cached", options->asked.cached,
+                 "Take the outputs of steps from earlier runs that did the same with the same inputs");
   arguments.option("-j,--jobs", "N", options->jobs, "At most so many tasks at once");
   arguments.option(
       "--remote", "[NAME]", options->to_remote, options->remote,

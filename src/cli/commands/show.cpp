@@ -63,6 +63,7 @@ std::string tree(const model::RunRecord& run, bool colored) {
         std::string name = node.names.display;
         if (node.attempt > 1) name += fmt::format(" (attempt {})", node.attempt);
         std::string message = node.message;
+        if (message.empty() && !node.taken_from.empty()) message = fmt::format("taken from {}", node.taken_from);
         if (message.empty() && node.state != model::State::succeeded) message = to_string(node.state);
         table.add({{fmt::format("{}{}{} {}", indent, branch, mark_of(node.state), name), color_of(node.state)},
                    node.state == model::State::interrupted ? "" : duration_text(node.started, node.finished),

@@ -1,0 +1,33 @@
+// What a task does and with which inputs, as one digest: a task with the same one has done the same before, as far as a
+// file says what it does.
+//
+// In it: the bound task (images by name, programs, variables, volumes of its own, what it saves and reads), parameters
+// by way of these, input artifacts by the digests of their trees, and texts. Not in it: the names of the run and the
+// node, where the dialect gives them to every program; times of files; values of secrets; what the machine has
+// installed.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/digest.hpp"
+#include "model/record.hpp"
+#include "task/task.hpp"
+
+namespace kist::engine {
+
+// `project`: the state of the project directory, asked only where it counts; nullopt: it cannot be told. nullopt where
+// something that counts is not known before the task runs or is not in its outputs afterwards: it asks or answers over
+// the network, fetches from or sends to places outside, shares volumes with others, saves while it runs, runs beside
+// others as a daemon.
+std::optional<std::string> fingerprint_of(const task::Document& document,
+                                          const std::function<std::optional<Digest>()>& project);
+
+// The names, sizes, modes and times of all that is in the project directory of a run, without version control's own
+// directory, kist's home, and the workflow files: those count by what they say. nullopt: it cannot be read, or is so
+// large that looking would take long.
+std::optional<Digest> state_of_project(const model::RunRecord& run, const std::filesystem::path& home);
+
+}  // namespace kist::engine
