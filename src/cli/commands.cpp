@@ -19,6 +19,7 @@ std::span<const Command> kist_commands() {
       {"stop", "Stop a run", declare_stop, kRuns},
       {"approve", "Let a run go on that waits for somebody", declare_approve, kRuns},
       {"resume", "Go on with an interrupted run", declare_resume, kRuns},
+      {"retry", "Run again what has failed in a run that has ended", declare_retry, kRuns},
       {"rm", "Remove a finished run", declare_rm, kRuns},
       {"ls", "List the artifacts of a run or tag", declare_ls, kArtifacts},
       {"cat", "Print a file of an artifact", declare_cat, kArtifacts},

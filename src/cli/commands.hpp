@@ -47,6 +47,7 @@ void declare_remote(Arguments& arguments, Context& context);
 void declare_put(Arguments& arguments, Context& context);
 void declare_report(Arguments& arguments, Context& context);
 void declare_resume(Arguments& arguments, Context& context);
+void declare_retry(Arguments& arguments, Context& context);
 void declare_rm(Arguments& arguments, Context& context);
 void declare_run(Arguments& arguments, Context& context);
 void declare_secrets(Arguments& arguments, Context& context);

@@ -15,6 +15,7 @@
 #include "engine/bind.hpp"
 #include "engine/committer.hpp"
 #include "engine/finish.hpp"
+#include "engine/rerun.hpp"
 #include "engine/retention.hpp"
 #include "engine/revision.hpp"
 #include "engine/scheduler.hpp"
@@ -227,6 +228,48 @@ Result<std::string> Engine::submit(const model::RunRequest& request,
   std::lock_guard lock(mutex_);
   lowered_.insert_or_assign(name, std::move(lowered.workflow));
   return name;
+}
+
+Status Engine::retry(std::string_view name, const RetryRequest& again,
+                     const std::function<void(const model::Notice&)>& notice) {
+  KIST_TRY_ASSIGN(RunRecord run, parts_.catalog.run(name));  // before anything is made for a run that is not there
+  KIST_TRY(make_directories(parts_.home.run(name)));
+  KIST_TRY_ASSIGN(auto owner, try_to_own(parts_.home, name));
+  if (!owner) return fail(ErrorKind::conflict, fmt::format("run '{}' is going on in another process", name));
+  KIST_TRY_ASSIGN(auto hold, parts_.store.hold());
+  KIST_TRY_ASSIGN(run, parts_.catalog.run(name));
+  if (!model::is_final(run.state))
+    return fail(ErrorKind::conflict,
+                fmt::format("The run '{0}' has not ended: `kist resume {0}` goes on with it", name));
+  if (model::is_success(run.state) && again.steps.empty())
+    return fail(ErrorKind::conflict,
+                fmt::format("The run '{}' has succeeded: name the steps that are to run again", name));
+  KIST_TRY(check_quota(parts_.home));
+
+  for (const auto& [parameter, value] : again.parameters) {
+    auto same = std::ranges::find(run.request.parameters, parameter, [](const auto& pair) { return pair.first; });
+    if (same == run.request.parameters.end())
+      run.request.parameters.emplace_back(parameter, value);
+    else
+      same->second = value;
+  }
+  KIST_TRY_ASSIGN(const model::Dialect* dialect, find_dialect(parts_.dialects, run.dialect));
+  KIST_TRY_ASSIGN(model::Lowered lowered, dialect->lower(run.request));
+  for (const model::Notice& warning : lowered.notices) notice(warning);
+  KIST_TRY(take_back(run, lowered.workflow, again.steps));
+
+  // What its tasks wrote so far stays in their logs.
+  const fs::path logs = parts_.home.run(name) / "logs";
+  KIST_TRY(remove_tree(logs));
+  if (run.logs) KIST_TRY(parts_.store.restore({run.logs->tree, run.logs->times}, "", logs));
+  run.logs.reset();
+  run.state = State::pending;
+  run.message.clear();
+  run.started = run.finished = Time{};
+  KIST_TRY(parts_.catalog.reopen(run));
+  std::lock_guard lock(mutex_);
+  lowered_.insert_or_assign(run.name, std::move(lowered.workflow));
+  return {};
 }
 
 Result<State> Engine::own(std::string_view name, environment::Place& place, Observer& observer) {

@@ -59,6 +59,12 @@ struct Parts {
   std::function<void()> kept_live = {};
 };
 
+// What is different when a run that has ended runs again.
+struct RetryRequest {
+  std::vector<std::pair<std::string, std::string>> parameters = {};  // instead of those it had, by name
+  std::vector<std::string> steps = {};  // by any of their names: these too, though they may have succeeded
+};
+
 // Thread-safe: one engine may own many runs, each in a thread of its own.
 class Engine {
  public:
@@ -67,6 +73,13 @@ class Engine {
   // Lowers the request, finds the runs it depends on, gives it a name and writes it down, state pending. Warnings go to
   // `notice`. Errors: invalid (the file), not_found (a dependency), conflict (the name).
   Result<std::string> submit(const model::RunRequest& request, const std::function<void(const model::Notice&)>& notice);
+
+  // Makes a run that has ended one that goes on in place, under its name: what has failed and what came after it is to
+  // run again, the rest keeps its outputs (engine/rerun.hpp). Nothing is lost whatever happens: the run is as it was,
+  // or, once this is written, as one whose owner was lost. Its limits of time begin anew. Errors: conflict (it has not
+  // ended, or has succeeded and no steps are named), not_found (a step), invalid (with these parameters it cannot be
+  // run).
+  Status retry(std::string_view run, const RetryRequest& again, const std::function<void(const model::Notice&)>& notice);
 
   // Owns the run to its end: starts it, or goes on where an owner was lost (finished nodes are not repeated; one that
   // was under way is repeated from its first action as its next attempt). Blocks. Errors: conflict (somebody owns it),

@@ -70,6 +70,7 @@ Result<model::RunRecord> Scheduler::run() {
   };
   KIST_TRY_ASSIGN(scope_, RunScope::make(run_, workflow_, {.now = parts_.clock, .random = fill_with_chance}));
   if (!earlier_.empty()) KIST_TRY(parts_.catalog.release(run_.name, ""));
+  take_globals();
   if (run_.started == Time{}) run_.started = parts_.clock();
   run_.state = State::running;
   run_changed();
@@ -97,6 +98,10 @@ Result<model::RunRecord> Scheduler::run() {
     }
     if (!broken_) timers_.run(parts_.clock());
     work();
+    if (std::exchange(lock_is_free_, false)) {
+      ask_for_locks_again();
+      work();
+    }
     if (steady_clock::now() < next_look) continue;
     take_requests();
     ask_for_locks_again();
@@ -105,6 +110,7 @@ Result<model::RunRecord> Scheduler::run() {
   }
   if (locks_used_) give_back_locks("");
   if (broken_) return std::unexpected(*broken_);
+  gather_nodes();
 
   // A handler's failure is the run's, unless that has failed already.
   const bool handler_counts = exit_node_ != nullptr && model::is_success(entry_->record.state);
@@ -112,8 +118,7 @@ Result<model::RunRecord> Scheduler::run() {
   run_.state = model::is_success(last.state) ? State::succeeded : last.state;
   run_.message = run_.state == State::succeeded ? "" : last.message;
   run_.finished = exit_node_ != nullptr ? exit_node_->record.finished : entry_->record.finished;
-  run_.nodes.assign(records_.begin(), records_.end());
-  return run_;
+  return std::move(run_);
 }
 
 void Scheduler::start_entry() {

@@ -45,12 +45,23 @@ void Scheduler::look_at_hooks(Node& node) {
   if (node.role != Node::Role::entry && !has_run(state) && model::is_final(state)) return;
   for (std::size_t i = 0; i < hooks.size(); ++i) {
     if (node.hooks->fired[i] || (!hooks[i].expression && !model::is_final(state))) continue;
-    auto wanted = hooks[i].expression ? hook_holds(node, hooks[i]) : Result<bool>(true);
+    const bool is_due = !hooks[i].expression || had_begun(node, hooks[i]);
+    auto wanted = is_due ? Result<bool>(true) : hook_holds(node, hooks[i]);
     if (!wanted || *wanted) {
       node.hooks->fired[i] = true;
       start_hook(node, hooks[i], wanted ? Status() : std::unexpected(wanted.error()));
     }
   }
+}
+
+// Under an owner that was lost: what it was called for may be over by now.
+bool Scheduler::had_begun(const Node& node, const model::Hook& hook) const {
+  if (earlier_.empty()) return false;
+  const Node* parent = node.role == Node::Role::entry ? nullptr : &node;
+  const model::NodeNames names = wording_.names(place_of(Node::Role::hook, parent, 0, &hook));
+  auto found = records_by_name_.find(names.name);
+  if (found == records_by_name_.end() || !earlier_.contains(found->second)) return false;
+  return found->second->state == State::running || found->second->state == State::stopping;
 }
 
 Result<bool> Scheduler::hook_holds(Node& node, const model::Hook& hook) {

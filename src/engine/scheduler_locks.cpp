@@ -39,15 +39,37 @@ Result<bool> Scheduler::take_locks(Node& node, const std::vector<model::Lock>& l
   } else {
     KIST_TRY_ASSIGN(wait.wishes, wishes_of(locks, NodeScope(*scope_, node)));
   }
-  KIST_TRY_ASSIGN(bool held, ask_for_locks(node, wait));
-  if (held) return true;
+  const bool is_behind = waits_behind(node, wait);
+  if (!is_behind) {
+    KIST_TRY_ASSIGN(bool held, ask_for_locks(node, wait));
+    if (held) return true;
+  }
   parked_.insert(&node);
   waiting_for_locks_.emplace_back(&node, std::move(wait));
   return false;
 }
 
+// Of those of one run that want a lock, the first one asks for it: thousands that asked again and again, each with a
+// look at the whole line, would do nothing else.
+bool Scheduler::waits_behind(Node& node, const LockWait& wait) {
+  for (const catalog::LockWish& wish : wait.wishes) {
+    auto blocked = blocked_.find(wish.name);
+    if (blocked == blocked_.end()) continue;
+    tell_of_waiting(node, blocked->second);
+    return true;
+  }
+  return false;
+}
+
+void Scheduler::tell_of_waiting(Node& node, const std::string& message) {
+  if (node.record.message == message) return;
+  node.record.message = message;
+  changed(node);
+}
+
 Result<bool> Scheduler::ask_for_locks(Node& node, LockWait& wait) {
   auto is_lost = [&](std::string_view run) { return run != run_.name && !is_owned(parts_.home, run); };
+  wait.asked = true;
   auto answer = parts_.catalog.acquire(run_.name, wait.holder, wait.wishes, is_lost);
   // A catalog that is busy is asked again.
   if (!answer && answer.error().kind == ErrorKind::unavailable) return false;
@@ -58,21 +80,21 @@ Result<bool> Scheduler::ask_for_locks(Node& node, LockWait& wait) {
   }
   std::string message =
       fmt::format("Waiting for {} lock. Lock status: {}/{}", answer->blocking, answer->free, answer->limit);
-  if (node.record.message != message) {
-    node.record.message = std::move(message);
-    changed(node);
-  }
+  tell_of_waiting(node, message);
+  for (const catalog::LockWish& wish : wait.wishes) blocked_.insert_or_assign(wish.name, message);
   return false;
 }
 
 void Scheduler::ask_for_locks_again() {
+  blocked_.clear();
   std::vector<std::pair<Node*, LockWait>> still;
   for (auto& [node, wait] : std::exchange(waiting_for_locks_, {})) {
     if (!parked_.contains(node)) {  // it was ended meanwhile
-      give_back_locks(wait.holder);
+      if (wait.asked) give_back_locks(wait.holder);
       continue;
     }
-    auto held = ask_for_locks(*node, wait);
+    const bool is_behind = waits_behind(*node, wait);
+    auto held = is_behind ? Result<bool>(false) : ask_for_locks(*node, wait);
     if (held && !*held) {
       still.emplace_back(node, std::move(wait));
       continue;
@@ -96,6 +118,7 @@ void Scheduler::release_locks(const Node& node) {
 
 void Scheduler::give_back_locks(const std::string& holder) {
   holding_.erase(holder);
+  lock_is_free_ = true;
   // Should it not be written, the lock is free when this run has ended.
   (void)parts_.catalog.release(run_.name, holder);
 }

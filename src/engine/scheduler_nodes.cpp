@@ -40,12 +40,17 @@ void begin_again(model::NodeRecord& record) {
   if (was_under_way && record.kind == model::NodeKind::task) ++record.attempt;
   record.state = State::pending;
   record.message.clear();
-  // Of what waits for a time, that goes on.
-  if (record.kind != model::NodeKind::gate && record.kind != model::NodeKind::retry) record.started = Time{};
+  // What it has of its time is gone, whoever owned it meanwhile; only a task's next attempt has a beginning of its own.
+  if (record.kind == model::NodeKind::task) {
+    if (record.first_started == Time{}) record.first_started = record.started;
+    record.started = Time{};
+  }
   record.finished = Time{};
   record.daemoned = false;
   record.address.clear();
   record.memo.reset();
+  record.fingerprint.clear();
+  record.taken_from.clear();
   record.exit_code.reset();
   record.result.reset();
   record.output_parameters.clear();
@@ -114,6 +119,36 @@ const model::Definition* Scheduler::find_definition(const std::string& name) con
   return found == workflow_.definitions.end() ? nullptr : &found->second;
 }
 
+// Outputs of the run that were made under an earlier owner, the last of a name last.
+void Scheduler::take_globals() {
+  std::vector<const model::NodeRecord*> ended;
+  for (const model::NodeRecord* record : earlier_)
+    if (is_kept(*record)) ended.push_back(record);
+  std::ranges::sort(ended, {}, &model::NodeRecord::finished);
+  for (const model::NodeRecord* record : ended) scope_->add_globals(*record);
+}
+
+// What was to run again and was not reached is none of it: what it was part of went another way, and may do so again.
+void Scheduler::gather_nodes() {
+  catalog::Changes changes;
+  changes.run = run_.name;
+  for (model::NodeRecord& record : records_) {
+    if (earlier_.contains(&record) && !model::is_final(record.state)) {
+      if (record.output_artifacts.empty()) {
+        changes.removed.push_back(record.names.name);
+        continue;
+      }
+      record.state = State::stopped;  // what was saved while it ran stays
+      committer_.node(record);
+    }
+    run_.nodes.push_back(record);
+  }
+  if (changes.removed.empty()) return;
+  model::RunRecord shown = run_;
+  shown.nodes.clear();
+  committer_.run(std::move(changes), std::move(shown));
+}
+
 Node& Scheduler::make_node(Node::Role role, Node* parent, std::size_t index, const model::Hook* hook) {
   const model::NodePlace place = place_of(role, parent, index, hook);
   Node& node = nodes_.emplace_back(record_for(wording_.names(place)), role);
@@ -152,6 +187,7 @@ Node& Scheduler::make_node(Node::Role role, Node* parent, std::size_t index, con
   record.kind = kind_of(node);
   record.stage = place.stage;
   begin_again(record);
+  if (record.created == Time{}) record.created = parts_.clock();
   return node;
 }
 
@@ -159,7 +195,8 @@ void Scheduler::begin(const Wanted& wanted) {
   Node& parent = *wanted.parent;
   const bool is_item = parent.loop != nullptr;
   Node& group = is_item ? *parent.parent : parent;
-  if (!may_start(parent) || (!is_item && group.group->broken)) {
+  const bool is_late = group.group->broken && (!is_item || group.group->plan->group->fail_at_once);
+  if (is_late || !may_start(parent)) {
     if (is_item) {
       --parent.loop->under_way;
       end_loop(parent);
@@ -260,7 +297,7 @@ Status Scheduler::start_group(Node& node, const model::Group& group) {
     KIST_TRY_ASSIGN(progress.most, read_parallelism(*group.parallelism, NodeScope(*scope_, node)));
   }
   node.record.state = State::running;
-  node.record.started = parts_.clock();
+  if (node.record.started == Time{}) node.record.started = parts_.clock();
   watch_deadline(node);
   changed(node);
 
@@ -306,6 +343,8 @@ Status Scheduler::hand_over(Node& node) {
   document.node = node.record.names;
   document.attempt = node.record.attempt;
   document.project = run_.project;
+  KIST_TRY_ASSIGN(bool known, take_from_earlier(node, document));
+  if (known) return {};
 
   node.submitted = parts_.clock();
   node.services =
@@ -332,7 +371,7 @@ void Scheduler::complete(Node& node) {
       child_ended(*node.parent, node);
       break;
     case Node::Role::item:
-      item_ended(*node.parent);
+      item_ended(*node.parent, node);
       break;
     case Node::Role::attempt:
       attempt_ended(*node.parent, node);

@@ -45,7 +45,8 @@ void Scheduler::attempt_ended(Node& retry, Node& attempt) {
     changed(retry);
     return complete(retry);
   }
-  if (progress.attempts == 1) progress.first_started = record.started;
+  if (progress.attempts == 1)
+    progress.first_started = record.first_started == Time{} ? record.started : record.first_started;
   const bool again = has_failed(record.state) && !retry.record.daemoned && may_start(retry);
   if (!again) return end_retry(retry, attempt, is_overdue(retry) ? overdue_message() : record.message);
 

@@ -37,6 +37,7 @@ class SmallPlace : public environment::Place {
 
   void submit(task::Document document, task::TaskServices& services, std::function<void(task::Outcome)> done) override {
     std::lock_guard lock(mutex_);
+    stops_.erase(document.node.name);  // what an earlier attempt of it was asked
     waiting_.push_back({std::move(document), &services, std::move(done)});
     changed_.notify_all();
   }
