@@ -105,6 +105,20 @@ std::string pax_record(std::string_view key, std::string_view value) {
   return fmt::format("{} {}={}\n", length, key, value);
 }
 
+// A key ends at its first '='; those who read such keys take "%3D" for it.
+std::string pax_attribute(std::string_view name) {
+  std::string key = "SCHILY.xattr.";
+  for (char character : name) {
+    if (character == '=')
+      key += "%3D";
+    else if (character == '%')
+      key += "%25";
+    else
+      key += character;
+  }
+  return key;
+}
+
 // Seconds with their fraction, without zeros at its end.
 std::string pax_time(Time time) {
   std::int64_t nanoseconds = time.time_since_epoch().count();
@@ -124,6 +138,10 @@ class TarWriter final : public Writer {
   Status add_directory(const Header& header) override { return begin('5', header, header.path + "/", "", 0); }
   Status add_link(const Header& header, std::string_view target) override {
     return begin('2', header, header.path, target, 0);
+  }
+  bool has_hard_links() const override { return true; }
+  Status add_hard_link(const Header& header, std::string_view target) override {
+    return begin('1', header, header.path, target, 0);
   }
   Status add_file(const Header& header, std::uint64_t size) override {
     return begin('0', header, header.path, "", size);
@@ -162,6 +180,7 @@ Status TarWriter::begin(char type, const Header& header, const std::string& path
   if (!is_utf8(names)) records += pax_record("hdrcharset", "BINARY");
   if (!ustar_time) records += pax_record("mtime", pax_time(header.modified));
   records += names;
+  for (const auto& [name, value] : header.attributes) records += pax_record(pax_attribute(name), value);
   if (size > kOctal11) records += pax_record("size", std::to_string(size));
   if (!records.empty()) KIST_TRY(put_extended(records));
   path_ = header.path;
@@ -220,6 +239,10 @@ class CompressedTarWriter final : public Writer {
 
   Status add_directory(const Header& header) override { return tar_.add_directory(header); }
   Status add_link(const Header& header, std::string_view target) override { return tar_.add_link(header, target); }
+  bool has_hard_links() const override { return true; }
+  Status add_hard_link(const Header& header, std::string_view target) override {
+    return tar_.add_hard_link(header, target);
+  }
   Status add_file(const Header& header, std::uint64_t size) override { return tar_.add_file(header, size); }
   Status write(std::span<const std::byte> bytes) override { return tar_.write(bytes); }
   Status finish() override {

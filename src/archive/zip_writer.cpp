@@ -106,6 +106,10 @@ class ZipWriter final : public Writer {
   Status add_link(const Header& header, std::string_view target) override {
     return add_known(header, header.path, S_IFLNK, target);
   }
+  bool has_hard_links() const override { return false; }
+  Status add_hard_link(const Header& header, std::string_view) override {
+    return fail(ErrorKind::unsupported, fmt::format("cannot pack {}: a zip has no hard links", printable(header.path)));
+  }
   Status add_file(const Header& header, std::uint64_t size) override;
   Status write(std::span<const std::byte> bytes) override;
   Status finish() override;

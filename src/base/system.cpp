@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 namespace kist::os {
@@ -100,6 +101,14 @@ int utimensat(int directory, const char* path, const timespec times[2], int flag
 
 int futimens(int descriptor, const timespec times[2]) {
   return observed(Operation::change, [&] { return ::futimens(descriptor, times); });
+}
+
+int setxattr(const char* path, const char* name, const void* value, std::size_t size, int flags) {
+  return observed(Operation::change, [&] { return ::setxattr(path, name, value, size, flags); });
+}
+
+int lsetxattr(const char* path, const char* name, const void* value, std::size_t size, int flags) {
+  return observed(Operation::change, [&] { return ::lsetxattr(path, name, value, size, flags); });
 }
 
 }  // namespace kist::os

@@ -43,5 +43,7 @@ int mkdirat(int directory, const char* path, mode_t mode);
 int fchmod(int descriptor, mode_t mode);
 int utimensat(int directory, const char* path, const timespec times[2], int flags);
 int futimens(int descriptor, const timespec times[2]);
+int setxattr(const char* path, const char* name, const void* value, std::size_t size, int flags);
+int lsetxattr(const char* path, const char* name, const void* value, std::size_t size, int flags);
 
 }  // namespace kist::os

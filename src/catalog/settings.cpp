@@ -42,6 +42,12 @@ Result<std::uint64_t> parse_share(std::string_view text, const Home& home) {
   return static_cast<std::uint64_t>(disk * share->value / 100);
 }
 
+Result<bool> parse_switch(std::string_view text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  return fail(ErrorKind::invalid, fmt::format("'{}' is neither true nor false", text));
+}
+
 class Reader {
  public:
   Reader(const Home& home, std::string name) : home_(home), name_(std::move(name)) {}
@@ -53,6 +59,8 @@ class Reader {
         KIST_TRY_ASSIGN(settings.quota, scalar(value, parse_size));
       } else if (key == "views") {
         KIST_TRY_ASSIGN(settings.views, scalar(value, [&](std::string_view text) { return parse_share(text, home_); }));
+      } else if (key == "xattrs") {
+        KIST_TRY_ASSIGN(settings.xattrs, scalar(value, parse_switch));
       } else if (key == "endpoints") {
         KIST_TRY(read_endpoints(value, settings));
       } else if (key == "gc") {

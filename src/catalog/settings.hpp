@@ -3,6 +3,7 @@
 //
 //   quota: 200GiB            # of the store; nothing new is begun above it
 //   views: 20%               # what copies for reading may take: of the disk, or so many bytes
+//   xattrs: true             # extended attributes of what is saved are kept
 //   endpoints:               # where servers that files name are in truth
 //     s3.amazonaws.com: http://127.0.0.1:9000
 //   gc:
@@ -38,6 +39,7 @@ struct RetentionRule {
 struct Settings {
   std::optional<std::uint64_t> quota = {};
   std::optional<std::uint64_t> views = {};  // bytes; nullopt: any
+  bool xattrs = false;
   std::chrono::nanoseconds grace{0};
   std::vector<RetentionRule> rules;
   std::map<std::string, std::string> endpoints;  // location::Endpoints

@@ -63,7 +63,8 @@ Result<store::Store*> House::store() {
   if (!store_) {
     KIST_TRY_ASSIGN(const catalog::Home* at, home());
     KIST_TRY_ASSIGN(const auto settings, catalog::read_settings(*at));
-    KIST_TRY_ASSIGN(store_, store::Store::open(at->store(), {.views_budget = settings.views}));
+    KIST_TRY_ASSIGN(store_,
+                    store::Store::open(at->store(), {.views_budget = settings.views, .attributes = settings.xattrs}));
   }
   return store_.get();
 }

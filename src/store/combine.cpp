@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "store/hard_links.hpp"
+
 namespace kist::store {
 namespace {
 
@@ -55,6 +57,7 @@ Result<Saved> combine_trees(ChunkSource& source, const Put& put, std::span<const
   if (inputs.empty()) directories[""];
 
   TreeWriter tree(put);
+  MergedLinks links;
   std::set<std::string, std::less<>> hidden;  // paths that are files or links, with things below them in other parts
   auto is_hidden = [&](std::string_view path) {
     for (std::size_t end = path.rfind('/'); !path.empty(); end = path.rfind('/')) {
@@ -78,16 +81,21 @@ Result<Saved> combine_trees(ChunkSource& source, const Put& put, std::span<const
     std::size_t candidates = 0;
     std::size_t last_implied = 0;
     std::optional<std::size_t> last_own;
+    std::uint64_t number = 0;  // of what was chosen, in its tree
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (lies_in(inputs[i].prefix, path) && inputs[i].prefix != path) last_implied = i + 1;
       if (!inputs[i].head || inputs[i].head->path != path) continue;
+      if (chosen) links.take(*last_own, number, chosen->extra, std::nullopt);
       chosen = *inputs[i].head;
       last_own = i;
+      number = inputs[i].cursor.number();
       ++candidates;
       KIST_TRY(inputs[i].advance());
     }
     bool implied = directories.contains(path);
     if (implied && (!chosen || (chosen->type != EntryType::directory && *last_own + 1 < last_implied))) {
+      if (chosen) links.take(*last_own, number, chosen->extra, std::nullopt);
+      last_own.reset();
       chosen.emplace();
       chosen->path = path;
       chosen->type = EntryType::directory;
@@ -95,7 +103,10 @@ Result<Saved> combine_trees(ChunkSource& source, const Put& put, std::span<const
       chosen->modified = directories[path];
     }
     directories.erase(path);
-    if (is_hidden(path)) continue;
+    const bool taken = !is_hidden(path);
+    const auto as = taken ? std::optional(tree.entries()) : std::nullopt;
+    if (last_own) chosen->extra.same_as = links.take(*last_own, number, chosen->extra, as);
+    if (!taken) continue;
     if (chosen->type != EntryType::directory && (candidates > 1 || implied)) hidden.insert(path);
     KIST_TRY(tree.add(*chosen));
   }

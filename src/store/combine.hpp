@@ -8,8 +8,9 @@
 
 namespace kist::store {
 
-// Of two entries with one path the later part's wins; what lies below an entry that is no directory (any more) goes
-// with it. Errors: invalid (a prefix that is no clean path), not_found (an artifact), corrupt.
+// Extended attributes come along, and hard links among what comes from one part. Of two entries with one path the later
+// part's wins; what lies below an entry that is no directory (any more) goes with it. Errors: invalid (a prefix that is
+// no clean path), not_found (an artifact), corrupt.
 Result<Saved> combine_trees(ChunkSource& source, const Put& put, std::span<const Transaction::Part> parts);
 
 }  // namespace kist::store

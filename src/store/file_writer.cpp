@@ -62,33 +62,19 @@ Status write_sparse(int file, ByteSpan bytes, std::uint64_t at, bool& hole_at_en
   return {};
 }
 
-// The mode that open() may give it; what the umask or a default ACL takes away is given back at the end.
+// The mode that open() may give it; what the umask or a default ACL takes away is given back at the end. Attributes can
+// be set only where the owner may write.
 Result<FileDescriptor> create(const TreeEntry& entry, int directory, const std::string& name) {
   constexpr mode_t kGivenByOpen = 0777;
-  FileDescriptor file(
-      os::openat(directory, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, entry.mode & kGivenByOpen));
+  const mode_t writable = entry.extra.attributes.empty() ? 0 : 0200;
+  FileDescriptor file(os::openat(directory, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+                                 (entry.mode & kGivenByOpen) | writable));
   if (!file) return fail_errno("cannot create it");
   return file;
 }
 
-Status complete(const TreeEntry& entry, int file, bool hole_at_end) {
-  if (hole_at_end && os::ftruncate(file, static_cast<off_t>(entry.content.size)) != 0)
-    return fail_errno("cannot set its size");
-  struct stat status{};
-  if (::fstat(file, &status) != 0) return fail_errno("cannot read its mode");
-  if ((status.st_mode & 07777) != entry.mode && os::fchmod(file, entry.mode) != 0)
-    return fail_errno("cannot set its mode");
-  timespec times[2] = {{0, UTIME_NOW}, to_timespec(entry.modified)};
-  if (os::futimens(file, times) != 0) return fail_errno("cannot set its time");
-  return {};
-}
-
-Status make_link(const TreeEntry& entry, int directory, const std::string& name) {
-  if (os::symlinkat(entry.link_target.c_str(), directory, name.c_str()) != 0)
-    return fail_errno("cannot create the link");
-  timespec times[2] = {{0, UTIME_NOW}, to_timespec(entry.modified)};
-  if (os::utimensat(directory, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("cannot set its time");
-  return {};
+bool cannot_link(int error) {
+  return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK || error == EXDEV;
 }
 
 std::string join(std::string_view parent, const std::string& name) {
@@ -140,8 +126,47 @@ Status FileWriter::write(const TreeEntry& entry, std::string_view parent, const 
   return settle(above, made_as, name);
 }
 
+Status FileWriter::write_same(const TreeEntry& entry, std::string_view parent, const std::string& name,
+                              std::string_view other_parent, const std::string& other) {
+  KIST_TRY_ASSIGN(const int there, directory(other_parent, entry));
+  const FileDescriptor held(::fcntl(there, F_DUPFD_CLOEXEC, 0));  // the chain holds one at a time
+  if (!held) return fail_errno(fmt::format("cannot open {}", chain_.show(other_parent)));
+  KIST_TRY_ASSIGN(const int above, directory(parent, entry));
+  KIST_TRY_ASSIGN(auto made_as, make(above, join(parent, name), name, [&](const std::string& as) -> Status {
+                    if (os::linkat(held.get(), other.c_str(), above, as.c_str(), 0) == 0) return {};
+                    if (cannot_link(errno)) return make_file(entry, above, as);
+                    return fail_errno("cannot link it");
+                  }));
+  return settle(above, made_as, name);
+}
+
+// A linked file has no attributes of its own.
 Result<bool> FileWriter::link(const TreeEntry& entry, int directory, const std::string& name) {
-  return options_.link ? options_.link(entry, directory, name) : Result<bool>(false);
+  if (!options_.link || !entry.extra.attributes.empty()) return false;
+  return options_.link(entry, directory, name);
+}
+
+Status FileWriter::make_link(const TreeEntry& entry, int directory, const std::string& name) {
+  if (os::symlinkat(entry.link_target.c_str(), directory, name.c_str()) != 0)
+    return fail_errno("cannot create the link");
+  KIST_TRY(set_attributes(directory, name, entry.extra.attributes, entry.path, refused_));
+  timespec times[2] = {{0, UTIME_NOW}, to_timespec(entry.modified)};
+  if (os::utimensat(directory, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno("cannot set its time");
+  return {};
+}
+
+// Attributes come after the content, which takes capabilities away, and before a mode that forbids to set them.
+Status FileWriter::complete(const TreeEntry& entry, int file, bool hole_at_end) {
+  if (hole_at_end && os::ftruncate(file, static_cast<off_t>(entry.content.size)) != 0)
+    return fail_errno("cannot set its size");
+  KIST_TRY(set_attributes(file, "", entry.extra.attributes, entry.path, refused_));
+  struct stat status{};
+  if (::fstat(file, &status) != 0) return fail_errno("cannot read its mode");
+  if ((status.st_mode & 07777) != entry.mode && os::fchmod(file, entry.mode) != 0)
+    return fail_errno("cannot set its mode");
+  timespec times[2] = {{0, UTIME_NOW}, to_timespec(entry.modified)};
+  if (os::futimens(file, times) != 0) return fail_errno("cannot set its time");
+  return {};
 }
 
 Status FileWriter::make_file(const TreeEntry& entry, int directory, const std::string& name) {

@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 
+#include "store/attributes.hpp"
 #include "store/tree.hpp"
 #include "store/walk.hpp"
 #include "store/writer.hpp"
@@ -17,11 +18,16 @@ namespace kist::store {
 class FileWriter {
  public:
   // All must outlive it. `name` stands for `top` in errors.
-  FileWriter(int top, std::string name, ChunkSource& source, const WriteOptions& options)
-      : chain_(top, std::move(name)), source_(source), options_(options) {}
+  FileWriter(int top, std::string name, ChunkSource& source, const WriteOptions& options, RefusedAttributes& refused)
+      : chain_(top, std::move(name)), source_(source), options_(options), refused_(refused) {}
 
   // Makes a file or link as `name` in the directory at `parent`.
   Status write(const TreeEntry& entry, std::string_view parent, const std::string& name);
+
+  // Makes a file that is the same as one that was made before, `other` at `other_parent`: by a hard link, or, where
+  // none is possible, as a file of its own.
+  Status write_same(const TreeEntry& entry, std::string_view parent, const std::string& name,
+                    std::string_view other_parent, const std::string& other);
 
   // A large file, of which several threads write parts.
   struct Large {
@@ -47,11 +53,14 @@ class FileWriter {
   static Status settle(int directory, const std::string& made_as, const std::string& name);
   Result<bool> link(const TreeEntry& entry, int directory, const std::string& name);
   Status make_file(const TreeEntry& entry, int directory, const std::string& name);
+  Status make_link(const TreeEntry& entry, int directory, const std::string& name);
+  Status complete(const TreeEntry& entry, int file, bool hole_at_end);
   Status write_chunks(const TreeEntry& entry, int file, std::uint64_t begin, std::uint64_t end, bool& hole_at_end);
 
   DirectoryChain chain_;
   ChunkSource& source_;
   const WriteOptions& options_;
+  RefusedAttributes& refused_;
   Bytes bytes_;
   std::random_device random_;
 };

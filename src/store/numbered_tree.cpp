@@ -15,7 +15,7 @@ std::size_t cost_of(const TreeEntry& entry) {
          entry.content.chunks.capacity() * sizeof(ChunkRecord);
 }
 
-Result<NumberedTree::Block> decode(ByteSpan bytes, std::uint64_t count) {
+Result<NumberedTree::Block> decode(ByteSpan bytes) {
   NumberedTree::Block block;
   ByteReader reader(bytes);
   TreeEntry entry;
@@ -23,8 +23,7 @@ Result<NumberedTree::Block> decode(ByteSpan bytes, std::uint64_t count) {
     KIST_TRY(decode_entry(reader, entry, block.empty()));
     block.push_back(entry);
   }
-  if (block.size() != count)
-    return fail(ErrorKind::corrupt, fmt::format("damaged tree: a block of {} entries holds {}", count, block.size()));
+  if (block.empty()) return fail(ErrorKind::corrupt, "damaged tree: an empty block");
   return block;
 }
 
@@ -47,27 +46,30 @@ Status NumberedTree::load(std::size_t number, Pin& pin) {
   if (pin.block_ != nullptr && pin.number_ == number) return {};
   const bool small = root_.blocks.empty();
   const Digest& id = small ? id_.tree : root_.blocks[number].id;
-  pin.block_ = cache_.find(id);
   pin.number_ = number;
-  if (pin.block_ != nullptr) return {};
+  pin.block_ = cache_.find(id);
+  if (pin.block_ == nullptr) KIST_TRY(read_block(number, id, pin));
+  // What is in the cache may be there for a root that says something else of it.
+  const std::uint64_t entries = small ? root_.entries : root_.blocks[number].entries;
+  const std::string_view first = small ? std::string_view() : root_.blocks[number].first_path;
+  if (pin.block_->size() == entries && pin.block_->front().path == first) return {};
+  pin.block_.reset();
+  return fail(ErrorKind::corrupt, "damaged tree: a block does not hold the entries that it should");
+}
+
+Status NumberedTree::read_block(std::size_t number, const Digest& id, Pin& pin) {
   std::shared_ptr<const Bytes> held;
   ByteSpan bytes = root_.only_block;
-  if (!small) {
+  if (!root_.blocks.empty()) {
     KIST_TRY_ASSIGN(held, chunks_.get(id));
     bytes = *held;
     if (bytes.size() != root_.blocks[number].length)
       return fail(ErrorKind::corrupt, "damaged tree: a block of another length");
   }
-  auto decoded = decode(bytes, small ? root_.entries : root_.blocks[number].entries);
-  if (decoded && decoded->front().path != (small ? "" : root_.blocks[number].first_path))
-    decoded = fail(ErrorKind::corrupt, "damaged tree: a block does not begin with its path");
-  if (!decoded) {
-    pin.block_.reset();
-    return std::unexpected(std::move(decoded).error());
-  }
+  KIST_TRY_ASSIGN(Block block, decode(bytes));
   std::size_t cost = 0;
-  for (const TreeEntry& entry : *decoded) cost += cost_of(entry);
-  pin.block_ = std::make_shared<const Block>(std::move(*decoded));
+  for (const TreeEntry& entry : block) cost += cost_of(entry);
+  pin.block_ = std::make_shared<const Block>(std::move(block));
   cache_.add(id, pin.block_, cost);
   return {};
 }

@@ -16,7 +16,7 @@ namespace kist::store {
 
 class NumberedTree {
  public:
-  // The entries of a block, without their times.
+  // The entries of a block, without their times and what else is kept of them.
   using Block = std::vector<TreeEntry>;
   using BlockCache = RecentValues<Block>;
 
@@ -46,6 +46,7 @@ class NumberedTree {
   NumberedTree(CachedChunks& chunks, BlockCache& blocks, const ArtifactId& id)
       : chunks_(chunks), cache_(blocks), id_(id) {}
   Status load(std::size_t block, Pin& pin);
+  Status read_block(std::size_t number, const Digest& id, Pin& pin);
 
   CachedChunks& chunks_;
   BlockCache& cache_;

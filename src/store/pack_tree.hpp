@@ -11,7 +11,8 @@
 namespace kist::store {
 
 // Adds what lies at the place as NAME, and what lies below it as NAME/…; with an empty name (of a directory only) what
-// lies below it at the archive's top. Errors: not_found, corrupt (with the path), invalid (an empty name for a file),
+// lies below it at the archive's top. Hard links among what is packed, and extended attributes, go along where the
+// archive has such. Errors: not_found, corrupt (with the path), invalid (an empty name for a file),
 // those of the writer.
 Status pack_tree(const Place& place, const std::string& name, archive::Writer& writer);
 

@@ -65,7 +65,8 @@ class Puller {
       for (const TreeRoot::Block& block : tree.blocks) blocks.push_back(block.id);
       KIST_TRY(context_.chunks.read(id.times, bytes));
       KIST_TRY_ASSIGN(auto times, parse_times_root(bytes));
-      blocks.insert(blocks.end(), times.blocks.begin(), times.blocks.end());
+      const std::vector<Digest> parts = times.parts();
+      blocks.insert(blocks.end(), parts.begin(), parts.end());
       if (blocks.size() >= kMostPlaces) KIST_TRY(fetch(std::exchange(blocks, {})));
     }
     return fetch(std::move(blocks));

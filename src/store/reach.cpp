@@ -25,7 +25,7 @@ class Walk {
     return inside(id, Kind::times, 0, "", [&](const Bytes& bytes) -> Status {
       auto root = parse_times_root(bytes);
       if (!root) return visitor_.broken(id, "", root.error());
-      for (const Digest& part : root->blocks) KIST_TRY(visitor_.leaf(part, 0, "", false));
+      for (const Digest& part : root->parts()) KIST_TRY(visitor_.leaf(part, 0, "", false));
       return {};
     });
   }

@@ -18,8 +18,10 @@
 
 #include "base/system.hpp"
 #include "base/utf8.hpp"
+#include "store/attributes.hpp"
 #include "store/file_content.hpp"
 #include "store/file_time.hpp"
+#include "store/hard_links.hpp"
 #include "store/stat_cache.hpp"
 #include "store/tree.hpp"
 #include "store/walk.hpp"
@@ -47,6 +49,7 @@ struct PendingEntry {
   bool read = false;                // nothing more will be added
   bool known = false;               // it is what it was: its content is in the entry already
   std::optional<struct stat> keep;  // the status by which the content may be known again
+  std::optional<ManyNames> names;   // it may be one file with others
 };
 
 class Saver {
@@ -64,8 +67,10 @@ class Saver {
     KIST_TRY_ASSIGN(FileDescriptor top, open_top(status));
     if (S_ISREG(status.st_mode)) {
       KIST_TRY(save_file(top.get(), "", status, Taking::again));
+      KIST_TRY(add_attributes(top.get(), "", ""));
     } else if (S_ISDIR(status.st_mode)) {
       add_entry(EntryType::directory, "", status);
+      KIST_TRY(add_attributes(top.get(), "", ""));
       KIST_TRY(walk());
     } else {
       return fail(ErrorKind::invalid, fmt::format("cannot save {}: it is {}", source_, kind_of(status.st_mode)));
@@ -87,6 +92,7 @@ class Saver {
         if (!entries.try_emplace(path.substr(0, end), nullptr).second) break;
     }
     add_entry(EntryType::directory, "", status);
+    KIST_TRY(add_attributes(top.get(), "", ""));
     std::set<std::string_view> directories = {""};  // an entry lies in a directory that is an entry too
     for (const auto& [path, change] : entries) {
       std::size_t slash = path.rfind('/');
@@ -103,6 +109,7 @@ class Saver {
       }
       Taking taking = change != nullptr && !change->settled ? Taking::as_read : Taking::once;
       auto saved = save_entry(*directory, name, std::string(path), IFTODT(status.st_mode), taking);
+      if (saved) saved = add_attributes(*directory, name, path);
       if (!saved && saved.error().kind != ErrorKind::unavailable) return std::unexpected(saved.error());
       if (!saved) unsettled.emplace_back(path);
       KIST_TRY(emit());
@@ -124,7 +131,8 @@ class Saver {
     stat_cache_.flush();
     KIST_TRY_ASSIGN(auto saved, tree_.finish());
     if (left_out_ > kMostNotices) notices_.push_back(fmt::format("and {} more", left_out_ - kMostNotices));
-    saved.notices = std::move(notices_);
+    saved.notices.insert(saved.notices.begin(), std::move_iterator(notices_.begin()),
+                         std::move_iterator(notices_.end()));
     return saved;
   }
 
@@ -153,11 +161,9 @@ class Saver {
         continue;
       }
       KIST_TRY_ASSIGN(int directory, chain_->open(level.path));
-      if (item.type == DT_REG && stat_cache_.may_know(item.inode) && save_known(directory, name, path)) {
-        KIST_TRY(emit());
-        continue;
-      }
-      KIST_TRY(save_entry(directory, name, path, item.type, Taking::again));
+      if (item.type != DT_REG || !stat_cache_.may_know(item.inode) || !save_known(directory, name, path))
+        KIST_TRY(save_entry(directory, name, path, item.type, Taking::again));
+      KIST_TRY(add_attributes(directory, name, path));
       KIST_TRY(emit());
     }
     return {};
@@ -237,7 +243,22 @@ class Saver {
     pending.entry.mode = status.st_mode & 07777;
     pending.entry.modified = from_timespec(status.st_mtim);
     pending.read = type != EntryType::file;
+    pending.names = many_names(status);
     return pending;
+  }
+
+  // Those of the entry that was added last, if it is the one at this path: it may have been left out.
+  Status add_attributes(int directory, const std::string& name, std::string_view path) {
+    if (!(context_.attributes || options_.attributes) || pending_.empty() || pending_.back().entry.path != path)
+      return {};
+    auto attributes = read_attributes(directory, name);
+    if (attributes) {
+      pending_.back().entry.extra.attributes = std::move(*attributes);
+      return {};
+    }
+    if (attributes.error().kind != ErrorKind::unsupported)
+      return with_context(fmt::format("cannot save {}", show(path)), attributes.error());
+    return leave_out(std::string(path), attributes.error());
   }
 
   std::string show(std::string_view path) const { return chain_->show(path); }
@@ -292,6 +313,7 @@ class Saver {
         KIST_TRY_ASSIGN(front.entry.content, front.content.list.finish(put()));
         if (front.keep) stat_cache_.keep(*front.keep, front.entry.content);
       }
+      if (front.names) front.entry.extra.same_as = links_.take(*front.names, tree_.entries());
       KIST_TRY(tree_.add(front.entry));
       pending_.pop_front();
     }
@@ -309,6 +331,7 @@ class Saver {
   std::deque<PendingEntry> pending_;  // before their reader, whose work is over when they go
   ContentReader contents_;
   TreeWriter tree_;
+  SeenNames links_;
   StatCache stat_cache_;
   std::size_t left_out_ = 0;
   std::vector<std::string> notices_;

@@ -15,6 +15,7 @@ struct SaveContext {
   Lease& lease;
   Pending& pending;
   std::function<Status()> publish;  // called when much is pending: makes it part of the store
+  bool attributes = false;          // extended attributes are kept
 };
 
 Result<Saved> save_tree(const SaveContext& context, const std::filesystem::path& source, const SaveOptions& options);

@@ -34,11 +34,12 @@ class DiskStore final : public Store {
     KIST_TRY_ASSIGN(chunks_, Chunks::open(directory_, lease_));
     publisher_.emplace(directory_, lease_, *chunks_, inodes_);
     views_.emplace(directory_, lease_, *chunks_, inodes_, options.views_budget);
+    attributes_ = options.attributes;
     return {};
   }
 
   Result<std::unique_ptr<Transaction>> begin() override {
-    return begin_transaction(directory_, lease_, *chunks_, *publisher_);
+    return begin_transaction(directory_, lease_, *chunks_, *publisher_, attributes_);
   }
 
   Result<std::unique_ptr<Hold>> hold() override {
@@ -115,7 +116,12 @@ class DiskStore final : public Store {
   Status restore(const ArtifactId& id, std::string_view path, const std::filesystem::path& target,
                  const RestoreOptions& options) override {
     KIST_TRY_ASSIGN(auto tree, TreeCursor::open(*chunks_, id));
-    return write_tree(tree, *chunks_, path, target, {options.overwrite, options.merge, {}});
+    return write_tree(tree, *chunks_, path, target,
+                      {.overwrite = options.overwrite,
+                       .merge = options.merge,
+                       .link = {},
+                       .hard_links = true,
+                       .notices = options.notices});
   }
 
   ChunkSource& chunks() override { return *chunks_; }
@@ -139,6 +145,7 @@ class DiskStore final : public Store {
   std::unique_ptr<Chunks> chunks_;
   std::optional<Publisher> publisher_;
   std::optional<Views> views_;
+  bool attributes_ = false;
 };
 
 }  // namespace

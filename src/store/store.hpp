@@ -48,7 +48,7 @@ struct Saved {
   std::uint64_t bytes = 0;  // of all files
   std::uint64_t files = 0;
   // What could not be kept and was left out, "PATH: WHY", the path relative to the source and as it can be shown:
-  // sockets, devices, unreadable files. At most 100, then "and N more".
+  // sockets, devices, unreadable files, too many attributes. At most 100, then "and N more".
   std::vector<std::string> notices;
 };
 
@@ -58,6 +58,8 @@ struct SaveOptions {
   bool adopt = false;
   // Unreadable files, sockets, devices: an error instead of a notice.
   bool strict = false;
+  // Extended attributes are kept, where the store's options do not say so already.
+  bool attributes = false;
 };
 
 // An entry of a directory that may have changed since the directory was saved.
@@ -140,10 +142,13 @@ class View {
 struct RestoreOptions {
   bool overwrite = false;  // existing files are replaced; else: conflict
   bool merge = true;       // into an existing directory; else an existing target is a conflict
+  // Gets what could not be restored and was left out: extended attributes that may not be set here.
+  std::vector<std::string>* notices = nullptr;
 };
 
 struct StoreOptions {
   std::optional<std::uint64_t> views_budget = {};  // bytes on disk that views may take; nullopt: any
+  bool attributes = false;                         // extended attributes of what is saved are kept
 };
 
 class Store {
@@ -177,9 +182,9 @@ class Store {
   // An object stored by put_object(). Errors: not_found, corrupt.
   virtual Result<std::string> object(const Digest& name) = 0;
 
-  // Writes the artifact (or what lies at `path` inside it) to `target`: modes, links, empty directories, times; zero
-  // runs sparse; never through a link that it did not make itself. On an error what was written stays. Errors:
-  // conflict, no_space, corrupt, …
+  // Writes the artifact (or what lies at `path` inside it) to `target`: modes, links, empty directories, times; hard
+  // links among its files; extended attributes; zero runs sparse; never through a link that it did not make itself. On
+  // an error what was written stays. Errors: conflict, no_space, corrupt, …
   virtual Status restore(const ArtifactId& id, std::string_view path, const std::filesystem::path& target,
                          const RestoreOptions& options = {}) = 0;
 
@@ -187,7 +192,7 @@ class Store {
   // Thread-safe; valid as long as the store.
   virtual ChunkSource& chunks() = 0;
 
-  // The artifact as files on disk, made if it is not there already.
+  // The artifact as files on disk, made if it is not there already. Hard links are files of their own in it.
   virtual Result<std::unique_ptr<View>> view(const ArtifactId& id) = 0;
 
   // Named references: "runs/NAME", "tags/NAME". Atomic and durable on return.

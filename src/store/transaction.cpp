@@ -17,12 +17,14 @@ namespace {
 
 class DiskTransaction final : public Transaction {
  public:
-  DiskTransaction(const StoreDirectory& directory, Lease& lease, Lease::Hold hold, Chunks& chunks, Publisher& publisher)
+  DiskTransaction(const StoreDirectory& directory, Lease& lease, Lease::Hold hold, Chunks& chunks, Publisher& publisher,
+                  bool attributes)
       : directory_(directory),
         lease_(lease),
         hold_(std::move(hold)),
         publisher_(publisher),
-        pending_(directory, lease, chunks) {}
+        pending_(directory, lease, chunks),
+        attributes_(attributes) {}
 
   Result<Saved> save(const std::filesystem::path& source, const SaveOptions& options) override {
     KIST_TRY(usable());
@@ -103,7 +105,7 @@ class DiskTransaction final : public Transaction {
   }
 
   SaveContext context() {
-    return {directory_, lease_, pending_, [this] { return publish(); }};
+    return {directory_, lease_, pending_, [this] { return publish(); }, attributes_};
   }
 
   Put put() {
@@ -115,17 +117,18 @@ class DiskTransaction final : public Transaction {
   Lease::Hold hold_;
   Publisher& publisher_;
   Pending pending_;
+  const bool attributes_;
   std::optional<Error> failed_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Transaction>> begin_transaction(const StoreDirectory& directory, Lease& lease, Chunks& chunks,
-                                                       Publisher& publisher) {
+                                                       Publisher& publisher, bool attributes) {
   // First the hold, then the look at the index: what is found was there while it was held.
   KIST_TRY_ASSIGN(auto hold, lease.hold());
   KIST_TRY(chunks.refresh());
-  return std::make_unique<DiskTransaction>(directory, lease, std::move(hold), chunks, publisher);
+  return std::make_unique<DiskTransaction>(directory, lease, std::move(hold), chunks, publisher, attributes);
 }
 
 }  // namespace kist::store

@@ -8,8 +8,8 @@
 
 namespace kist::store {
 
-// All must outlive it.
+// All must outlive it. `attributes`: of StoreOptions.
 Result<std::unique_ptr<Transaction>> begin_transaction(const StoreDirectory& directory, Lease& lease, Chunks& chunks,
-                                                       Publisher& publisher);
+                                                       Publisher& publisher, bool attributes);
 
 }  // namespace kist::store

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kTreeMagic = "kisttree";
 constexpr std::string_view kTimesMagic = "kisttime";
+constexpr std::uint8_t kTimesWithExtras = 2;  // version of a times object that has some
 constexpr std::size_t kBlockMin = 16 << 10;
 constexpr std::size_t kBlockMax = 64 << 10;
 constexpr std::size_t kLargestBlock = kBlockMax + (256 << 10);  // the last entry may go beyond
@@ -25,20 +26,21 @@ std::unexpected<Error> damaged(std::string_view what) {
   return fail(ErrorKind::corrupt, fmt::format("damaged tree: {}", what));
 }
 
-void write_root_header(Bytes& out, std::string_view magic) {
+void write_root_header(Bytes& out, std::string_view magic, std::uint8_t version = kFormatVersion) {
   ByteWriter writer(out);
   writer.text(magic);
-  writer.u8(kFormatVersion);
+  writer.u8(version);
   writer.zeros(7);
 }
 
-Status read_root_header(ByteReader& in, std::string_view magic) {
+// Returns the version, which is no later than the latest.
+Result<std::uint8_t> read_root_header(ByteReader& in, std::string_view magic, std::uint8_t latest = kFormatVersion) {
   if (in.text(kMagicSize) != magic) return damaged(fmt::format("does not begin with '{}'", magic));
   std::uint8_t version = in.u8();
-  if (version != kFormatVersion)
-    return damaged(fmt::format("format version {}, this kist reads {}", version, kFormatVersion));
+  if (version < kFormatVersion || version > latest)
+    return damaged(fmt::format("format version {}, this kist reads up to {}", version, latest));
   if (!in.zeros(7)) return damaged("impossible header");
-  return {};
+  return version;
 }
 
 }  // namespace
@@ -190,6 +192,8 @@ Status TreeWriter::add(const TreeEntry& entry) {
     ByteWriter(time_blocks_).digest(id);
     times_.clear();
   }
+  KIST_TRY(extras_.add_attributes(entries_ - 1, entry.extra.attributes));
+  if (entry.extra.same_as) extras_.add_link(entries_ - 1, *entry.extra.same_as);
   if (block_.size() >= kBlockMax || (block_.size() >= kBlockMin && (gear_hash(entry.path) & kBlockMask) == 0))
     return close_block();
   return {};
@@ -227,17 +231,32 @@ Result<Saved> TreeWriter::finish() {
   saved.bytes = bytes_;
   KIST_TRY_ASSIGN(saved.id.tree, put_(root));
 
-  Bytes times;
-  write_root_header(times, kTimesMagic);
-  ByteWriter times_writer(times);
-  times_writer.u64(timed_);
+  KIST_TRY_ASSIGN(saved.id.times, finish_times(saved));
+  return saved;
+}
+
+Result<Digest> TreeWriter::finish_times(Saved& saved) {
   if (timed_ >= kTimesInBlock && !times_.empty()) {
     KIST_TRY_ASSIGN(auto id, put_(times_));
     ByteWriter(time_blocks_).digest(id);
   }
-  times_writer.raw(timed_ < kTimesInBlock ? times_ : time_blocks_);
-  KIST_TRY_ASSIGN(saved.id.times, put_(times));
-  return saved;
+  KIST_TRY_ASSIGN(const Extras extras, extras_.finish());
+  if (extras_.links_left_out() > 0)
+    saved.notices.push_back(fmt::format("{} hard links are kept as files of their own: more than {} in one artifact",
+                                        extras_.links_left_out(), kMostHardLinks));
+  Bytes root;
+  write_root_header(root, kTimesMagic, extras.empty() ? kFormatVersion : kTimesWithExtras);
+  ByteWriter writer(root);
+  writer.u64(timed_);
+  if (!extras.empty()) {
+    writer.u32(static_cast<std::uint32_t>(extras.attributes.size()));
+    writer.u32(static_cast<std::uint32_t>(extras.links.size()));
+    encode_extras(root, extras);
+  }
+  writer.raw(timed_ < kTimesInBlock ? times_ : time_blocks_);
+  if (root.size() > kLargestObject)
+    return fail(ErrorKind::unsupported, "more extended attributes than one artifact can have");
+  return put_(root);
 }
 
 Result<TreeRoot> parse_tree_root(Bytes bytes) {
@@ -273,9 +292,14 @@ Result<TreeRoot> parse_tree_root(Bytes bytes) {
 
 Result<TimesRoot> parse_times_root(ByteSpan bytes) {
   ByteReader reader(bytes);
-  KIST_TRY(read_root_header(reader, kTimesMagic));
+  KIST_TRY_ASSIGN(const std::uint8_t version, read_root_header(reader, kTimesMagic, kTimesWithExtras));
   TimesRoot root;
   root.count = reader.u64();
+  if (version == kTimesWithExtras) {
+    const std::uint32_t attributes = reader.u32();
+    const std::uint32_t links = reader.u32();
+    KIST_TRY_ASSIGN(root.extras, decode_extras(reader, attributes, links, root.count));
+  }
   ByteSpan rest = reader.raw(reader.left());
   if (root.count < kTimesInBlock) {
     if (!reader.good() || rest.size() != root.count * 8) return damaged("its times do not fill their object");
@@ -290,9 +314,17 @@ Result<TimesRoot> parse_times_root(ByteSpan bytes) {
   return root;
 }
 
+std::vector<Digest> TimesRoot::parts() const {
+  std::vector<Digest> ids = blocks;
+  for (const auto* list : {&extras.attributes, &extras.links})
+    for (const Extras::Block& block : *list) ids.push_back(block.id);
+  return ids;
+}
+
 Result<TreeCursor> TreeCursor::open(ChunkSource& source, const ArtifactId& id) {
   TreeCursor cursor;
   cursor.source_ = &source;
+  cursor.id_ = id;
   Bytes bytes;
   KIST_TRY(source.read(id.tree, bytes));
   KIST_TRY_ASSIGN(auto root, parse_tree_root(std::move(bytes)));
@@ -368,6 +400,7 @@ Result<const TreeEntry*> TreeCursor::next() {
   }
   repeat_ = false;
   KIST_TRY_ASSIGN(entry_.modified, time_of(number_ - 1));
+  KIST_TRY(extras_.read(*source_, times_.extras, number_ - 1, entry_.extra));
   return &entry_;
 }
 

@@ -4,7 +4,7 @@
 // A tree is the sorted list of its entries, cut into blocks at places that the paths decide, so that two similar trees
 // share most blocks; its root names the blocks with their first paths. A small tree is its root alone. A tree's
 // identity is the digest of the root, which is over content only: how blocks are compressed in packs does not matter.
-// The times object counts in the same order.
+// The times object counts in the same order, and holds what else is kept of entries (extras.hpp).
 //
 // Invariants, kept by the writer and checked by the reader: paths ascend strictly, bytewise, and are clean (relative,
 // no empty, "." or ".." component, no NUL), so that a tree from anywhere can be written to disk below a directory.
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "store/chunk_list.hpp"
+#include "store/extras.hpp"
 #include "store/store.hpp"
 
 namespace kist::store {
@@ -28,6 +29,7 @@ struct TreeEntry {
   std::string link_target;
   FileContent content;
   Time modified;
+  Extra extra;
 };
 
 Entry to_entry(const TreeEntry& entry);
@@ -41,16 +43,21 @@ bool lies_in(std::string_view path, std::string_view prefix);
 // Takes entries in order and stores blocks as they fill. Memory: one block, and the root. One use.
 class TreeWriter {
  public:
-  explicit TreeWriter(Put put) : put_(std::move(put)) {}
-  // Errors: unsupported (a path or link target of more than 65,535 bytes, too many entries). Paths out of order are a
-  // bug.
+  explicit TreeWriter(Put put) : put_(std::move(put)), extras_(put_) {}
+  // Of hard links only Extra::same_as counts, a number in this tree. Errors: unsupported (a path or link target of more
+  // than 65,535 bytes, too many entries). Paths out of order are a bug.
   Status add(const TreeEntry& entry);
+  // How many there are: the number of the next.
+  std::uint64_t entries() const { return entries_; }
+  // With a notice where not all hard links could be noted.
   Result<Saved> finish();
 
  private:
   Status close_block();
+  Result<Digest> finish_times(Saved& saved);
 
   Put put_;
+  ExtrasWriter extras_;
   Bytes block_;
   std::uint32_t block_entries_ = 0;
   std::string block_first_;
@@ -90,6 +97,10 @@ struct TimesRoot {
   std::uint64_t count = 0;
   std::vector<Digest> blocks;
   Bytes only_block;
+  Extras extras;
+
+  // All chunks that the root names.
+  std::vector<Digest> parts() const;
 };
 Result<TimesRoot> parse_times_root(ByteSpan bytes);
 
@@ -111,7 +122,10 @@ class TreeCursor {
   // and reads none of them.
   Status skip_common(TreeCursor& other);
 
+  const ArtifactId& id() const { return id_; }
   std::uint64_t entries() const { return root_->entries; }
+  // Of the entry that next() gave last.
+  std::uint64_t number() const { return number_ - 1; }
 
  private:
   Status load(std::size_t block);
@@ -123,6 +137,7 @@ class TreeCursor {
   Result<Time> time_of(std::uint64_t number);
 
   ChunkSource* source_ = nullptr;
+  ArtifactId id_;
   std::unique_ptr<TreeRoot> root_;
   TimesRoot times_;
   Bytes bytes_;    // of the current block, where it is not the root's
@@ -135,6 +150,7 @@ class TreeCursor {
   bool repeat_ = false;  // seek() went one too far: next() gives this entry again
   Bytes time_bytes_;
   std::optional<std::size_t> time_block_;
+  ExtrasReader extras_;
 };
 
 }  // namespace kist::store

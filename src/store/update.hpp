@@ -13,7 +13,7 @@ namespace kist::store {
 
 // The tree of `base` with the entries of `fresh` in place of its own. Of `looked_at`, the paths that were looked for to
 // make `fresh`, those that are not in it are gone, with all below them; what was not looked at stays, unless something
-// above it is gone or is no directory any more.
+// above it is gone or is no directory any more. Hard links are kept among what comes from one of the two.
 Result<Saved> update_tree(ChunkSource& source, const Put& put, const ArtifactId& base, const ArtifactId& fresh,
                           const std::set<std::string_view>& looked_at);
 

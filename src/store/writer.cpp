@@ -14,6 +14,7 @@
 #include "base/system.hpp"
 #include "store/file_time.hpp"
 #include "store/file_writer.hpp"
+#include "store/hard_links.hpp"
 #include "store/walk.hpp"
 
 namespace kist::store {
@@ -43,6 +44,11 @@ struct Job {
 
 std::string_view name_of(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
+}
+
+std::string_view parent_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
 }
 
 // Does jobs in the order in which they are given, some at a time. After an error no more are begun, and the error of
@@ -133,7 +139,7 @@ class Crew {
 class TreeFiles {
  public:
   TreeFiles(TreeCursor& tree, ChunkSource& source, const WriteOptions& options)
-      : tree_(tree), source_(source), options_(options) {}
+      : tree_(tree), source_(source), options_(options), linked_(source, tree.id()) {}
 
   Status write(std::string_view path, const fs::path& target) {
     KIST_TRY_ASSIGN(const TreeEntry* top, tree_.find(path));
@@ -145,10 +151,15 @@ class TreeFiles {
       top_.reset(os::openat(AT_FDCWD, above.c_str(), O_RDONLY | O_DIRECTORY));
       if (!top_) return fail_errno(fmt::format("cannot open the directory {}", above.string()));
       hire(above.string());
-      return finish(write_top(*top, plain.filename().string()));
+      KIST_TRY(finish(write_top(*top, plain.filename().string())));
+      tell();
+      return {};
     }
     KIST_TRY(finish(write_below(std::string(path))));
-    return finish_directories();
+    KIST_TRY(write_links(std::string(path)));
+    KIST_TRY(finish_directories());
+    tell();
+    return {};
   }
 
  private:
@@ -172,13 +183,13 @@ class TreeFiles {
     if (!top_) return fail_errno(fmt::format("cannot open the directory {}", target.string()));
     if (!made && !options_.merge) return fail(ErrorKind::conflict, fmt::format("{} exists already", target.string()));
     hire(text);
-    if (made) directories_.push_back({"", entry.mode, entry.modified});
+    if (made) directories_.push_back({"", entry.mode, entry.modified, entry.extra.attributes});
     return {};
   }
 
   void hire(const std::string& name) {
     chain_.emplace(top_.get(), name);
-    crew_.emplace([this, name] { return std::make_unique<FileWriter>(top_.get(), name, source_, options_); });
+    crew_.emplace([this, name] { return std::make_unique<FileWriter>(top_.get(), name, source_, options_, refused_); });
   }
 
   // Waits for all jobs. Of what went wrong, a job's error is told: it came first.
@@ -193,24 +204,55 @@ class TreeFiles {
     return crew_->own().write(entry, "", name);
   }
 
-  Status write_below(const std::string& prefix) {
+  // Calls `each` with every entry below a prefix.
+  template <typename Each>
+  Status each_below(const std::string& prefix, const Each& each) {
     KIST_TRY(tree_.seek(prefix.empty() ? prefix : prefix + "/"));
     while (true) {
       KIST_TRY_ASSIGN(const TreeEntry* entry, tree_.next());
-      if (entry == nullptr || !lies_in(entry->path, prefix)) break;
-      if (entry->path == prefix) continue;
-      std::string_view relative = std::string_view(entry->path).substr(prefix.empty() ? 0 : prefix.size() + 1);
-      std::size_t slash = relative.rfind('/');
-      std::string_view parent = slash == std::string_view::npos ? std::string_view() : relative.substr(0, slash);
-      if (entry->type == EntryType::directory) {
-        KIST_TRY(make_directory(*entry, std::string(parent), std::string(relative)));
-      } else if (is_large(*entry)) {
-        KIST_TRY(write_large(*entry, parent, std::string(name_of(relative))));
-      } else {
-        KIST_TRY(deal(*entry, parent));
-      }
+      if (entry == nullptr || !lies_in(entry->path, prefix)) return {};
+      if (entry->path != prefix) KIST_TRY(each(*entry));
     }
+  }
+
+  static std::string_view relative(std::string_view path, std::string_view prefix) {
+    return path.substr(prefix.empty() ? 0 : prefix.size() + 1);
+  }
+
+  Status write_below(const std::string& prefix) {
+    const Status dealt = each_below(prefix, [&](const TreeEntry& entry) -> Status {
+      const std::string_view path = relative(entry.path, prefix);
+      if (entry.type == EntryType::directory)
+        return make_directory(entry, std::string(parent_of(path)), std::string(path));
+      if (options_.hard_links && entry.extra.same_as) {
+        KIST_TRY_ASSIGN(const TreeEntry* same, linked_.before(entry, prefix));
+        has_links_ = has_links_ || same != nullptr;
+        if (same != nullptr) return {};
+      }
+      return is_large(entry) ? write_large(entry, parent_of(path), std::string(name_of(path)))
+                             : deal(entry, parent_of(path));
+    });
+    KIST_TRY(dealt);
     return deal_out();
+  }
+
+  // Hard links, when what they are links to is there.
+  Status write_links(const std::string& prefix) {
+    if (!has_links_) return {};
+    return each_below(prefix, [&](const TreeEntry& entry) -> Status {
+      if (!entry.extra.same_as) return {};
+      KIST_TRY_ASSIGN(const TreeEntry* same, linked_.before(entry, prefix));
+      if (same == nullptr) return {};
+      const std::string_view path = relative(entry.path, prefix);
+      const std::string_view other = relative(same->path, prefix);
+      return crew_->own().write_same(entry, parent_of(path), std::string(name_of(path)), parent_of(other),
+                                     std::string(name_of(other)));
+    });
+  }
+
+  void tell() const {
+    if (options_.notices == nullptr) return;
+    if (auto notice = refused_.notice()) options_.notices->push_back(std::move(*notice));
   }
 
   static bool is_large(const TreeEntry& entry) {
@@ -257,7 +299,7 @@ class TreeFiles {
     const int above = *opened;
     const std::string name(name_of(path));
     if (os::mkdirat(above, name.c_str(), 0700) == 0) {
-      directories_.push_back({path, entry.mode, entry.modified});
+      directories_.push_back({path, entry.mode, entry.modified, entry.extra.attributes});
       return {};
     }
     if (errno != EEXIST) return fail_errno(fmt::format("cannot create {}", chain_->show(path)));
@@ -269,13 +311,14 @@ class TreeFiles {
       return fail(ErrorKind::conflict, fmt::format("{} exists and is not a directory", chain_->show(path)));
     if (os::unlinkat(above, name.c_str(), 0) != 0 || os::mkdirat(above, name.c_str(), 0700) != 0)
       return fail_errno(fmt::format("cannot replace {} by a directory", chain_->show(path)));
-    directories_.push_back({path, entry.mode, entry.modified});
+    directories_.push_back({path, entry.mode, entry.modified, entry.extra.attributes});
     return {};
   }
 
   Status finish_directories() {
     for (const Directory& directory : std::ranges::reverse_view(directories_)) {
       KIST_TRY_ASSIGN(int descriptor, chain_->open(directory.path));
+      KIST_TRY(set_attributes(descriptor, "", directory.attributes, directory.path, refused_));
       timespec times[2] = {{0, UTIME_NOW}, to_timespec(directory.modified)};
       if (os::futimens(descriptor, times) != 0)
         return fail_errno(fmt::format("cannot set the time of {}", chain_->show(directory.path)));
@@ -289,6 +332,7 @@ class TreeFiles {
     std::string path;
     std::uint16_t mode;
     Time modified;
+    std::vector<Attribute> attributes;
   };
 
   TreeCursor& tree_;
@@ -298,6 +342,9 @@ class TreeFiles {
   std::optional<DirectoryChain> chain_;
   std::vector<Directory> directories_;
   Job job_;  // of the next that is dealt out
+  LinkedEntries linked_;
+  bool has_links_ = false;
+  RefusedAttributes refused_;
   std::optional<Crew> crew_;
 };
 

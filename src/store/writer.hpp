@@ -22,8 +22,11 @@ struct WriteOptions {
   bool overwrite = false;
   bool merge = true;
   // Asked first for each file of an artifact, from any thread: makes it in `directory` by a link, and says whether it
-  // did. May be empty.
+  // did. May be empty. Not asked for files that have extended attributes.
   std::function<Result<bool>(const TreeEntry&, int directory, const std::string& name)> link;
+  // Entries that are one file become one, as far as they lie in what is written; else files of their own.
+  bool hard_links = false;
+  std::vector<std::string>* notices = nullptr;  // of RestoreOptions
 };
 
 // Writes the entry at `path` and all below it to `target`. The source is asked from any thread. Errors: not_found

@@ -75,6 +75,8 @@ def test_a_quota_refuses_before_a_run_begins(runs):
     refused = runs("run", "make", "--name", "four", code=3).stderr
     assert "quota" in refused and "kist gc" in refused
     assert {run["name"] for run in runs.json("ps", "-a")} == {"one", "two", "three"}
+    assert "quota" in runs("put", "key", ".dstack/workflows.yaml", code=3).stderr
+    assert runs.json("keys") == []
     runs.environment["KIST_QUOTA"] = "1GiB"
     runs("run", "make", "--name", "four")
 

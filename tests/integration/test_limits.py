@@ -1,6 +1,7 @@
 """What is kept of a tree, and what becomes of the rest (docs/tasks.md, "What is kept of a tree")."""
 import os
 import stat
+import subprocess
 import textwrap
 
 import pytest
@@ -109,15 +110,64 @@ def test_a_sparse_file_stays_sparse_and_costs_nothing(kist, made):
     kist("run", "next", "--name", "n")
 
 
-def test_hard_links_are_stored_once_and_restored_as_files(kist, made):
+def test_hard_links_are_stored_once_and_made_again(kist, made):
     made("""\
         open('a', 'wb').write(os.urandom(8 << 20))
-        os.link('a', 'b')
+        os.mkdir('d')
+        os.link('a', 'd/b')
+        os.link('a', 'd/c')
         """)
     assert stored(kist) < 9 << 20
+
+    def inodes(*paths):
+        statuses = [os.stat(kist.project / path) for path in paths]
+        assert all(status.st_size == 8 << 20 and status.st_nlink == len(paths) for status in statuses)
+        return {status.st_ino for status in statuses}
+
     kist("cp", "r", "output", "back")
-    a, b = (os.stat(kist.project / "back" / name) for name in "ab")
-    assert a.st_size == b.st_size == 8 << 20 and a.st_nlink == 1 and a.st_ino != b.st_ino
+    assert len(inodes("back/a", "back/d/b", "back/d/c")) == 1
+    # Of a part, among the files of the part.
+    kist("cp", "r", "output/d", "part")
+    assert len(inodes("part/b", "part/c")) == 1
+    kist("export", "r", "output", "-o", "out.tar")
+    assert os.stat(kist.project / "out.tar").st_size < 9 << 20
+    (kist.project / "unpacked").mkdir()
+    subprocess.run(["tar", "xf", "../out.tar", "--strip-components=1"], cwd=kist.project / "unpacked", check=True)
+    assert len(inodes("unpacked/a", "unpacked/d/b", "unpacked/d/c")) == 1
+
+
+def test_extended_attributes_are_kept_if_the_settings_say_so(kist, made):
+    try:
+        os.setxattr(kist.project, "user.kist-test", b"")
+        os.removexattr(kist.project, "user.kist-test")
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+    program = """\
+        open('f', 'w').write('x')
+        os.chmod('f', 0o444)
+        os.mkdir('d')
+        for path, value in ('d', b'of d'), ('.', b''):
+            os.setxattr(path, 'user.note', value)
+        os.chmod('f', 0o644)
+        os.setxattr('f', 'user.note', b'of\\0f')
+        os.chmod('f', 0o444)
+        """
+    made(program)
+    kist("cp", "r", "output", "without")
+    assert os.listxattr(kist.project / "without/f") == []
+    kist("rm", "-y", "r")
+    (kist.home / "settings.yaml").write_text("xattrs: true\n")
+    made(program)
+    kist("cp", "r", "output", "back")
+    assert os.getxattr(kist.project / "back/f", "user.note") == b"of\0f"
+    assert stat.S_IMODE(os.stat(kist.project / "back/f").st_mode) == 0o444
+    assert os.getxattr(kist.project / "back/d", "user.note") == b"of d"
+    assert os.getxattr(kist.project / "back", "user.note") == b""
+    kist("export", "r", "output", "-o", "out.tar")
+    (kist.project / "unpacked").mkdir()
+    subprocess.run(["tar", "--xattrs", "-xf", "../out.tar", "--strip-components=1"], cwd=kist.project / "unpacked",
+                   check=True)
+    assert os.getxattr(kist.project / "unpacked/f", "user.note") == b"of\0f"
 
 
 def test_directories_without_permissions_arrive_with_what_they_hold(kist, made):

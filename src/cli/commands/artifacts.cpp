@@ -51,6 +51,7 @@ Result<int> download(Context& context, const DownloadOptions& options) {
   KIST_TRY_ASSIGN(store::Store * store, context.house.store());
   const fs::path directory = options.output.value_or(options.directory.value_or("."));
   const auto kept = model::addresses(run);
+  std::vector<std::string> left_out;
   if (kept.empty()) context.tell(fmt::format("{} has no artifacts", run.name));
   for (const auto& one : kept) {
     KIST_TRY(check_stays_below(one.address));
@@ -62,8 +63,10 @@ Result<int> download(Context& context, const DownloadOptions& options) {
     if (options.packed && artifact.archive.kind != model::Archive::Kind::none) {
       KIST_TRY(pack(*store, artifact, target));
     } else {
-      KIST_TRY(store->restore({artifact.tree, artifact.times}, "", target, {.overwrite = true, .merge = true}));
+      KIST_TRY(store->restore({artifact.tree, artifact.times}, "", target,
+                              {.overwrite = true, .merge = true, .notices = &left_out}));
     }
+    for (const auto& notice : std::exchange(left_out, {})) context.tell(notice);
     context.tell(fmt::format("{}  {} {}, {}", target.lexically_normal().string(), artifact.files,
                              artifact.files == 1 ? "file" : "files", human_size(artifact.bytes)));
   }

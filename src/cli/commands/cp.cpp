@@ -48,7 +48,9 @@ Result<int> act(Context& context, const Options& options) {
     fs::create_directories(parent, failed);
     if (failed) return fail_errno(fmt::format("making {}", parent.string()), failed.value());
   }
-  KIST_TRY(store->restore(id, found.inside, target, {.overwrite = true, .merge = true}));
+  std::vector<std::string> left_out;
+  KIST_TRY(store->restore(id, found.inside, target, {.overwrite = true, .merge = true, .notices = &left_out}));
+  for (const auto& notice : left_out) context.tell(notice);
   context.done("Artifact files copied");
   return 0;
 }

@@ -3,6 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/subject.hpp"
 #include "engine/repository.hpp"
+#include "engine/retention.hpp"
 
 namespace kist::cli {
 
@@ -15,6 +16,7 @@ struct PutOptions {
 
 Result<int> put(Context& context, const PutOptions& options) {
   KIST_TRY_ASSIGN(const auto parts, context.house.parts());
+  KIST_TRY(engine::check_quota(parts.home));
   KIST_TRY_ASSIGN(const auto before, engine::put_under_key(parts, options.key, options.path));
   context.done(fmt::format("{} lies under the key '{}'{}", options.path, engine::key_of(options.key),
                            before ? ", in place of what was there" : ""));

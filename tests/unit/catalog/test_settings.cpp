@@ -49,6 +49,7 @@ TEST_F(SettingsTest, AllOfItIsRead) {
   auto settings = read(
       "quota: 1.5GiB\n"
       "views: 64MB\n"
+      "xattrs: true\n"
       "gc:\n"
       "  grace: 90m\n"
       "  rules:\n"
@@ -58,6 +59,7 @@ TEST_F(SettingsTest, AllOfItIsRead) {
   ASSERT_TRUE(settings) << settings.error().text;
   EXPECT_EQ(settings->quota, 3ULL << 29);
   EXPECT_EQ(settings->views, 64ULL << 20);
+  EXPECT_TRUE(settings->xattrs);
   EXPECT_EQ(settings->grace, std::chrono::minutes(90));
   ASSERT_EQ(settings->rules.size(), 3U);
   EXPECT_EQ(settings->rules[0].workflow, "train*");

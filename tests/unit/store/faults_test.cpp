@@ -308,6 +308,35 @@ TEST_F(FaultsTest, EveryCallOfARestoreMayFail) {
   EXPECT_GT(told, 10);
 }
 
+TEST_F(FaultsTest, EveryCallOfAViewMayFail) {
+  fs::path source = tree(11);
+  ArtifactId id = save(source).id;
+  auto expected = picture(source);
+  for (auto how : {Failing::How::once, Failing::How::from_then_on}) {
+    const bool full = how == Failing::How::from_then_on;
+    bool failed = true;
+    int told = 0;
+    for (int calls = 0; failed; ++calls) {
+      fs::remove_all(home() / "views");
+      fs::create_directory(home() / "views");
+      reopen();
+      Failing failing(calls, full ? ENOSPC : EIO, how, full);
+      auto view = store_->view(id);
+      failed = failing.failed();
+      os::observe(nullptr);
+      told += view ? 0 : 1;
+      if (!view) {
+        EXPECT_EQ(to_string(view.error().kind), to_string(full ? ErrorKind::no_space : ErrorKind::io))
+            << view.error().text;
+        view = store_->view(id);
+        ASSERT_OK(view);
+      }
+      EXPECT_EQ(picture((*view)->path()), expected) << calls;
+    }
+    EXPECT_GT(told, 5);
+  }
+}
+
 // Every file of a store, cut off and with a bit changed at several places.
 TEST_F(FaultsTest, NothingWrongIsEverGivenOut) {
   std::vector<Promise> promises;

@@ -83,8 +83,8 @@ TEST_F(FormatTest, EveryVectorIsHeldAgainstTheCode) {
     EXPECT_FALSE(lines.empty()) << name;
   }
   // One more on the page is one more test here.
-  EXPECT_EQ(names,
-            (std::set<std::string>{"cuts", "file", "gear", "index", "pack", "references", "table", "times", "tree"}));
+  EXPECT_EQ(names, (std::set<std::string>{"attributes", "cuts", "file", "gear", "index", "links", "pack", "references",
+                                          "table", "times", "times-2", "tree"}));
 }
 
 TEST_F(FormatTest, Gear) {
@@ -158,6 +158,36 @@ TEST_F(FormatTest, TreeAndTimes) {
   auto [time_bytes, time_name] = bytes_and_name(vector("times"));
   EXPECT_EQ(hex(put_[1]), time_bytes);
   EXPECT_EQ(saved->id.times.to_string(), time_name);
+}
+
+TEST_F(FormatTest, TimesWithHardLinksAndAttributes) {
+  TreeWriter tree(put());
+  TreeEntry entry;
+  entry.type = EntryType::directory;
+  entry.extra.attributes = {{"user.note", "hi"}};
+  ASSERT_OK(tree.add(entry));
+  entry = {};
+  entry.path = "a";
+  entry.modified = Time(std::chrono::nanoseconds(1'000'000'002));
+  ASSERT_OK(tree.add(entry));
+  entry.path = "b";
+  entry.modified = Time(std::chrono::nanoseconds(-1));
+  entry.extra.same_as = 1;
+  ASSERT_OK(tree.add(entry));
+  auto saved = tree.finish();
+  ASSERT_OK(saved);
+  ASSERT_EQ(put_.size(), 4U);  // with the tree
+  EXPECT_EQ(hex(put_[1]), bytes_and_name(vector("attributes")).first);
+  EXPECT_EQ(hex(put_[2]), bytes_and_name(vector("links")).first);
+  auto [bytes, name] = bytes_and_name(vector("times-2"));
+  EXPECT_EQ(hex(put_[3]), bytes);
+  EXPECT_EQ(saved->id.times.to_string(), name);
+
+  Bytes later = put_[3];
+  later[8] = std::byte{3};
+  const auto refused = parse_times_root(later);
+  EXPECT_ERROR(refused, ErrorKind::corrupt);
+  EXPECT_NE(refused.error().text.find("format version 3"), std::string::npos) << refused.error().text;
 }
 
 TEST_F(FormatTest, Pack) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -62,6 +63,40 @@ class Failing : public os::Observer {
   How how_;
   bool only_writes_;
   std::atomic<bool> failed_{false};
+};
+
+// Appends to a file when something is read: so many times, or always.
+class Appending : public os::Observer {
+ public:
+  explicit Appending(fs::path file, int times = INT_MAX) : file_(std::move(file)), left_(times) { os::observe(this); }
+  ~Appending() override { os::observe(nullptr); }
+  int before(os::Operation operation) override {
+    if (operation == os::Operation::read && left_-- > 0) std::ofstream(file_, std::ios::app) << "more";
+    return 0;
+  }
+  void synced(int) override {}
+
+ private:
+  fs::path file_;
+  std::atomic<int> left_;
+};
+
+// Lets the n-th opening of a file or directory be refused.
+class Denying : public os::Observer {
+ public:
+  explicit Denying(int number) : left_(number) { os::observe(this); }
+  ~Denying() override { os::observe(nullptr); }
+  int before(os::Operation operation) override {
+    if (operation != os::Operation::open || left_-- != 0) return 0;
+    denied_ = true;
+    return EACCES;
+  }
+  void synced(int) override {}
+  bool denied() const { return denied_; }
+
+ private:
+  std::atomic<int> left_;
+  std::atomic<bool> denied_{false};
 };
 
 }  // namespace kist::store

@@ -4,9 +4,11 @@
 #include <set>
 #include <thread>
 
+#include <sys/xattr.h>
+
 #include "net/directory_objects.hpp"
 #include "store/bytes.hpp"
-#include "store/fixture.hpp"
+#include "store/observers.hpp"
 #include "store/place.hpp"
 
 namespace kist::store {
@@ -212,6 +214,61 @@ TEST_F(RemoteTest, APushThatWasKilledGoesOn) {
   EXPECT_LT(wire_.sent, (262U << 20) - arrived);
   ASSERT_OK(pull(record, "other"));
   EXPECT_EQ(restored(saved.id, "other"), picture(path("work/a")));
+}
+
+// The disk is full from the n-th call on, for every n: that of a directory which is a remote, and that of who pulls.
+TEST_F(RemoteTest, ADiskMayBeFullAtAnyCall) {
+  fs::create_directories(path("work/a/d"));
+  write(path("work/a/noise"), noise(300'000, 3));
+  write(path("work/a/d/prose"), prose(30'000));
+  const auto before = picture(path("work/a"));
+  const Saved saved = save(path("work/a"));
+  const Digest record = run_of(saved);
+  auto transfer = [&](std::string_view store, bool push) -> Status {
+    KIST_TRY_ASSIGN(auto objects, net::open_directory_objects(path("remote"), false));
+    KIST_TRY_ASSIGN(auto opened, RemoteStore::open(path(store), std::move(objects)));
+    Transfer moved;
+    return push ? opened->push(std::span(&record, 1), moved) : opened->pull(record, moved);
+  };
+  int told = 0;
+  bool failed = true;
+  for (int calls = 0; failed; ++calls) {
+    for (bool pushing : {true, false}) {
+      fs::remove_all(path(pushing ? "remote" : "other"));
+      if (pushing) ASSERT_OK(RemoteStore::create(**net::open_directory_objects(path("remote"), true)));
+      Status done;
+      {
+        Failing failing(calls, ENOSPC, Failing::How::from_then_on, true);
+        done = transfer(pushing ? "store" : "other", pushing);
+        failed = pushing ? failing.failed() : failed || failing.failed();
+      }
+      if (!done) {
+        ++told;
+        EXPECT_EQ(to_string(done.error().kind), to_string(ErrorKind::no_space)) << done.error().text;
+        EXPECT_NE(done.error().text.find('/'), std::string::npos) << "names no path: " << done.error().text;
+        ASSERT_OK(transfer(pushing ? "store" : "other", pushing));
+      }
+    }
+    EXPECT_EQ(restored(saved.id, "other"), before) << calls;
+  }
+  EXPECT_GT(told, 10);
+}
+
+TEST_F(RemoteTest, HardLinksAndAttributesGoAlong) {
+  fs::create_directories(path("work/a"));
+  write(path("work/a/one"), "one");
+  fs::create_hard_link(path("work/a/one"), path("work/a/two"));
+  const bool attributes = ::setxattr(path("work/a/one").c_str(), "user.test", "kept", 4, 0) == 0;
+  const Saved saved = save(path("work/a"), {.attributes = true});
+  const Digest record = run_of(saved);
+  ASSERT_OK(push(record));
+  ASSERT_OK(pull(record, "other"));
+  EXPECT_EQ(restored(saved.id, "other"), picture(path("work/a")));
+  EXPECT_EQ(status_of(path("restored-other/one")).st_ino, status_of(path("restored-other/two")).st_ino);
+  if (!attributes) return;
+  std::string value(4, '\0');
+  EXPECT_EQ(::getxattr(path("restored-other/two").c_str(), "user.test", value.data(), value.size()), 4);
+  EXPECT_EQ(value, "kept");
 }
 
 TEST_F(RemoteTest, APullThatWasKilledGoesOn) {

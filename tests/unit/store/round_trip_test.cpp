@@ -1,9 +1,11 @@
 // What is saved is listed, read and restored as it was.
+#include <algorithm>
+
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "store/fixture.hpp"
+#include "store/observers.hpp"
 
 namespace kist::store {
 namespace {
@@ -174,6 +176,64 @@ TEST_F(RoundTrip, WhatCannotBeKeptIsSaid) {
   ASSERT_EQ(saved.notices.size(), 101U);
   EXPECT_EQ(saved.notices.front(), "a\\x0a000: it is a named pipe");
   EXPECT_EQ(saved.notices.back(), "and 52 more");
+}
+
+// Whatever may not be read: what is not in the artifact is named, or the save says that it failed.
+TEST_F(RoundTrip, WhatMayNotBeReadIsSaid) {
+  fs::create_directories(path("work/tree/d"));
+  for (const char* file : {"a", "d/b", "d/c", "e"}) write(path("work/tree") / file, file);
+  const std::vector<std::string> all = {"", "a", "d", "d/b", "d/c", "e"};
+  int left_out = 0;
+  bool denied = true;
+  for (int number = 0; denied; ++number) {
+    auto transaction = store_->begin();
+    ASSERT_OK(transaction);
+    Result<Saved> saved;
+    {
+      Denying denying(number);
+      saved = (*transaction)->save(path("work/tree"));
+      denied = denying.denied();
+    }
+    if (!saved) {
+      EXPECT_ERROR(saved, ErrorKind::denied);
+      EXPECT_NE(saved.error().text.find('/'), std::string::npos) << saved.error().text;
+      continue;
+    }
+    ASSERT_OK((*transaction)->commit());
+    const auto kept = paths(saved->id);
+    if (kept == all) continue;
+    ++left_out;
+    ASSERT_EQ(saved->notices.size(), 1U) << number;
+    const std::string& notice = saved->notices.front();
+    EXPECT_NE(notice.find("Permission denied"), std::string::npos) << notice;
+    const std::string named = notice.substr(0, notice.find(':'));
+    for (const std::string& one : all) {
+      // A directory that cannot be listed is kept without what it holds.
+      const bool missing = named == "." ? !one.empty() : one.starts_with(named) && one != "d";
+      EXPECT_EQ(std::ranges::find(kept, one) != kept.end(), !missing) << one << "; " << notice;
+    }
+  }
+  EXPECT_GE(left_out, 5) << "each file, and a directory";
+}
+
+TEST_F(RoundTrip, AFileThatChangesWhileItIsReadIsReadAgain) {
+  for (std::size_t size : {std::size_t{1000}, std::size_t{1'000'000}}) {
+    write(path("work/file"), noise(size, 1));
+    auto transaction = store_->begin();
+    ASSERT_OK(transaction);
+    Result<Saved> saved;
+    {
+      Appending appending(path("work/file"), 1);
+      saved = (*transaction)->save(path("work/file"));
+    }
+    ASSERT_OK(saved);
+    ASSERT_OK((*transaction)->commit());
+    EXPECT_EQ(read(saved->id, ""), noise(size, 1) + "more");
+    Appending appending(path("work/file"));
+    auto refused = (*transaction)->save(path("work/file"));
+    EXPECT_ERROR(refused, ErrorKind::unavailable);
+    EXPECT_NE(refused.error().text.find("work/file"), std::string::npos) << refused.error().text;
+  }
 }
 
 TEST_F(RoundTrip, TreesOfAnyDepthAndWidth) {

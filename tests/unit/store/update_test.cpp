@@ -104,21 +104,6 @@ TEST_F(UpdateTest, ReadsWhatChangedAndNothingElse) {
   EXPECT_ERROR((*transaction)->update(before, path("work"), std::vector<Change>{{.path = "../x"}}), ErrorKind::invalid);
 }
 
-// Appends to a file whenever something is read.
-class Appending : public os::Observer {
- public:
-  explicit Appending(fs::path file) : file_(std::move(file)) { os::observe(this); }
-  ~Appending() override { os::observe(nullptr); }
-  int before(os::Operation operation) override {
-    if (operation == os::Operation::read) std::ofstream(file_, std::ios::app) << "more";
-    return 0;
-  }
-  void synced(int) override {}
-
- private:
-  fs::path file_;
-};
-
 TEST_F(UpdateTest, AFileThatChangesWhileItIsReadIsTakenOnlyWhereAsked) {
   for (std::size_t size : {std::size_t{1000}, std::size_t{1'000'000}}) {
     write(path("work/log"), noise(size, 1));
