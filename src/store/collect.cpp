@@ -1,7 +1,6 @@
 #include "store/collect.hpp"
 
 #include <algorithm>
-#include <array>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -9,8 +8,8 @@
 
 #include "base/system.hpp"
 #include "store/file_time.hpp"
+#include "store/needed.hpp"
 #include "store/pending.hpp"
-#include "store/reach.hpp"
 #include "store/rows.hpp"
 
 namespace kist::store {
@@ -21,7 +20,6 @@ constexpr std::size_t kMostUnpublished = 128 << 10;  // chunks of a repack
 // So many packs of less than so many bytes are put together: each commit makes one, and a store of many files is slow.
 constexpr std::uint64_t kSmallPack = 1 << 20;
 constexpr std::size_t kManySmallPacks = 64;
-constexpr std::size_t kMostRowless = 1 << 20;  // 50 MB; with more nothing can be told of them
 
 std::uint64_t on_disk(const struct stat& status) {
   return static_cast<std::uint64_t>(status.st_blocks) * 512;
@@ -33,85 +31,6 @@ Time file_clock() {
   ::clock_gettime(CLOCK_REALTIME_COARSE, &time);
   return from_timespec(time);
 }
-
-// --- What is needed
-// ---------------------------------------------------------------------------------------------------
-
-// Marks the rows of all chunks that roots need. Grows only.
-class Needed final : public ReachVisitor {
- public:
-  Needed(Chunks& chunks, Rows& rows)
-      : chunks_(chunks),
-        rows_(rows),
-        needed_(rows.count()),
-        per_container_(rows.containers().size()),
-        inside_{RowBits(rows.count()), RowBits(rows.count()), RowBits(rows.count()), RowBits(rows.count()),
-                RowBits(rows.count()), RowBits(rows.count()), RowBits(rows.count())} {}
-
-  Status take(const Root& root) {
-    auto taken = [&]() -> Status {
-      if (const auto* object = std::get_if<Digest>(&root.what)) return mark(*object);
-      return reach(chunks_, std::get<ArtifactId>(root.what), *this);
-    }();
-    if (!taken)
-      return with_context(
-          fmt::format("cannot tell what {} needs, so nothing can be collected (`kist fsck` tells more)", root.name),
-          taken.error());
-    return {};
-  }
-
-  Result<bool> enter(const Digest& id, Kind kind, unsigned depth) override {
-    KIST_TRY(mark(id));
-    auto row = rows_.find(id);
-    // What is newer than the rows cannot be remembered, only walked.
-    if (!row) return true;
-    std::size_t which = kind == Kind::list ? 2 + depth : static_cast<std::size_t>(kind);
-    return inside_[std::min(which, inside_.size() - 1)].set(*row);
-  }
-  Status leaf(const Digest& id, std::uint32_t, std::string_view, bool) override { return mark(id); }
-  Status broken(const Digest&, std::string_view path, const Error& why) override {
-    return path.empty() ? std::unexpected(why) : with_context(fmt::format("'{}'", path), why);
-  }
-
-  struct Sum {
-    std::uint64_t chunks = 0;
-    std::uint64_t bytes = 0;  // stored
-  };
-  const Sum& of(std::uint32_t container) const { return per_container_[container]; }
-  bool has(std::uint64_t row) const { return needed_.test(row); }
-  bool has(const Digest& id) const {
-    auto row = rows_.find(id);
-    return row && needed_.test(*row);
-  }
-  // The same, or that it cannot be told.
-  bool may_have(const Digest& id) const { return has(id) || rowless_.size() == kMostRowless || rowless_.contains(id); }
-
- private:
-  Status mark(const Digest& id) {
-    auto number = rows_.find(id);
-    if (!number) {
-      if (rowless_.size() < kMostRowless) rowless_.insert(id);
-      return {};
-    }
-    if (!needed_.set(*number)) return {};
-    auto row = rows_.row(*number);
-    Sum& sum = per_container_[row.container];
-    ++sum.chunks;
-    sum.bytes += row.record.stored;
-    return {};
-  }
-
-  Chunks& chunks_;
-  Rows& rows_;
-  RowBits needed_;
-  std::vector<Sum> per_container_;
-  // Needed, but in no index file when the rows were taken: newer, or its row was lost.
-  std::unordered_set<Digest> rowless_;
-  std::array<RowBits, 7> inside_;  // what was entered: as tree, block of a tree, times, list of depth 1 to 4
-};
-
-// --- The collector
-// ----------------------------------------------------------------------------------------------------
 
 struct Found {
   std::uint64_t inode = 0;
@@ -272,7 +191,6 @@ class Collector {
   }
 
   // --- Step 2
-  // ---------------------------------------------------------------------------------------------------------
 
   Status repack() {
     if (std::ranges::none_of(candidates_, &Candidate::repack)) return {};
@@ -328,7 +246,6 @@ class Collector {
   }
 
   // --- Steps 3 to 5
-  // ---------------------------------------------------------------------------------------------------
 
   Status remove() {
     if (candidates_.empty() && before_.empty() && !stale_) return {};
@@ -435,7 +352,6 @@ class Collector {
   }
 
   // --- Views
-  // ----------------------------------------------------------------------------------------------------------
 
   Status collect_views() {
     auto unneeded = [&](const ArtifactId& id) { return !needed_->has(id.tree) || !needed_->has(id.times); };
