@@ -198,6 +198,9 @@ Result<Chunks::Table> Chunks::table(const std::string& name) const {
     std::string path = directory_.show(container.path());
     KIST_TRY(read_fully(file.get(), header.data(), header.size(), 0, path));
     KIST_TRY(read_fully(file.get(), footer.data(), footer.size(), container.size - footer.size(), path));
+    // The version first: what a newer kist wrote may end in another way.
+    if (auto known = parse_pack(header, {}, container.size); !known && known.error().kind == ErrorKind::unsupported)
+      return context(known.error());
     auto footer_size = pack_footer_size(footer, container.size);
     if (!footer_size) return context(footer_size.error());
     footer.resize(*footer_size);

@@ -135,6 +135,11 @@ class Collector {
       auto digest = Digest::parse(name.substr(std::min<std::size_t>(name.size(), 5)));
       if ((!pack && !name.starts_with("file-")) || !digest) continue;  // nothing of ours
       Container container{pack ? Container::Kind::pack : Container::Kind::adopted, *digest, there.size};
+      // What a newer kist wrote is not for this one to judge.
+      if (auto table = chunks_.table(std::string(name)); !table && table.error().kind == ErrorKind::unsupported) {
+        report_.notices.push_back(fmt::format("{} stays: {}", directory_.show(path), table.error().text));
+        continue;
+      }
       candidates_.push_back({container, there, Rows::kNowhere, false});
     }
     std::ranges::sort(candidates_, {}, [](const Candidate& one) { return one.container.name; });

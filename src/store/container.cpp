@@ -26,8 +26,10 @@ Status check_header(ByteSpan header, std::string_view magic) {
   ByteReader reader(header);
   if (reader.text(kMagicSize) != magic) return fail(ErrorKind::corrupt, fmt::format("does not begin with '{}'", magic));
   std::uint8_t version = reader.u8();
-  if (version != kFormatVersion)
-    return fail(ErrorKind::corrupt, fmt::format("format version {}, this kist reads {}", version, kFormatVersion));
+  if (version > kFormatVersion)
+    return fail(ErrorKind::unsupported,
+                fmt::format("format version {}, this kist reads {}: use the newer one", version, kFormatVersion));
+  if (version != kFormatVersion) return fail(ErrorKind::corrupt, fmt::format("format version {}", version));
   if (reader.u8() != static_cast<std::uint8_t>(Digest::Algorithm::sha256) || !reader.zeros(6))
     return fail(ErrorKind::corrupt, "unknown digest algorithm or flags");
   return {};

@@ -1,4 +1,6 @@
 // Power cuts, full disks, failing disks and damaged files: nothing acknowledged is lost, nothing wrong is given out.
+#include <algorithm>
+
 #include "store/disk.hpp"
 #include "store/fixture.hpp"
 #include "store/maintenance.hpp"
@@ -461,6 +463,52 @@ TEST_F(FaultsTest, AnEditThroughAHardLinkIsNoticed) {
   ASSERT_TRUE(checked->damaged());
   EXPECT_EQ(checked->findings.back().place, "the artifact");
   EXPECT_EQ(checked->findings.back().paths, std::vector<std::string>{"large"});
+}
+
+TEST_F(FaultsTest, AnIndexThatIsGoneIsMadeAnewFromTheContainers) {
+  std::vector<Promise> promises;
+  const fs::path scratch = path("work/scratch");
+  fs::create_directories(scratch);
+  write(scratch / "large", noise(5 << 20, 81));
+  ASSERT_OK(save_and_refer(*store_, scratch, "adopted", promises, {.adopt = true}));
+  ASSERT_OK(save_and_refer(*store_, tree(12), "packed", promises));
+  store_.reset();
+  for (const auto& entry : fs::directory_iterator(home() / "index")) fs::remove(entry.path());
+  expect_kept(home(), promises, "without an index");
+  EXPECT_GT(count("index"), 0U) << "it is made once";
+  auto maintenance = Maintenance::open(home());
+  ASSERT_OK(maintenance);
+  ASSERT_OK((*maintenance)->collect(roots_of(promises), {}));
+  expect_kept(home(), promises, "collected");
+}
+
+// A pack and an index of a later format stand beside ours: what they hold is not guessed at, they stay, and all else is
+// there.
+TEST_F(FaultsTest, WhatANewerKistWroteBesideIsNotBelieved) {
+  std::vector<Promise> promises;
+  ASSERT_OK(save_and_refer(*store_, tree(13), "ours", promises));
+  store_.reset();
+  for (const char* folder : {"containers", "index"}) {
+    const fs::path ours = fs::directory_iterator(home() / folder)->path();
+    std::string text = contents(ours);
+    text[8] = 2;  // the version
+    std::string name = ours.filename().string();
+    name.back() = name.back() == '0' ? '1' : '0';
+    write(ours.parent_path() / name, text);
+  }
+  expect_kept(home(), promises, "with files of a newer kist");
+  auto maintenance = Maintenance::open(home());
+  ASSERT_OK(maintenance);
+  auto checked = (*maintenance)->check(roots_of(promises), {.repair = true});
+  ASSERT_OK(checked);
+  const auto found = std::ranges::find(checked->findings, Finding::Kind::container, &Finding::kind);
+  ASSERT_NE(found, checked->findings.end());
+  EXPECT_NE(found->text.find("format version 2"), std::string::npos) << found->text;
+  auto collected = (*maintenance)->collect(roots_of(promises), {});
+  ASSERT_OK(collected);
+  EXPECT_EQ(collected->notices.size(), 1U);
+  EXPECT_EQ(count("containers"), 2U) << "what a newer kist needs is not taken from it";
+  expect_kept(home(), promises, "repaired and collected");
 }
 
 TEST_F(FaultsTest, AStoreOfANewerKistIsRefused) {
