@@ -515,11 +515,11 @@ class SqliteCatalog : public Catalog {
 
   Result<LockAnswer> acquire(std::string_view run, std::string_view node, std::span<const LockWish> wishes,
                              const std::function<bool(std::string_view run)>& is_lost) override {
-    return write([&](Database& database) { return acquire_locks(database, run, node, wishes, is_lost); });
+    return write_lightly([&](Database& database) { return acquire_locks(database, run, node, wishes, is_lost); });
   }
 
   Status release(std::string_view run, std::string_view node) override {
-    return write([&](Database& database) { return release_locks(database, run, node); });
+    return write_lightly([&](Database& database) { return release_locks(database, run, node); });
   }
 
   Status remember(std::string_view cache, std::string_view key, const Memo& memo) override {
@@ -547,6 +547,23 @@ class SqliteCatalog : public Catalog {
     KIST_TRY_ASSIGN(auto transaction, DatabaseTransaction::begin(*writer_, DatabaseTransaction::Kind::write));
     auto result = work(*writer_);
     if (result) KIST_TRY(transaction.commit());
+    return result;
+  }
+
+  // The same for what means nothing once the machine has stopped: who holds what of it is gone with its owner. Nothing
+  // is synced; a later write does it.
+  template <typename Work>
+  auto write_lightly(Work work) -> std::invoke_result_t<Work, Database&> {
+    if (!writer_) return std::unexpected(cannot_write_);
+    std::lock_guard lock(writer_mutex_);
+    KIST_TRY(writer_->execute("PRAGMA synchronous = NORMAL"));
+    auto result = [&]() -> std::invoke_result_t<Work, Database&> {
+      KIST_TRY_ASSIGN(auto transaction, DatabaseTransaction::begin(*writer_, DatabaseTransaction::Kind::write));
+      auto done = work(*writer_);
+      if (done) KIST_TRY(transaction.commit());
+      return done;
+    }();
+    if (auto back = writer_->execute("PRAGMA synchronous = FULL"); !back) return std::unexpected(back.error());
     return result;
   }
 
