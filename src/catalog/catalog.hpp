@@ -1,6 +1,6 @@
 // The database of runs, nodes, tags and requests: SQLite in WAL mode, synchronous FULL. What a call reported as done is
-// durable. Several processes and threads may use one catalog; a busy database is waited for (10 s, then unavailable).
-// SQL is kept portable: the same schema is to serve PostgreSQL.
+// durable, but for locks: those go with their owner. Several processes and threads may use one catalog; a busy database
+// is waited for (10 s, then unavailable). SQL is kept portable: the same schema is to serve PostgreSQL.
 #pragma once
 
 #include <functional>
