@@ -17,10 +17,10 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kEnding = ".yaml";
-constexpr std::size_t kLongest = 200;
+constexpr std::size_t kLongestDocumentName = 200;
 
 bool is_name(std::string_view name) {
-  return !name.empty() && name.size() <= kLongest && name.front() != '.' &&
+  return !name.empty() && name.size() <= kLongestDocumentName && name.front() != '.' &&
          std::ranges::all_of(name,
                              [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_'; });
 }

@@ -5,14 +5,16 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "catalog/rows.hpp"
+
 namespace kist::catalog {
 namespace {
 
-constexpr std::size_t kLongest = 1024;  // as S3 has it
+constexpr std::size_t kLongestKey = 1024;  // as S3 has it
 
 // A key is a path to somebody else: what would lead elsewhere as one is refused.
 Status check(std::string_view key) {
-  bool good = !key.empty() && key.size() <= kLongest &&
+  bool good = !key.empty() && key.size() <= kLongestKey &&
               std::ranges::none_of(key, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
   for (std::string_view rest = key; good;) {
     const auto slash = rest.find('/');
@@ -25,14 +27,14 @@ Status check(std::string_view key) {
   return fail(ErrorKind::invalid,
               fmt::format("'{}' cannot be a key: it is parts with single slashes between them, none "
                           "of them '.' or '..', at most {} bytes",
-                          key, kLongest));
+                          key, kLongestKey));
 }
 
 Result<Key> key_from_row(const Query& row) {
   KIST_TRY_ASSIGN(Json value, parse_json(row.text(1)));
   Key key{.key = row.text(0), .artifact = {}, .run = row.text(2), .created = {}};
   KIST_TRY_ASSIGN(key.artifact, model::artifact_from_json(value));
-  key.created = Time(std::chrono::nanoseconds(row.number(3)));
+  key.created = to_time(row.number(3));
   return key;
 }
 
@@ -51,9 +53,9 @@ Status write_key(Database& database, const Key& key) {
           "run = excluded.run, created = excluded.created")
       .bind(key.key)
       .bind(key.artifact.tree.to_string())
-      .bind(kist::to_text(to_json(key.artifact)))
+      .bind(to_text(to_json(key.artifact)))
       .bind(key.run)
-      .bind(std::int64_t{key.created.time_since_epoch().count()})
+      .bind(to_number(key.created))
       .run();
 }
 
@@ -78,9 +80,10 @@ Result<std::vector<Key>> list_keys(Database& database, std::string_view prefix) 
 }
 
 Status delete_key(Database& database, std::string_view name, const std::optional<Digest>& tree) {
-  auto wanted = tree.transform([](const Digest& digest) { return digest.to_string(); });
-  KIST_TRY(
-      database.query("DELETE FROM keys WHERE name = $1 AND tree = COALESCE($2, tree)").bind(name).bind(wanted).run());
+  KIST_TRY(database.query("DELETE FROM keys WHERE name = $1 AND tree = COALESCE($2, tree)")
+               .bind(name)
+               .bind(to_text_or_null(tree))
+               .run());
   return database.changed() == 0 ? Status(no_key(name)) : Status();
 }
 

@@ -1,5 +1,7 @@
 #include "catalog/marks.hpp"
 
+#include "catalog/rows.hpp"
+
 namespace kist::catalog {
 namespace {
 
@@ -23,6 +25,8 @@ Status write_mark(Database& database, std::string_view run, std::string_view sor
 }  // namespace
 
 Status write_marks(Database& database, std::string_view run, const model::Marks& marks) {
+  KIST_TRY_ASSIGN(bool exists, run_exists(database, run));
+  if (!exists) return no_run(run);
   for (const auto& [sort, pairs] : {std::pair(kLabel, &marks.labels), std::pair(kAnnotation, &marks.annotations)}) {
     KIST_TRY(database.query("DELETE FROM marks WHERE run = $1 AND sort = $2").bind(run).bind(sort).run());
     for (const auto& [name, value] : *pairs) KIST_TRY(write_mark(database, run, sort, name, value));
@@ -44,6 +48,8 @@ Result<model::Marks> read_marks(Database& database, std::string_view run) {
 }
 
 Status write_owned(Database& database, std::string_view run, const Owned& owned) {
+  KIST_TRY_ASSIGN(bool exists, run_exists(database, run));
+  if (!exists) return no_run(run);
   return write_mark(database, run, kOwned, owned.kind, owned.name);
 }
 

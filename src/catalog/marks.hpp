@@ -10,7 +10,7 @@
 
 namespace kist::catalog {
 
-// In a transaction; see Catalog::mark_run(), marks(), add_owned() and owned().
+// See Catalog::mark_run(), marks(), add_owned() and owned(). Errors of write_…: not_found (the run).
 Status write_marks(Database& database, std::string_view run, const model::Marks& marks);
 Result<model::Marks> read_marks(Database& database, std::string_view run);
 Status write_owned(Database& database, std::string_view run, const Owned& owned);

@@ -8,7 +8,7 @@ namespace {
 
 Result<Memo> memo_from_row(const Query& row) {
   Memo memo;
-  memo.created = Time(std::chrono::nanoseconds(row.number(0)));
+  memo.created = to_time(row.number(0));
   memo.run = row.text(1);
   KIST_TRY_ASSIGN(Json content, parse_json(row.text(2)));
   KIST_TRY_ASSIGN(memo.node, model::node_from_json(content));
@@ -25,7 +25,7 @@ Status write_memo(Database& database, std::string_view cache, std::string_view k
           "content = excluded.content")
       .bind(cache)
       .bind(key)
-      .bind(memo.created.time_since_epoch().count())
+      .bind(to_number(memo.created))
       .bind(memo.run)
       .bind(to_text(to_json(memo.node)))
       .run();

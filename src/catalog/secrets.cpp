@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 
 #include "base/base64.hpp"
 #include "base/json.hpp"
+#include "base/system.hpp"
 
 namespace kist::catalog {
 
@@ -18,13 +20,13 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kLock = ".lock";
-constexpr std::size_t kLongestName = 253;
+constexpr std::size_t kLongestSecretName = 253;
 constexpr unsigned kFileMode = 0600;
 constexpr unsigned kDirectoryMode = 0700;
 
 // Names are files; both have Kubernetes' alphabet.
 Status check(std::string_view name, std::string_view what) {
-  bool good = !name.empty() && name.size() <= kLongestName && !name.starts_with('.') &&
+  bool good = !name.empty() && name.size() <= kLongestSecretName && !name.starts_with('.') &&
               std::ranges::all_of(
                   name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; });
   if (good) return {};
@@ -95,7 +97,7 @@ Status Secrets::remove(std::string_view name) const {
   KIST_TRY(check(name, "a secret"));
   KIST_TRY_ASSIGN(FileLock held, lock());
   fs::path path = directory_ / name;
-  if (::unlink(path.c_str()) == 0) return sync_directory(directory_);
+  if (os::unlinkat(AT_FDCWD, path.c_str(), 0) == 0) return sync_directory(directory_);
   if (errno == ENOENT) return missing(name);
   return fail_errno(fmt::format("cannot remove {}", path.string()));
 }

@@ -1,0 +1,79 @@
+#include "catalog/requests.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "catalog/rows.hpp"
+
+namespace kist::catalog {
+namespace {
+
+std::string_view word_of(Request::Kind kind) {
+  switch (kind) {
+    case Request::Kind::stop:
+      return "stop";
+    case Request::Kind::abort:
+      return "abort";
+    case Request::Kind::approve:
+      break;
+  }
+  return "approve";
+}
+
+std::optional<std::string> content_of(const Request& request) {
+  if (request.kind != Request::Kind::approve) return std::nullopt;
+  Json parameters = Json::array();
+  for (const auto& [name, value] : request.parameters) parameters.push_back({{"name", name}, {"value", value}});
+  return to_text(Json{{"node", request.node}, {"parameters", parameters}});
+}
+
+Result<Request> request_from_row(const Query& row) {
+  Request request;
+  const std::string word = row.text(0);
+  if (word == "abort") request.kind = Request::Kind::abort;
+  if (word != "approve") return request;
+  request.kind = Request::Kind::approve;
+  KIST_TRY_ASSIGN(Json content, parse_json(row.text(1)));
+  request.node = content.value("node", "");
+  for (const Json& parameter : content.value("parameters", Json::array()))
+    request.parameters.emplace_back(parameter.value("name", ""), parameter.value("value", ""));
+  return request;
+}
+
+}  // namespace
+
+Status write_request(Database& database, std::string_view run, const Request& request) {
+  KIST_TRY_ASSIGN(bool exists, run_exists(database, run));
+  if (!exists) return no_run(run);
+  KIST_TRY_ASSIGN(std::int64_t number, count(database, "requests"));
+  return database.query("INSERT INTO requests (number, run, kind, content) VALUES ($1, $2, $3, $4)")
+      .bind(number)
+      .bind(run)
+      .bind(word_of(request.kind))
+      .bind(content_of(request))
+      .run();
+}
+
+Result<bool> has_requests(Database& database, std::string_view run) {
+  return database.query("SELECT 1 FROM requests WHERE run = $1 LIMIT 1").bind(run).step();
+}
+
+Result<std::vector<Request>> pop_requests(Database& database, std::string_view run) {
+  std::vector<Request> requests;
+  {
+    auto row = database.query("SELECT kind, content FROM requests WHERE run = $1 ORDER BY number");
+    row.bind(run);
+    while (true) {
+      KIST_TRY_ASSIGN(bool more, row.step());
+      if (!more) break;
+      KIST_TRY_ASSIGN(requests.emplace_back(), request_from_row(row));
+    }
+  }
+  KIST_TRY(delete_requests(database, run));
+  return requests;
+}
+
+Status delete_requests(Database& database, std::string_view run) {
+  return database.query("DELETE FROM requests WHERE run = $1").bind(run).run();
+}
+
+}  // namespace kist::catalog
