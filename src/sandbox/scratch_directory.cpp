@@ -62,7 +62,7 @@ Status run_copy(std::vector<std::string> arguments, const fs::path& source) {
 }
 
 // Copies what is missing in `target`: modes, times, links, no byte where the file system can share it.
-Status copy_tree(const fs::path& source, const fs::path& target, const std::vector<fs::path>& hidden) {
+Status copy_tree(const fs::path& source, const fs::path& target, const std::vector<fs::path>& left_out) {
   std::error_code error;
   fs::create_directories(target.parent_path(), error);
   if (!fs::is_directory(source))
@@ -70,12 +70,12 @@ Status copy_tree(const fs::path& source, const fs::path& target, const std::vect
   fs::create_directories(target, error);
   if (error) return fail_errno(fmt::format("cannot create {}", target.string()), error.value());
   auto lies_inside = [&](const fs::path& path) { return is_within(path, source); };
-  if (std::ranges::none_of(hidden, lies_inside))
+  if (std::ranges::none_of(left_out, lies_inside))
     return run_copy({"cp", "-a", "-n", "--reflink=auto", "--", (source / ".").string(), target.string()}, source);
   for (const fs::directory_entry& entry : fs::directory_iterator(source, error)) {
-    if (std::ranges::find(hidden, entry.path()) != hidden.end()) continue;
+    if (std::ranges::find(left_out, entry.path()) != left_out.end()) continue;
     if (entry.is_directory() && !entry.is_symlink()) {
-      KIST_TRY(copy_tree(entry.path(), target / entry.path().filename(), hidden));
+      KIST_TRY(copy_tree(entry.path(), target / entry.path().filename(), left_out));
     } else {
       KIST_TRY(run_copy({"cp", "-a", "-n", "--", entry.path().string(), (target / entry.path().filename()).string()},
                         entry.path()));
@@ -88,7 +88,8 @@ class ScratchRoot : public Sandbox {
  public:
   ScratchRoot(const Layout& layout, FileDescriptor channel, std::string why)
       : layout_(layout), why_(std::move(why)), base_(layout.scratch / "root"), init_(std::move(channel)) {
-    for (const fs::path& path : layout.hidden) hidden_.push_back(resolved(path));
+    for (const fs::path& path : layout.hidden) left_out_.push_back(resolved(path));
+    for (const fs::path& path : layout.fresh) left_out_.push_back(resolved(normal(path)));
   }
   ~ScratchRoot() override { (void)ScratchRoot::close(); }
 
@@ -181,14 +182,17 @@ class ScratchRoot : public Sandbox {
     if (home != nullptr && is_within(normal(home), directory))
       return fail(ErrorKind::unsupported,
                   fmt::format("the task works in {}, which is too much to copy: {}", directory.string(), why_));
-    KIST_TRY(copy_tree(directory, place_of(directory), hidden_));
+    KIST_TRY(copy_tree(directory, place_of(directory), left_out_));
+    for (const fs::path& path : layout_.fresh)
+      if (const fs::path fresh = normal(path); fresh != directory && is_within(fresh, directory))
+        KIST_TRY(make_directories(fresh));
     brought_.insert(directory);
     return {};
   }
 
   Status place(const Mount& mount) {
     fs::path target = place_of(normal(mount.target));
-    if (mount.kind != Mount::Kind::shared) return copy_tree(mount.source, target, hidden_);
+    if (mount.kind != Mount::Kind::shared) return copy_tree(mount.source, target, left_out_);
     std::error_code error;
     fs::create_directories(target.parent_path(), error);
     if (::symlink(mount.source.c_str(), target.c_str()) != 0)
@@ -210,7 +214,7 @@ class ScratchRoot : public Sandbox {
   Layout layout_;
   std::string why_;
   fs::path base_;
-  std::vector<fs::path> hidden_;
+  std::vector<fs::path> left_out_;  // hidden or fresh: not copied
   InitClient init_;
   std::mutex mutex_;  // of what is brought
   std::set<fs::path> brought_;

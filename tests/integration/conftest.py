@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import textwrap
 import time
@@ -12,6 +13,9 @@ from servers import radosgw_server, s3_server, s3_tls_server  # noqa: F401: fixt
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = pathlib.Path(os.environ.get("KIST_BINARY", ROOT / "build/release/kist"))
+
+# A shell that puts the tests into the background has SIGINT ignored, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Kist:

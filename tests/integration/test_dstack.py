@@ -35,6 +35,14 @@ def test_an_artifact_directory_exists_before_the_commands_and_is_listed(kist, pa
     assert (kist.project / "output/hello.txt").read_text() == "Hello world\n"
 
 
+def test_it_exists_too_where_nothing_but_a_scratch_directory_is_allowed(kist):
+    kist.environment["KIST_ISOLATION"] = "directory"
+    kist.write("output/old.txt", "old")
+    kist.write(".dstack/workflows.yaml", HELLO.format(path="output"))
+    kist("run", "hello-txt", "--name", "r")
+    assert [item["path"] for item in kist.json("ls", "-r", "r")] == ["output/hello.txt"]
+
+
 def test_the_project_is_not_written_and_its_files_are_hidden_at_an_artifact_path(kist):
     kist.write("output/old.txt", "old")
     kist.write(".dstack/workflows/artifacts.yaml", HELLO.format(path="output"))

@@ -100,9 +100,14 @@ TEST(Isolations, RunInAScratchDirectoryWhereNothingElseIsAllowed) {
     layout.hidden = {project / ".kist"};
     layout.files = {{"/.kist/script", "cat file in/data; echo changed > file; echo new > out\n", 0755}};
     layout.mounts = {{Mount::Kind::private_copy, input, project / "in"}};
+    fs::create_directories(project / "output");
+    write_file(project / "output/old", "old\n");
+    layout.fresh.push_back(project / "output");
+    layout.fresh.push_back(project / "made/for");
     auto opened = (*own)->open(layout);
     ASSERT_TRUE(opened) << opened.error().text;
     Sandbox& sandbox = **opened;
+    EXPECT_EQ(run(sandbox, "ls -A output made/for", project).output, "made/for:\n\noutput:\n");
     EXPECT_EQ(run(sandbox, "cat file in/data; echo changed > file; echo new > out", project).output,
               "project\ninput\n");
     EXPECT_EQ(run(sandbox, "cat .kist/secret", project).ended.exit_code, 1);

@@ -87,18 +87,18 @@ TEST_F(SandboxTest, MountsPrivateCopiesAndReadOnlyInputs) {
   fs::path input = area.path() / "in:put, with \\ odd\nname";
   fs::create_directory(input);
   std::ofstream(input / "file") << "input\n";
-  layout.mounts = {{Mount::Kind::private_copy, input, "/work/tree"},
+  layout.mounts = {{Mount::Kind::private_copy, input, "/data/tree"},
                    {Mount::Kind::private_copy, input / "file", "/bin/tool"},
-                   {Mount::Kind::read_only, input, "/work/fixed"}};
+                   {Mount::Kind::read_only, input, "/data/fixed"}};
   auto sandbox = open();
   ASSERT_TRUE(sandbox);
   EXPECT_EQ(
       run(*sandbox,
-          "cat /work/tree/file /bin/tool /usr/bin/tool; echo x > /work/tree/file; echo y > /bin/tool; cat /bin/tool")
+          "cat /data/tree/file /bin/tool /usr/bin/tool; echo x > /data/tree/file; echo y > /bin/tool; cat /bin/tool")
           .output,
       "input\ninput\ninput\ny\n");
-  EXPECT_NE(run(*sandbox, "echo z > /work/fixed/file").ended.exit_code, 0);
-  EXPECT_NE(run(*sandbox, "mount -o remount,rw /work/fixed").ended.exit_code, 0);
+  EXPECT_NE(run(*sandbox, "echo z > /data/fixed/file").ended.exit_code, 0);
+  EXPECT_NE(run(*sandbox, "mount -o remount,rw /data/fixed").ended.exit_code, 0);
   EXPECT_EQ(*read_file(input / "file"), "input\n");
 }
 
@@ -219,18 +219,18 @@ TEST_F(SandboxTest, KeepsTheHostOutOfReach) {
   fs::path input = area.path() / "input";
   fs::create_directory(input);
   write_file(input / "file", "input\n");
-  layout.mounts = {{Mount::Kind::read_only, input, "/work"}};
+  layout.mounts = {{Mount::Kind::read_only, input, "/data"}};
   layout.as_root = true;
   auto sandbox = open();
   ASSERT_TRUE(sandbox);
   for (const char* attack : {
-           "echo x > /work/file",
-           "mount -o remount,rw /work",
+           "echo x > /data/file",
+           "mount -o remount,rw /data",
            "mount -t tmpfs none /mnt",
-           "umount /work",
-           "unshare -m mount -o remount,rw,bind /work",
-           "unshare -Ur --map-root-user -m mount -o remount,rw,bind /work",
-           "nsenter -t 1 -m mount -o remount,rw /work",
+           "umount /data",
+           "unshare -m mount -o remount,rw,bind /data",
+           "unshare -Ur --map-root-user -m mount -o remount,rw,bind /data",
+           "nsenter -t 1 -m mount -o remount,rw /data",
            "echo x > /proc/sys/kernel/hostname",
            "echo x > /proc/sys/kernel/core_pattern",
            "mknod /tmp/disk b 254 0",
