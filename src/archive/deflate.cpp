@@ -14,7 +14,7 @@
 namespace kist::archive {
 namespace {
 
-constexpr std::size_t kOutputSize = 64 * 1024;
+constexpr std::size_t kDeflatedAtOnce = 64 * 1024;
 // A stored block's length has 16 bits.
 constexpr std::size_t kStoredBlock = 65535;
 // More than ISA-L is given at once: its counters have 32 bits.
@@ -47,7 +47,7 @@ struct Deflater::State {
   std::vector<std::byte> waiting;    // stored: the block that is not full yet
   isal_zstream stream{};             // otherwise
   std::vector<std::uint8_t> memory;  // what ISA-L works in
-  std::array<std::uint8_t, kOutputSize> output{};
+  std::array<std::uint8_t, kDeflatedAtOnce> output{};
 };
 
 Deflater::Deflater(Sink sink, std::unique_ptr<State> state) : sink_(std::move(sink)), state_(std::move(state)) {}

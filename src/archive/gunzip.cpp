@@ -8,7 +8,7 @@
 namespace kist::archive {
 namespace {
 
-constexpr std::size_t kOutputSize = 256 * 1024;
+constexpr std::size_t kUnpackedAtOnce = 256 * 1024;
 constexpr std::array kMagic{std::byte{0x1f}, std::byte{0x8b}};
 
 }  // namespace
@@ -18,7 +18,7 @@ struct GzipReader::State {
   bool member_open = false;
   bool any_member = false;
   bool source_ended = false;
-  std::array<std::byte, kOutputSize> output{};
+  std::array<std::byte, kUnpackedAtOnce> output{};
 };
 
 GzipReader::GzipReader(Source source) : source_(std::move(source)), state_(std::make_unique<State>()) {

@@ -1,16 +1,20 @@
-// Bytes as text.
+// Bytes as text (RFC 4648).
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/result.hpp"
+
 namespace kist {
 
-// RFC 4648, with padding, in one line.
+// With padding, in one line.
 std::string to_base64(std::string_view bytes);
 
-// The bytes of a text in one line, with padding; nullopt where it is none.
-std::optional<std::string> from_base64(std::string_view text);
+// Without padding, with '-' and '_' (section 5).
+std::string to_base64_url(std::string_view bytes);
+
+// The bytes of a text with padding; line breaks anywhere in it, and blanks around it, are left out. Errors: invalid.
+Result<std::string> from_base64(std::string_view text);
 
 }  // namespace kist

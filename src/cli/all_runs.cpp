@@ -9,6 +9,7 @@
 
 #include "base/process.hpp"
 #include "cli/subject.hpp"
+#include "engine/run_record.hpp"
 #include "model/address.hpp"
 #include "mount/mount_point.hpp"
 #include "store/tree.hpp"
@@ -46,9 +47,7 @@ std::string place_in(Layout layout, const model::RunRecord& run, const model::Ad
 
 Result<std::vector<mount::Shown>> AllRuns::shown_of(const catalog::RunSummary& summary) {
   KIST_TRY_ASSIGN(store::Store * store, house_.store());
-  KIST_TRY_ASSIGN(const std::string text, store->object(*summary.record));
-  KIST_TRY_ASSIGN(const Json json, parse_json(text));
-  KIST_TRY_ASSIGN(const model::RunRecord run, model::run_from_json(json));
+  KIST_TRY_ASSIGN(const model::RunRecord run, engine::read_run_record(*store, *summary.record));
   std::vector<mount::Shown> shown;
   if (layout_ == Layout::dstack && run.dialect != "dstack") return shown;
   for (const auto& one : model::addresses(run)) {

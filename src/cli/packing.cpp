@@ -8,6 +8,7 @@
 
 #include "archive/writer.hpp"
 #include "base/file.hpp"
+#include "base/system.hpp"
 #include "store/pack_tree.hpp"
 
 namespace kist::cli {
@@ -57,9 +58,9 @@ Status pack(store::Store& store, const model::ArtifactRecord& artifact, const fs
   const fs::path partial = target.string() + fmt::format(".{}.part", getpid());
   KIST_TRY_ASSIGN(const auto file, open_file(partial, O_WRONLY | O_CREAT | O_EXCL));
   auto written = write_archive(store, artifact, file.get(), partial.string());
-  if (written && rename(partial.c_str(), target.c_str()) != 0)
+  if (written && os::renameat(AT_FDCWD, partial.c_str(), AT_FDCWD, target.c_str()) != 0)
     written = fail_errno(fmt::format("writing {}", target.string()));
-  if (!written) unlink(partial.c_str());
+  if (!written) (void)os::unlinkat(AT_FDCWD, partial.c_str(), 0);
   return written;
 }
 

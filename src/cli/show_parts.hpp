@@ -6,14 +6,10 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "base/overloaded.hpp"
 #include "model/workflow.hpp"
 
 namespace kist::cli::shown {
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
 
 inline void put(Json& to, const char* key, const std::string& value) {
   if (!value.empty()) to[key] = value;

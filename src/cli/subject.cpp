@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "engine/run_record.hpp"
 
 namespace kist::cli {
 
@@ -20,9 +21,7 @@ Result<model::RunRecord> record_of_run(House& house, std::string_view name) {
 Result<model::RunRecord> record_of_tag(House& house, const catalog::Tag& tag) {
   if (!tag.record) return record_of_run(house, tag.run);
   KIST_TRY_ASSIGN(store::Store * store, house.store());
-  KIST_TRY_ASSIGN(const auto text, store->object(*tag.record));
-  KIST_TRY_ASSIGN(const auto json, parse_json(text));
-  return model::run_from_json(json);
+  return engine::read_run_record(*store, *tag.record);
 }
 
 }  // namespace

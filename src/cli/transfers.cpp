@@ -10,6 +10,7 @@
 
 #include "cli/subject.hpp"
 #include "engine/retention.hpp"
+#include "engine/run_record.hpp"
 
 namespace kist::cli {
 
@@ -118,9 +119,7 @@ Result<Sending> find_sending(House& house, std::string_view word) {
 Result<Renamed> rename(House& house, const Sending& sending, const std::string& name) {
   KIST_TRY_ASSIGN(store::Store * store, house.store());
   KIST_TRY_ASSIGN(auto transaction, store->begin());
-  KIST_TRY_ASSIGN(const auto text, store->object(sending.record));
-  KIST_TRY_ASSIGN(const auto value, parse_json(text));
-  KIST_TRY_ASSIGN(auto run, model::run_from_json(value));
+  KIST_TRY_ASSIGN(auto run, engine::read_run_record(*store, sending.record));
   KIST_TRY_ASSIGN(const Digest record, transaction->put_object(text_under(run, name)));
   KIST_TRY(transaction->commit());
   return Renamed{{name, record, sending.tag}, std::move(transaction)};

@@ -6,15 +6,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/overloaded.hpp"
+
 namespace kist::engine {
 namespace {
 
 using expression::Text;
-
-template <typename... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
 
 Status fill(Text& text, const expression::Scope& scope) {
   if (text.is_literal()) return {};

@@ -18,6 +18,7 @@
 #include "engine/rerun.hpp"
 #include "engine/retention.hpp"
 #include "engine/revision.hpp"
+#include "engine/run_record.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/sent.hpp"
 #include "engine/tags.hpp"
@@ -83,9 +84,7 @@ Result<RunRecord> record_of_tag(const Parts& parts, std::string_view name) {
   }
   KIST_TRY_ASSIGN(catalog::Tag tag, parts.catalog.tag(name));
   if (!tag.record) return parts.catalog.run(tag.run);
-  KIST_TRY_ASSIGN(std::string text, parts.store.object(*tag.record));
-  KIST_TRY_ASSIGN(Json value, parse_json(text));
-  return model::run_from_json(value);
+  return read_run_record(parts.store, *tag.record);
 }
 
 Result<model::UsedRun> pin(const Parts& parts, const std::string& project, const model::RunArtifacts& wanted) {

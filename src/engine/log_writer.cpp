@@ -13,18 +13,6 @@ namespace {
 constexpr std::size_t kLongestPiece = 16 << 10;
 constexpr std::size_t kLongestFileName = 200;
 
-std::string_view name_of(task::Stream stream) {
-  switch (stream) {
-    case task::Stream::output:
-      return "stdout";
-    case task::Stream::error:
-      return "stderr";
-    case task::Stream::kist:
-      break;
-  }
-  return "kist";
-}
-
 }  // namespace
 
 std::filesystem::path log_file(const std::filesystem::path& directory, std::string_view node) {
@@ -78,7 +66,7 @@ Status LogWriter::finish() {
 }
 
 void LogWriter::add(task::Stream stream, bool partial, std::string_view text) {
-  fmt::format_to(std::back_inserter(entries_), "{} {} {} {}\n", to_rfc3339_micros(clock_()), name_of(stream),
+  fmt::format_to(std::back_inserter(entries_), "{} {} {} {}\n", to_rfc3339_micros(clock_()), to_string(stream),
                  partial ? 'P' : 'F', text);
   line_(stream, text);
 }

@@ -6,18 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "engine/run_record.hpp"
 #include "model/record.hpp"
 
 namespace kist::engine {
 namespace {
 
 namespace fs = std::filesystem;
-
-Result<model::RunRecord> read_record(store::Store& store, const Digest& digest) {
-  KIST_TRY_ASSIGN(std::string text, store.object(digest));
-  KIST_TRY_ASSIGN(Json value, parse_json(text));
-  return model::run_from_json(value);
-}
 
 // The database with its log: a log must never meet another database.
 Result<fs::path> set_aside(const catalog::Home& home) {
@@ -56,7 +51,7 @@ Result<Rebuilt> rebuild_catalog(const catalog::Home& home, store::Store& store) 
   std::vector<Found> found;
   KIST_TRY_ASSIGN(auto references, store.references("runs/"));
   for (const auto& [name, target] : references) {
-    auto record = read_record(store, target);
+    auto record = read_run_record(store, target);
     if (record)
       found.push_back({record->created, target, name});
     else
@@ -64,7 +59,7 @@ Result<Rebuilt> rebuild_catalog(const catalog::Home& home, store::Store& store) 
   }
   std::ranges::sort(found, {}, &Found::created);  // the catalog counts runs as they come
   for (const Found& one : found) {
-    KIST_TRY_ASSIGN(auto record, read_record(store, one.record));
+    KIST_TRY_ASSIGN(auto record, read_run_record(store, one.record));
     if (runs.summary(record.name)) continue;
     KIST_TRY(runs.import_run(record, one.record));
     ++rebuilt.runs;
@@ -73,7 +68,7 @@ Result<Rebuilt> rebuild_catalog(const catalog::Home& home, store::Store& store) 
   for (const auto& [name, target] : tags) {
     catalog::Tag tag{.name = name.substr(std::string_view("tags/").size()), .run = {}, .record = target, .created = {}};
     if (runs.tag(tag.name)) continue;
-    auto record = read_record(store, target);
+    auto record = read_run_record(store, target);
     if (!record) {
       rebuilt.problems.push_back(fmt::format("{}: {}", name, record.error().text));
       continue;

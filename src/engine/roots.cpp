@@ -6,16 +6,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/run_record.hpp"
+
 namespace kist::engine {
 namespace {
 
 using Problem = std::function<void(const std::string&, const Error&)>;
-
-Result<model::RunRecord> read_record(store::Store& store, const Digest& digest) {
-  KIST_TRY_ASSIGN(std::string text, store.object(digest));
-  KIST_TRY_ASSIGN(Json value, parse_json(text));
-  return model::run_from_json(value);
-}
 
 class Taking {
  public:
@@ -84,7 +80,7 @@ class Taking {
 
   Status record(const std::string& name, const Digest& digest) {
     if (!seen_.insert(digest).second) return {};
-    auto run = read_record(store_, digest);
+    auto run = read_run_record(store_, digest);
     if (!run) {
       if (problem_ == nullptr)
         return with_context(fmt::format("the record of {} cannot be read, so what it keeps is not known (`kist fsck` "
@@ -160,7 +156,7 @@ Status take_groups(const Parts& parts, const store::TakeGroup& take) {
   KIST_TRY_ASSIGN(auto tags, parts.catalog.tags());
   for (const catalog::Tag& tag : tags) {
     if (!tag.record || !records.insert(*tag.record).second) continue;
-    auto run = read_record(parts.store, *tag.record);
+    auto run = read_run_record(parts.store, *tag.record);
     if (!run) continue;  // `kist fsck` tells
     KIST_TRY(take(group_of(":" + tag.name, *run, tag.record)));
   }

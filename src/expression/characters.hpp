@@ -20,4 +20,8 @@ bool is_letter(char32_t character);
 bool is_digit(char32_t character);
 bool is_blank(char32_t character);
 
+inline bool is_ascii_digit(char character) {
+  return character >= '0' && character <= '9';
+}
+
 }  // namespace kist::expression

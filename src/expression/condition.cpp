@@ -18,6 +18,7 @@
 
 #include <fmt/format.h>
 
+#include "expression/characters.hpp"
 #include "expression/date.hpp"
 #include "expression/regex.hpp"
 #include "expression/value.hpp"
@@ -25,12 +26,12 @@
 namespace kist::expression {
 namespace {
 
-constexpr int kDeepest = 200;
+constexpr int kMostBrackets = 200;
 constexpr std::size_t kLongest = 1UL << 20;
 
 using Operand = std::variant<bool, double, std::string>;
 
-std::string to_text(const Operand& value) {
+std::string shown(const Operand& value) {
   if (const auto* truth = std::get_if<bool>(&value)) return *truth ? "true" : "false";
   if (const auto* number = std::get_if<double>(&value)) return real_to_text(*number);
   return std::get<std::string>(value);
@@ -58,10 +59,6 @@ struct Token {
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 class Lexer {
  public:
   explicit Lexer(std::string_view text) : rest_(text) {}
@@ -73,7 +70,7 @@ class Lexer {
     char c = rest_.front();
     if (c == '"' || c == '\'') return quoted(c);
     if (c == '[') return name_in_brackets();
-    if (is_digit(c) || (c == '.' && rest_.size() > 1 && is_digit(rest_[1]))) return number();
+    if (is_ascii_digit(c) || (c == '.' && rest_.size() > 1 && is_ascii_digit(rest_[1]))) return number();
     if (is_letter(c)) return word();
     for (std::string_view symbol :
          {"==", "!=", ">=", "<=", "=~", "!~", "&&", "||", "**", "<<", ">>", "??", ">", "<", "!",
@@ -134,7 +131,7 @@ class Lexer {
 
   Result<Token> word() {
     std::size_t size = 1;
-    while (size < rest_.size() && (is_letter(rest_[size]) || is_digit(rest_[size]) || rest_[size] == '.')) ++size;
+    while (size < rest_.size() && (is_letter(rest_[size]) || is_ascii_digit(rest_[size]) || rest_[size] == '.')) ++size;
     std::string_view word = rest_.substr(0, size);
     rest_.remove_prefix(size);
     if (word == "in" || word == "IN") return Token{Token::Kind::symbol, {}, "in"};
@@ -162,14 +159,14 @@ Result<bool> compare(std::string_view symbol, const Operand& left, const Operand
     const auto* text = std::get_if<std::string>(&left);
     const auto* pattern = std::get_if<std::string>(&right);
     if (text == nullptr || pattern == nullptr)
-      return fail(ErrorKind::invalid, fmt::format("'{}' needs a text on both sides, not '{}' and '{}'", symbol,
-                                                  to_text(left), to_text(right)));
+      return fail(ErrorKind::invalid,
+                  fmt::format("'{}' needs a text on both sides, not '{}' and '{}'", symbol, shown(left), shown(right)));
     KIST_TRY_ASSIGN(bool match, matches(*text, *pattern));
     return match == (symbol == "=~");
   }
   if (left.index() != right.index() || std::holds_alternative<bool>(left))
     return fail(ErrorKind::invalid,
-                fmt::format("'{}' and '{}' cannot be compared with '{}'", to_text(left), to_text(right), symbol));
+                fmt::format("'{}' and '{}' cannot be compared with '{}'", shown(left), shown(right), symbol));
   if (symbol == ">") return left > right;
   if (symbol == "<") return left < right;
   if (symbol == ">=") return left >= right;
@@ -214,9 +211,9 @@ Result<Operand> combine(std::string_view symbol, const Operand& left, const Oper
   if (left_number != nullptr && right_number != nullptr) return calculate(symbol, *left_number, *right_number);
   // One text makes a sum a text.
   bool texts = std::holds_alternative<std::string>(left) || std::holds_alternative<std::string>(right);
-  if (symbol == "+" && texts) return to_text(left) + to_text(right);
-  return fail(ErrorKind::invalid, fmt::format("'{}' needs numbers on both sides, not '{}' and '{}'", symbol,
-                                              to_text(left), to_text(right)));
+  if (symbol == "+" && texts) return shown(left) + shown(right);
+  return fail(ErrorKind::invalid,
+              fmt::format("'{}' needs numbers on both sides, not '{}' and '{}'", symbol, shown(left), shown(right)));
 }
 
 class Parser {
@@ -229,7 +226,7 @@ class Parser {
     if (token_.kind != Token::Kind::end)
       return fail(ErrorKind::invalid, fmt::format("'{}' was not expected", token_text()));
     if (!std::holds_alternative<bool>(value))
-      return fail(ErrorKind::invalid, fmt::format("'{}' is neither true nor false", to_text(value)));
+      return fail(ErrorKind::invalid, fmt::format("'{}' is neither true nor false", shown(value)));
     return std::get<bool>(value);
   }
 
@@ -240,19 +237,19 @@ class Parser {
   }
   bool at(std::string_view symbol) const { return token_.kind == Token::Kind::symbol && token_.symbol == symbol; }
   std::string token_text() const {
-    return token_.kind == Token::Kind::value ? to_text(token_.value) : std::string(token_.symbol);
+    return token_.kind == Token::Kind::value ? shown(token_.value) : std::string(token_.symbol);
   }
 
   Result<bool> truth(const Operand& value, std::string_view symbol) {
     if (const auto* truth = std::get_if<bool>(&value)) return *truth;
     if (unneeded_ > 0) return false;
     return fail(ErrorKind::invalid,
-                fmt::format("'{}' is neither true nor false, which '{}' needs", to_text(value), symbol));
+                fmt::format("'{}' is neither true nor false, which '{}' needs", shown(value), symbol));
   }
 
   // condition ? yes : no, and a ?? b, which is a: nothing here is ever absent.
   Result<Operand> choice() {
-    if (++depth_ > kDeepest) return too_deep();
+    if (++depth_ > kMostBrackets) return too_deep();
     KIST_TRY_ASSIGN(Operand value, any());
     while (at("?") || at("??")) {
       bool ternary = at("?");
@@ -281,7 +278,7 @@ class Parser {
   }
 
   static std::unexpected<Error> too_deep() {
-    return fail(ErrorKind::invalid, fmt::format("more than {} brackets inside each other", kDeepest));
+    return fail(ErrorKind::invalid, fmt::format("more than {} brackets inside each other", kMostBrackets));
   }
 
   Result<Operand> any() {
@@ -362,7 +359,7 @@ class Parser {
   }
 
   Result<Operand> unary() {
-    if (++depth_ > kDeepest) return too_deep();
+    if (++depth_ > kMostBrackets) return too_deep();
     auto value = primary();
     --depth_;
     return value;
@@ -385,14 +382,14 @@ class Parser {
       KIST_TRY_ASSIGN(Operand value, unary());
       if (const auto* number = std::get_if<double>(&value)) return -*number;
       if (unneeded_ > 0) return 0.0;
-      return fail(ErrorKind::invalid, fmt::format("'{}' is not a number", to_text(value)));
+      return fail(ErrorKind::invalid, fmt::format("'{}' is not a number", shown(value)));
     }
     if (at("~")) {
       KIST_TRY(advance());
       KIST_TRY_ASSIGN(Operand value, unary());
       if (const auto* number = std::get_if<double>(&value)) return static_cast<double>(~whole(*number));
       if (unneeded_ > 0) return 0.0;
-      return fail(ErrorKind::invalid, fmt::format("'{}' is not a number", to_text(value)));
+      return fail(ErrorKind::invalid, fmt::format("'{}' is not a number", shown(value)));
     }
     if (at("(")) {
       KIST_TRY(advance());

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "expression/characters.hpp"
+
 namespace kist::expression {
 namespace {
 
@@ -19,12 +21,8 @@ constexpr Unit kUnits[] = {{"ns", 1},         {"us", 1'000},        {"µs", 1'00
 // The longest run of digits that still is exact; more are no length of time.
 constexpr std::size_t kMostDigits = 18;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 std::string_view take_digits(std::string_view& text) {
-  auto count = static_cast<std::size_t>(std::ranges::find_if_not(text, is_digit) - text.begin());
+  auto count = static_cast<std::size_t>(std::ranges::find_if_not(text, is_ascii_digit) - text.begin());
   std::string_view digits = text.substr(0, count);
   text.remove_prefix(count);
   return digits;
@@ -71,7 +69,7 @@ Result<std::chrono::nanoseconds> parse_go_duration(std::string_view text) {
 }
 
 Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
-  bool bare = !text.empty() && text.size() <= kMostDigits && std::ranges::all_of(text, is_digit);
+  bool bare = !text.empty() && text.size() <= kMostDigits && std::ranges::all_of(text, is_ascii_digit);
   if (!bare) return parse_go_duration(text);
   return parse_go_duration(fmt::format("{}s", text));
 }

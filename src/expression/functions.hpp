@@ -77,8 +77,6 @@ std::string trim(std::string_view text, std::string_view characters);  // charac
 std::string trim_blanks(std::string_view text);
 std::string to_upper(std::string_view text);
 std::string to_lower(std::string_view text);
-// Errors: invalid.
-Result<std::string> from_base64(std::string_view text);
 // Of equal values the first.
 List without_repeats(const List& list);
 // Whether it counts as not given: nil, false, 0, "", an empty list or map.

@@ -11,38 +11,6 @@
 
 namespace kist::expression {
 
-Result<std::string> from_base64(std::string_view text) {
-  auto bad = [] { return fail(ErrorKind::invalid, "it is not base64"); };
-  std::string bytes;
-  std::uint32_t bits = 0;
-  int held = 0;
-  std::size_t digits = 0;
-  std::size_t padding = 0;
-  for (char c : text) {
-    if (c == '\n' || c == '\r') continue;
-    int value = c >= 'A' && c <= 'Z'   ? c - 'A'
-                : c >= 'a' && c <= 'z' ? c - 'a' + 26
-                : c >= '0' && c <= '9' ? c - '0' + 52
-                : c == '+'             ? 62
-                : c == '/'             ? 63
-                                       : -1;
-    if (c == '=') {
-      ++padding;
-      continue;
-    }
-    if (value < 0 || padding > 0) return bad();
-    ++digits;
-    bits = bits << 6 | static_cast<std::uint32_t>(value);
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      bytes += static_cast<char>(bits >> held & 0xFF);
-    }
-  }
-  if ((digits + padding) % 4 != 0 || padding > 2 || digits % 4 == 1) return bad();
-  return bytes;
-}
-
 namespace {
 
 // JSON numbers are floats.

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "expression/characters.hpp"
 #include "expression/date.hpp"
 
 namespace kist::expression {
@@ -91,9 +92,6 @@ constexpr auto kSpellings = std::to_array<Spelling>({
     {"Z07", Field::iso_hours},
 });
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_small_letter(char c) {
   return c >= 'a' && c <= 'z';
 }
@@ -116,7 +114,7 @@ Piece next_piece(std::string_view& layout) {
     if ((rest[0] == '.' || rest[0] == ',') && rest.size() > 1 && (rest[1] == '0' || rest[1] == '9')) {
       std::size_t size = 1;
       while (size < rest.size() && rest[size] == rest[1]) ++size;
-      if (size == rest.size() || !is_digit(rest[size]))
+      if (size == rest.size() || !is_ascii_digit(rest[size]))
         return found(rest[1] == '0' ? Field::fraction : Field::short_fraction, size);
     }
     for (const Spelling& spelling : kSpellings) {
@@ -279,7 +277,8 @@ class Reader {
   bool number(int& value, std::size_t least, std::size_t most) {
     std::size_t size = 0;
     value = 0;
-    while (size < most && size < rest_.size() && is_digit(rest_[size])) value = value * 10 + (rest_[size++] - '0');
+    while (size < most && size < rest_.size() && is_ascii_digit(rest_[size]))
+      value = value * 10 + (rest_[size++] - '0');
     rest_.remove_prefix(size);
     return size >= least;
   }
@@ -320,12 +319,13 @@ class Reader {
   }
 
   bool fraction(std::size_t least, std::size_t most) {
-    if (rest_.size() < 2 || (rest_.front() != '.' && rest_.front() != ',') || !is_digit(rest_[1])) return least == 0;
+    if (rest_.size() < 2 || (rest_.front() != '.' && rest_.front() != ',') || !is_ascii_digit(rest_[1]))
+      return least == 0;
     rest_.remove_prefix(1);
     std::size_t size = 0;
     int scale = 100'000'000;
     civil_.nanosecond = 0;
-    for (; size < most && size < rest_.size() && is_digit(rest_[size]); ++size, scale /= 10)
+    for (; size < most && size < rest_.size() && is_ascii_digit(rest_[size]); ++size, scale /= 10)
       civil_.nanosecond += (rest_[size] - '0') * scale;
     rest_.remove_prefix(size);
     return size >= least;

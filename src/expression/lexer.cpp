@@ -7,16 +7,13 @@
 #include <fmt/format.h>
 
 #include "base/utf8.hpp"
+#include "expression/characters.hpp"
 
 namespace kist::expression::syntax {
 namespace {
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 int digit_value(char c) {
-  if (is_digit(c)) return c - '0';
+  if (is_ascii_digit(c)) return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return 16;
@@ -51,7 +48,7 @@ constexpr auto kSymbols = std::to_array<std::string_view>(
 std::size_t name_character(std::string_view text) {
   if (text.empty()) return 0;
   char c = text.front();
-  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || is_digit(c)) return 1;
+  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || is_ascii_digit(c)) return 1;
   return static_cast<unsigned char>(c) >= 0x80 ? utf8_length(text) : 0;
 }
 
@@ -86,7 +83,7 @@ Result<Token> Lexer::next() {
   char c = rest.front();
   if (c == '\'' || c == '"') return quoted();
   if (c == '`') return raw();
-  if (is_digit(c) || (c == '.' && rest.size() > 1 && is_digit(rest[1]))) return number();
+  if (is_ascii_digit(c) || (c == '.' && rest.size() > 1 && is_ascii_digit(rest[1]))) return number();
   if (name_character(rest) > 0) return word();
   for (std::string_view symbol : kSymbols)
     if (rest.starts_with(symbol)) {

@@ -13,7 +13,7 @@
 namespace kist::expression::syntax {
 namespace {
 
-constexpr int kDeepest = 200;
+constexpr int kMostLevels = 200;
 constexpr std::size_t kMostNodes = 10'000;
 constexpr std::size_t kLongest = 64 * 1024;
 
@@ -57,8 +57,8 @@ class Parser {
   Result<NodePointer> make(Is is, std::size_t begin) {
     Node node{std::move(is), begin + 1};
     node.depth = levels_below(node) + 1;
-    if (node.depth > kDeepest)
-      return fail(ErrorKind::invalid, fmt::format("column {}: more than {} levels", begin + 1, kDeepest));
+    if (node.depth > kMostLevels)
+      return fail(ErrorKind::invalid, fmt::format("column {}: more than {} levels", begin + 1, kMostLevels));
     if (++nodes_ > kMostNodes) return fail(ErrorKind::invalid, fmt::format("more than {} parts", kMostNodes));
     return std::make_unique<const Node>(std::move(node));
   }
@@ -80,7 +80,7 @@ class Parser {
   }
 
   Result<NodePointer> expression(int precedence) {
-    if (++level_ > kDeepest) return error(token_, fmt::format("more than {} levels", kDeepest));
+    if (++level_ > kMostLevels) return error(token_, fmt::format("more than {} levels", kMostLevels));
     auto node = expression_here(precedence);
     --level_;
     return node;
@@ -153,7 +153,7 @@ class Parser {
     KIST_TRY_ASSIGN(NodePointer first, make(Binary{rule->op, std::move(left), std::move(first_use)}, begin));
     std::size_t next_begin = token_.begin;
     KIST_TRY(advance());
-    if (++level_ > kDeepest) return error(token_, fmt::format("more than {} levels", kDeepest));
+    if (++level_ > kMostLevels) return error(token_, fmt::format("more than {} levels", kMostLevels));
     auto rest = comparisons(std::move(second_use), next, next_begin);
     --level_;
     if (!rest) return rest;
@@ -199,7 +199,7 @@ class Parser {
   }
 
   Result<NodePointer> if_else() {
-    if (++level_ > kDeepest) return error(token_, fmt::format("more than {} levels", kDeepest));
+    if (++level_ > kMostLevels) return error(token_, fmt::format("more than {} levels", kMostLevels));
     std::size_t begin = token_.begin;
     KIST_TRY(advance());
     KIST_TRY_ASSIGN(NodePointer condition, expression(0));

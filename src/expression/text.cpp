@@ -9,7 +9,7 @@ namespace kist::expression {
 namespace {
 
 // Names within names: deeper than any file goes, shallow enough for every function here to recurse.
-constexpr std::size_t kDeepest = 32;
+constexpr std::size_t kMostReferences = 32;
 
 constexpr std::string_view kBlanks = " \t\r\n";
 
@@ -86,9 +86,9 @@ class Parser {
   Result<Reference> reference(Braces braces, std::size_t depth) {
     std::string_view source = source_.substr(braces.open, braces.close + 2 - braces.open);
     std::string_view inside = source.substr(2, source.size() - 4);
-    if (depth == kDeepest)
-      return fail(ErrorKind::invalid, fmt::format("more than {} references inside each other: {}…", kDeepest,
-                                                  source.substr(0, 4 * kDeepest)));
+    if (depth == kMostReferences)
+      return fail(ErrorKind::invalid, fmt::format("more than {} references inside each other: {}…", kMostReferences,
+                                                  source.substr(0, 4 * kMostReferences)));
     std::string_view name = trim(inside);
     auto begin = name.empty() ? braces.open + 2 : static_cast<std::size_t>(name.data() - source_.data());
     KIST_TRY_ASSIGN(std::vector<Part> parts, this->parts(begin, begin + name.size(), depth + 1));

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kMostSteps = 2'000'000;
 constexpr std::size_t kMostBytes = 256UL << 20;
 constexpr std::size_t kHeaviest = Work::kHeaviest;
-constexpr std::size_t kDeepest = 100;
+constexpr std::size_t kDeepestValue = 100;
 
 std::unexpected<Error> no_order(const Value& a, const Value& b) {
   return fail(ErrorKind::invalid, fmt::format("{} and {} cannot be ordered", a.type(), b.type()));
@@ -35,8 +35,8 @@ Result<Value> contain(Items items, Work& work, const Of& value_of) {
     if (container->weight > kHeaviest)
       return fail(ErrorKind::invalid, fmt::format("a value of more than {} bytes", kHeaviest));
   }
-  if (++container->depth > kDeepest)
-    return fail(ErrorKind::invalid, fmt::format("a value of more than {} levels", kDeepest));
+  if (++container->depth > kDeepestValue)
+    return fail(ErrorKind::invalid, fmt::format("a value of more than {} levels", kDeepestValue));
   KIST_TRY(work.spend(items.size() * 2 * sizeof(Value)));
   container->items = std::move(items);
   return Value(std::shared_ptr<const Container<Items>>(std::move(container)));

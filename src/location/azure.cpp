@@ -20,7 +20,7 @@ namespace kist::location {
 namespace {
 
 constexpr std::string_view kVersion = "2021-08-06";
-constexpr std::string_view kMetadata = "x-ms-meta-";
+constexpr std::string_view kAzureMetadata = "x-ms-meta-";
 
 struct AzurePlan {
   WebAddress endpoint;  // as it is asked
@@ -102,8 +102,8 @@ class AzureBucket final : public Bucket {
       Attributes attributes;
       attributes.content_type = answer.header("content-type");
       for (const auto& [name, value] : answer.headers)
-        if (name.starts_with(kMetadata))
-          attributes.metadata.emplace_back(inside_name(name.substr(kMetadata.size())), value);
+        if (name.starts_with(kAzureMetadata))
+          attributes.metadata.emplace_back(inside_name(name.substr(kAzureMetadata.size())), value);
       return begins(attributes);
     };
     const std::string doing = "load " + address(key);
@@ -172,7 +172,7 @@ class AzureBucket final : public Bucket {
   net::HttpHeaders headers_for(const Attributes& attributes, const std::string& content_type) const {
     net::HttpHeaders headers{{content_type, attributes.content_type}};
     for (const auto& [name, value] : attributes.metadata)
-      headers.emplace_back(std::string(kMetadata) + outside_name(name), value);
+      headers.emplace_back(std::string(kAzureMetadata) + outside_name(name), value);
     return headers;
   }
 

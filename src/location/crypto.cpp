@@ -7,8 +7,6 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 
-#include "base/base64.hpp"
-
 namespace kist::location {
 namespace {
 
@@ -49,28 +47,6 @@ std::string to_hex(std::string_view bytes) {
     text += kDigits[static_cast<unsigned char>(c) >> 4];
     text += kDigits[static_cast<unsigned char>(c) & 15];
   }
-  return text;
-}
-
-Result<std::string> from_base64(std::string_view text) {
-  while (text.ends_with('\n') || text.ends_with('\r') || text.ends_with(' ')) text.remove_suffix(1);
-  auto wrong = [] { return fail(ErrorKind::invalid, "that is no base64"); };
-  if (text.size() % 4 != 0 || text.size() > (1 << 30)) return wrong();
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size =
-      ::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), bytes_of(text), static_cast<int>(text.size()));
-  if (size < 0) return wrong();
-  std::size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  if (text.substr(0, text.size() - padding).contains('=')) return wrong();
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
-}
-
-std::string to_base64_url(std::string_view bytes) {
-  std::string text = to_base64(bytes);
-  while (text.ends_with('=')) text.pop_back();
-  for (char& c : text) c = c == '+' ? '-' : c == '/' ? '_' : c;
   return text;
 }
 

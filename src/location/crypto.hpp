@@ -27,10 +27,6 @@ class Md5 {
 };
 
 std::string to_hex(std::string_view bytes);
-// Errors: invalid.
-Result<std::string> from_base64(std::string_view text);
-// Without padding, with '-' and '_' (RFC 4648, section 5).
-std::string to_base64_url(std::string_view bytes);
 
 std::string hmac_sha256(std::string_view key, std::string_view text);
 // RSASSA-PKCS1-v1_5 with SHA-256, by a private key in PEM. Errors: invalid (no such key).

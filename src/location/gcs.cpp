@@ -21,7 +21,7 @@
 namespace kist::location {
 namespace {
 
-constexpr std::string_view kMetadata = "x-goog-meta-";
+constexpr std::string_view kGcsMetadata = "x-goog-meta-";
 constexpr std::string_view kScope = "https://www.googleapis.com/auth/devstorage.read_write";
 constexpr std::size_t kLargestKey = 1 << 20;
 
@@ -185,7 +185,7 @@ class GoogleBucket final : public Bucket {
       Attributes attributes;
       attributes.content_type = answer.header("content-type");
       for (const auto& [name, value] : answer.headers)
-        if (name.starts_with(kMetadata)) attributes.metadata.emplace_back(name.substr(kMetadata.size()), value);
+        if (name.starts_with(kGcsMetadata)) attributes.metadata.emplace_back(name.substr(kGcsMetadata.size()), value);
       return begins(attributes);
     };
     const std::string doing = "load " + address(key);

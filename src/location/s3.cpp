@@ -17,7 +17,7 @@
 namespace kist::location {
 namespace {
 
-constexpr std::string_view kMetadata = "x-amz-meta-";
+constexpr std::string_view kS3Metadata = "x-amz-meta-";
 
 struct Options {
   net::HttpHeaders encryption;  // sent where an object is made
@@ -144,7 +144,7 @@ class S3Bucket final : public Bucket {
   net::HttpHeaders headers_for(const Attributes& attributes) const {
     net::HttpHeaders headers = options_.encryption;
     if (!attributes.content_type.empty()) headers.emplace_back("content-type", attributes.content_type);
-    for (const auto& [name, value] : attributes.metadata) headers.emplace_back(std::string(kMetadata) + name, value);
+    for (const auto& [name, value] : attributes.metadata) headers.emplace_back(std::string(kS3Metadata) + name, value);
     return headers;
   }
 
@@ -152,7 +152,7 @@ class S3Bucket final : public Bucket {
     Attributes attributes;
     for (const auto& [name, value] : object.headers) {
       if (name == "content-type") attributes.content_type = value;
-      if (name.starts_with(kMetadata)) attributes.metadata.emplace_back(name.substr(kMetadata.size()), value);
+      if (name.starts_with(kS3Metadata)) attributes.metadata.emplace_back(name.substr(kS3Metadata.size()), value);
     }
     return attributes;
   }

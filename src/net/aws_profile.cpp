@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/file.hpp"
+#include "net/header_values.hpp"
 
 namespace kist::net {
 namespace {
@@ -15,12 +16,6 @@ namespace fs = std::filesystem;
 
 using Section = std::map<std::string, std::string>;  // "s3.addressing_style" for what is nested
 using Sections = std::map<std::string, Section>;
-
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
 
 // "[default]", "[profile name]" in the config file, "[name]" in the credentials.
 Result<Sections> read_sections(const fs::path& path) {

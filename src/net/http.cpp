@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "net/curl_library.hpp"
+#include "net/header_values.hpp"
 #include "net/url.hpp"
 
 namespace kist::net {
@@ -19,12 +20,6 @@ constexpr std::size_t kIdleConnections = 32;
 constexpr std::size_t kLongestText = 32 << 20;
 constexpr long kSendBuffer = 512 << 10;
 constexpr long kReceiveBuffer = 256 << 10;
-
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
 
 // A request on its way: what curl's callbacks work on.
 struct Transfer {

@@ -50,6 +50,9 @@ struct HttpAnswer {
   std::optional<std::chrono::seconds> retry_after() const;
 };
 
+// A longer body waits for the server's word that it is wanted.
+inline constexpr std::uint64_t kAskFirst = 1 << 20;
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;  // complete and encoded

@@ -1,44 +1,29 @@
 #include "net/kist_objects.hpp"
 
-#include <array>
 #include <atomic>
-#include <charconv>
 #include <cstdlib>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <openssl/evp.h>
 
+#include "base/base64.hpp"
 #include "base/digest.hpp"
 #include "base/file.hpp"
 #include "base/json.hpp"
+#include "net/header_values.hpp"
 #include "net/url.hpp"
 
 namespace kist::net {
 namespace {
 
-constexpr std::uint64_t kAskFirst = 1 << 20;  // a longer body waits for the server's word
 constexpr std::string_view kPageSize = "5000";
-
-std::string unquoted(std::string_view etag) {
-  if (etag.size() >= 2 && etag.starts_with('"') && etag.ends_with('"')) etag = etag.substr(1, etag.size() - 2);
-  return std::string(etag);
-}
-
-std::uint64_t number(std::string_view text) {
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 Result<std::string> content_digest(const Body& body) {
   Sha256 hash;
   KIST_TRY(read_body(body, [&](std::span<const std::byte> bytes) { hash.update(bytes); }));
   const Digest digest = hash.finish();
-  std::array<unsigned char, 45> text{};
-  const int size = ::EVP_EncodeBlock(text.data(), reinterpret_cast<const unsigned char*>(digest.value.data()), 32);
   return fmt::format("sha-256=:{}:",
-                     std::string_view(reinterpret_cast<const char*>(text.data()), static_cast<std::size_t>(size)));
+                     to_base64({reinterpret_cast<const char*>(digest.value.data()), digest.value.size()}));
 }
 
 struct Sent {

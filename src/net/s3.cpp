@@ -1,17 +1,16 @@
 #include "net/s3.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include "net/header_values.hpp"
 #include "net/s3_request.hpp"
 
 namespace kist::net {
 namespace {
 
-constexpr std::uint64_t kAskFirst = 1 << 20;  // a longer body with a condition waits for the server's word
 constexpr std::uint64_t kReadBack = 1 << 20;  // the ETag of bodies up to this is compared
 constexpr std::size_t kKeysPerRemoval = 1000;
 
@@ -32,12 +31,6 @@ bool is_digest(std::string_view etag) {
   return etag.size() == 32 && etag.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-std::uint64_t number(std::string_view text) {
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 // Of "bytes 0-99/1234" or "bytes */1234".
 struct Range {
   std::uint64_t begin = 0;
@@ -54,12 +47,6 @@ bool may_be_in_host(std::string_view bucket) {
 }
 
 }  // namespace
-
-std::string unquoted(std::string_view etag) {
-  if (etag.starts_with('"')) etag.remove_prefix(1);
-  if (etag.ends_with('"')) etag.remove_suffix(1);
-  return std::string(etag);
-}
 
 Result<std::string> md5_hex(const Body& body) {
   Md5 md5;

@@ -4,12 +4,12 @@
 // same object may come to share an upload; if their parts differ (the same chunks, compressed otherwise), the server
 // refuses the list of parts at the end, since it names their ETags, and whoever is refused starts an upload of his own.
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <thread>
 
 #include <fmt/format.h>
 
+#include "net/header_values.hpp"
 #include "net/s3_request.hpp"
 
 namespace kist::net {
@@ -21,12 +21,6 @@ std::uint64_t part_size_for(std::uint64_t size, std::uint64_t wanted) {
   const std::uint64_t least = (size + kMostParts - 1) / kMostParts;
   const std::uint64_t mebibyte = 1 << 20;
   return least <= wanted ? wanted : (least + mebibyte - 1) / mebibyte * mebibyte;
-}
-
-std::uint64_t number(std::string_view text) {
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
 }
 
 // The error of a settled upload that must not be left for a later attempt: nothing would go on with it.

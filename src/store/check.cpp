@@ -26,7 +26,6 @@
 namespace kist::store {
 namespace {
 
-constexpr std::string_view kTableSuffix = ".table";
 constexpr std::size_t kMostPaths = 100;  // named of one artifact
 constexpr unsigned kMostThreads = 8;
 

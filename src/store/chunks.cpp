@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t kOpenContainers = 64;
 constexpr std::size_t kRecordsAtOnce = 1 << 19;  // of one index file that recover() writes: bounds its memory
-constexpr std::string_view kTableSuffix = ".table";
 
 bool same(const timespec& a, const timespec& b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;

@@ -15,7 +15,6 @@
 namespace kist::store {
 namespace {
 
-constexpr std::string_view kTableSuffix = ".table";
 constexpr std::size_t kMostUnpublished = 128 << 10;  // chunks of a repack
 // So many packs of less than so many bytes are put together: each commit makes one, and a store of many files is slow.
 constexpr std::uint64_t kSmallPack = 1 << 20;

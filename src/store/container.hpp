@@ -22,6 +22,7 @@ namespace kist::store {
 inline constexpr std::uint8_t kFormatVersion = 1;
 inline constexpr std::uint64_t kPackTarget = 64 << 20;
 inline constexpr std::uint32_t kLargestObject = 256 << 20;  // of one frame's bytes before compression
+inline constexpr std::string_view kTableSuffix = ".table";  // of an adopted file's table, after the file's name
 inline constexpr std::size_t kContainerHeaderSize = 16;     // of a pack and of an adopted file's table
 inline constexpr std::size_t kContainerTrailerSize = 32;
 inline constexpr std::size_t kPackRecordSize = kIdSize + 4 + 4;
@@ -36,7 +37,7 @@ struct Container {
   // Below the store's directory.
   std::string path() const;
   // An adopted file's table.
-  std::string table_path() const { return path() + ".table"; }
+  std::string table_path() const { return path() + std::string(kTableSuffix); }
   bool operator==(const Container&) const = default;
 };
 

@@ -14,8 +14,8 @@
 namespace kist::store {
 namespace {
 
-constexpr std::size_t kAtOnce = 8;                    // requests
-constexpr std::size_t kMostPlaces = 1 << 17;          // gathered before they are fetched: 12 MiB
+constexpr std::size_t kRequestsAtOnce = 8;            // requests
+constexpr std::size_t kMostToFetch = 1 << 17;         // gathered before they are fetched: 12 MiB
 constexpr std::uint64_t kSmallGap = 128 << 10;        // read through rather than asked around
 constexpr std::uint64_t kLargestRange = 16ULL << 20;  // of one request
 constexpr std::uint64_t kStep = 64ULL << 20;          // committed at once
@@ -67,7 +67,7 @@ class Puller {
       KIST_TRY_ASSIGN(auto times, parse_times_root(bytes));
       const std::vector<Digest> parts = times.parts();
       blocks.insert(blocks.end(), parts.begin(), parts.end());
-      if (blocks.size() >= kMostPlaces) KIST_TRY(fetch(std::exchange(blocks, {})));
+      if (blocks.size() >= kMostToFetch) KIST_TRY(fetch(std::exchange(blocks, {})));
     }
     return fetch(std::move(blocks));
   }
@@ -111,7 +111,7 @@ class Puller {
                         [&](const ChunkRecord& chunk, std::uint64_t) -> Status {
                           if (context_.chunks.contains(*here_, chunk.id)) return {};
                           wanted.push_back(chunk.id);
-                          return wanted.size() < kMostPlaces ? Status() : fetch(std::exchange(wanted, {}));
+                          return wanted.size() < kMostToFetch ? Status() : fetch(std::exchange(wanted, {}));
                         });
     }));
     return fetch(std::move(wanted));
@@ -143,7 +143,7 @@ class Puller {
       const std::vector<Range> ranges = plan();
       for (const Range& range : ranges) transfer_.total += range.end - range.begin;
       ids.clear();
-      KIST_TRY(in_parallel(kAtOnce, ranges.size(), [&](std::size_t i) { return fetch(ranges[i], ids); }));
+      KIST_TRY(in_parallel(kRequestsAtOnce, ranges.size(), [&](std::size_t i) { return fetch(ranges[i], ids); }));
       KIST_TRY(commit());
     }
     return {};

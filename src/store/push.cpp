@@ -13,8 +13,8 @@
 namespace kist::store {
 namespace {
 
-constexpr std::size_t kAtOnce = 8;                    // packs under way
-constexpr std::size_t kMostPlaces = 1 << 17;          // gathered before they are sent: 12 MiB
+constexpr std::size_t kPacksAtOnce = 8;               // packs under way
+constexpr std::size_t kMostToSend = 1 << 17;          // gathered before they are sent: 12 MiB
 constexpr std::uint64_t kWorthKeeping = 16ULL << 20;  // a local pack from this size on may go as it is
 
 // Is told every chunk of an artifact, some perhaps several times.
@@ -69,9 +69,9 @@ class Pusher {
       local_ = context_.chunks.index();
       if (!locate(id)) return fail(ErrorKind::corrupt, fmt::format("{} is read, but in no index", id.to_string()));
     }
-    if (places_.size() < kMostPlaces) return {};
+    if (places_.size() < kMostToSend) return {};
     places_.sort();
-    return places_.size() < kMostPlaces * 3 / 4 ? Status() : send();
+    return places_.size() < kMostToSend * 3 / 4 ? Status() : send();
   }
 
   bool locate(const Digest& id) {
@@ -123,7 +123,7 @@ class Pusher {
       transfer_.total += size;
     }
     std::vector<std::optional<RemotePack>> arrived(jobs.size());
-    auto sent = in_parallel(kAtOnce, jobs.size(), [&](std::size_t i) -> Status {
+    auto sent = in_parallel(kPacksAtOnce, jobs.size(), [&](std::size_t i) -> Status {
       KIST_TRY_ASSIGN(arrived[i], jobs[i].whole ? send_as_it_is(jobs[i]) : send_new(jobs[i]));
       return {};
     });

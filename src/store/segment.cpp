@@ -9,14 +9,14 @@
 namespace kist::store {
 namespace {
 // Read, scanned and hashed while it is near the processor: memory is what several threads wait for most.
-constexpr std::size_t kAtOnce = 512 << 10;
+constexpr std::size_t kReadAtOnce = 512 << 10;
 }  // namespace
 
 void read_segment(Batch& batch, const std::function<void(Piece&)>& each) {
   Segment& segment = *batch.segment;
   const std::uint64_t last = std::min(segment.size, segment.end + kChunkMax);   // no chunk of it goes beyond
   std::uint64_t base = segment.begin - std::min(segment.begin, kSegmentRunUp);  // in the file, of the batch's bytes
-  batch.reserve(batch.only_hash ? kAtOnce + kChunkMax : static_cast<std::size_t>(last - base));
+  batch.reserve(batch.only_hash ? kReadAtOnce + kChunkMax : static_cast<std::size_t>(last - base));
   std::uint64_t at = base;
   while (at < segment.end) {
     auto from = static_cast<std::size_t>(at - base);
@@ -28,7 +28,7 @@ void read_segment(Batch& batch, const std::function<void(Piece&)>& each) {
       from = 0;
     }
     while (batch.used - from < kChunkMax && base + batch.used < last) {
-      const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(kAtOnce, last - base - batch.used));
+      const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(kReadAtOnce, last - base - batch.used));
       ssize_t count = os::pread(segment.file, batch.end(), wanted, static_cast<off_t>(base + batch.used));
       if (count <= 0) {
         segment.error = count < 0 ? errno : 0;

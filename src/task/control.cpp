@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kLongestName = 1 << 10;
+constexpr std::size_t kLongestArtifactName = 1 << 10;
 constexpr int kBacklog = 64;
 
 Json error_reply(std::string_view text) {
@@ -176,7 +176,7 @@ void ControlServer::publish_aside(Connection& connection, std::string name, fs::
 }
 
 Status check_artifact_name(std::string_view name) {
-  bool good = !name.empty() && name.size() <= kLongestName &&
+  bool good = !name.empty() && name.size() <= kLongestArtifactName &&
               std::ranges::none_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
   for (std::string_view rest = name; good && !rest.empty();) {
     std::string_view component = rest.substr(0, rest.find('/'));

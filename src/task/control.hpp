@@ -1,7 +1,7 @@
 // The control socket: how a program inside a task speaks to kist while it runs. $KIST_TASK names a unix socket;
 // requests and replies are JSON, one a line (docs/tasks.md):
 //
-//   {"do":"publish","name":"model","path":"/work/model"}  ->
+//   {"do":"publish","name":"model","path":"/tmp/model"}  ->
 //   {"ok":true,"tree":"sha256:…","bytes":123,"files":4,"left_out":0}
 //   {"do":"report","text":"3/10"}                         ->  {"ok":true}
 //   anything else                                         ->  {"error":"…"}

@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kLargestNotes = 8 << 20;  // the kernel's own limit for NT_FILE is 4 MiB
-constexpr std::size_t kLongestName = 255;
+constexpr std::size_t kLongestFileName = 255;
 constexpr std::chrono::milliseconds kClockGrain(20);  // files are stamped with the tick before
 constexpr std::array kCoreSignals{SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
 
@@ -186,7 +186,7 @@ std::string core_dump_name(const CoreNotes& notes) {
   std::string executable = notes.executable;
   std::ranges::replace(executable, '/', '!');
   std::string name = fmt::format("core.{}.{}", notes.process, executable);
-  if (name.size() > kLongestName) name.resize(kLongestName);
+  if (name.size() > kLongestFileName) name.resize(kLongestFileName);
   return name;
 }
 

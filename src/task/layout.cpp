@@ -18,7 +18,7 @@ namespace {
 constexpr unsigned kScriptMode = 0755;
 constexpr unsigned kFileMode = 0644;
 
-Status make_directory(const fs::path& path) {
+Status make_plain_directory(const fs::path& path) {
   if (::mkdir(path.c_str(), 0755) != 0) return fail_errno(fmt::format("cannot make {}", path.string()));
   return {};
 }
@@ -201,7 +201,7 @@ Result<Plan> plan_layout(const Document& document, const Containers& containers,
 Status place_watched(Plan& plan, const fs::path& directory) {
   for (WatchedDirectory& watched : plan.watched) {
     watched.source = directory / fmt::format("watch-{}", watched.action);
-    KIST_TRY(make_directory(watched.source));
+    KIST_TRY(make_plain_directory(watched.source));
     plan.layout.mounts[watched.mount].source = watched.source;
   }
   return {};

@@ -4,6 +4,18 @@
 
 namespace kist::task {
 
+std::string_view to_string(Stream stream) {
+  switch (stream) {
+    case Stream::output:
+      return "stdout";
+    case Stream::error:
+      return "stderr";
+    case Stream::kist:
+      break;
+  }
+  return "kist";
+}
+
 Result<SecretValues> TaskServices::secret(std::string_view name) {
   return fail(ErrorKind::not_found,
               fmt::format("there is no secret '{}': add it with `kist secrets add {} KEY`", name, name));

@@ -55,6 +55,7 @@ std::filesystem::path run_volumes(const std::filesystem::path& home, std::string
 std::filesystem::path claimed_volumes(const std::filesystem::path& home);
 
 enum class Stream { output, error, kist };
+std::string_view to_string(Stream stream);  // "stdout", "stderr", "kist", as logs have them
 
 enum class Stop { none, graceful, abort };
 

@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-Status make_directory(const fs::path& path) {
+Status make_directories(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) return fail_errno(fmt::format("cannot make {}", path.string()), error.value());
@@ -35,7 +35,7 @@ Result<location::Context> Transfers::context() {
   context.endpoints = tools_.endpoints;
   context.cache = tools_.home / "cache";
   context.scratch = own / "transfers";
-  KIST_TRY(make_directory(context.scratch));
+  KIST_TRY(make_directories(context.scratch));
   context.cancelled = [this] { return stop_.get() == Stop::abort; };
   context.notice = [this](const std::string& text) { services_.log(Stream::kist, text + "\n"); };
   return context;
@@ -47,7 +47,7 @@ Result<model::ArtifactRecord> Transfers::fetch(const model::ExternalArtifact& so
     KIST_TRY_ASSIGN(auto with, context());
     KIST_TRY_ASSIGN(fs::path own, directory_.path());
     fs::path parent = own / fmt::format("fetched-{}", ++count_);
-    KIST_TRY(make_directory(parent));
+    KIST_TRY(make_directories(parent));
     fs::path target = parent / "artifact";
     KIST_TRY(location::load(source.location, {.archive = source.archive}, target, with));
     KIST_TRY_ASSIGN(auto transaction, tools_.store.begin());

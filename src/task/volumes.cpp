@@ -25,7 +25,7 @@ Status check_name(std::string_view name, std::string_view what) {
   return fail(ErrorKind::invalid, fmt::format("'{}' is no name for {}", name, what));
 }
 
-Status make_directory(const fs::path& path) {
+Status make_volume(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
   if (::mkdir(path.c_str(), 0700) != 0) {
@@ -135,7 +135,7 @@ Result<fs::path> Volumes::directory_of(const model::Volume& volume) {
     KIST_TRY_ASSIGN(fs::path own, directory_.path());
     directory = (volume.kind == Kind::run ? run_volumes(tools_.home, document_.run) : own / "volumes") / volume.name;
   }
-  KIST_TRY(make_directory(directory));
+  KIST_TRY(make_volume(directory));
   return directory;
 }
 

@@ -91,12 +91,12 @@ TREE = """\
 ARCHIVE  - name: check
     inputs:
       artifacts:
-        - {name: tree, path: /work/in}
+        - {name: tree, path: /data/in}
     script:
       image: alpine
       command: [sh]
       source: |
-        cd /work/in
+        cd /data/in
         find . | sort | xargs stat -c '%n %A %N'
         ./run
 """

@@ -18,23 +18,11 @@ struct Options {
   bool json = false;
 };
 
-std::string_view name_of(task::Stream stream) {
-  switch (stream) {
-    case task::Stream::output:
-      return "stdout";
-    case task::Stream::error:
-      return "stderr";
-    case task::Stream::kist:
-      return "kist";
-  }
-  return "";
-}
-
 Json to_json(const model::NodeRecord& node, const engine::LogLine& line) {
   Json json{{"step", node.names.display},
             {"node", node.names.name},
             {"time", to_rfc3339_micros(line.time)},
-            {"stream", name_of(line.stream)},
+            {"stream", to_string(line.stream)},
             {"text", line.text}};
   if (line.partial) json["partial"] = true;
   return json;

@@ -183,11 +183,7 @@ std::vector<std::pair<std::string, std::string>> values_of(const Document& docum
     for (const auto& [key, value] : map->entries) {
       if (value.kind == yaml::Kind::sequence || value.is_mapping()) continue;
       std::string text = value.text;
-      if (coded) {
-        std::erase_if(text, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
-        auto decoded = from_base64(text);
-        if (decoded) text = std::move(*decoded);
-      }
+      if (auto decoded = from_base64(text); coded && decoded) text = std::move(*decoded);
       values.emplace_back(key.text, std::move(text));
     }
   }

@@ -38,11 +38,11 @@ class Volumes : public Performing {
 TEST_F(Volumes, ContainersShareNothingElse) {
   container("init");
   volume("work", Volume::Kind::empty);
-  mount("work", "/work");
+  mount("work", "/data");
   mount("work", "/mnt/theirs", 1);
   add(in("init", shell("echo shared > /mnt/theirs/file; echo mine > /tmp/file; mkdir /mnt/theirs/sub")),
-      shell("cat /work/file; cat /tmp/file 2>/dev/null || echo nothing; echo more > /work/sub/more"),
-      save("work", "/work"), save("sub", "/work/sub"));
+      shell("cat /data/file; cat /tmp/file 2>/dev/null || echo nothing; echo more > /data/sub/more"),
+      save("work", "/data"), save("sub", "/data/sub"));
   Outcome outcome = perform();
   EXPECT_THAT(outcome.problems, IsEmpty());
   EXPECT_EQ(heard_.output(), "shared\nnothing\n");
@@ -50,7 +50,7 @@ TEST_F(Volumes, ContainersShareNothingElse) {
   EXPECT_EQ(listing(outcome.artifacts[0]), ". 777 /\nfile 644 shared\nsub 755 /\nsub/more 644 more\n");
   next_task();
   volume("work", Volume::Kind::empty);
-  add(shell("ls -A /work"));
+  add(shell("ls -A /data"));
   EXPECT_EQ(perform().state, State::succeeded);
   EXPECT_THAT(heard_.output(), IsEmpty());  // it went with its task
 }
@@ -98,9 +98,9 @@ TEST_F(Volumes, NoPathLeadsOutOfAVolume) {
 TEST_F(Volumes, TheDeeperMountWins) {
   volume("outer", Volume::Kind::empty);
   volume("inner", Volume::Kind::empty);
-  mount("inner", "/work/inner");
-  mount("outer", "/work");
-  add(shell("echo i > /work/inner/file; echo o > /work/file"), save("outer", "/work"), save("inner", "/work/inner"));
+  mount("inner", "/data/inner");
+  mount("outer", "/data");
+  add(shell("echo i > /data/inner/file; echo o > /data/file"), save("outer", "/data"), save("inner", "/data/inner"));
   Outcome outcome = perform();
   ASSERT_EQ(outcome.artifacts.size(), 2u);
   EXPECT_EQ(listing(outcome.artifacts[1]), ". 777 /\nfile 644 i\n");
@@ -109,12 +109,12 @@ TEST_F(Volumes, TheDeeperMountWins) {
 TEST_F(Volumes, AnInputBelowAMountIsInTheVolume) {
   container("init");
   volume("work", Volume::Kind::empty);
-  mount("work", "/work");
-  mount("work", "/work", 1);
+  mount("work", "/data");
+  mount("work", "/data", 1);
   write(directory_ / "source/a", "A");
-  document_.loads[add(load("/work/in/put"))].trees.push_back({.prefix = "", .artifact = stored(directory_ / "source")});
-  document_.loads[add(load("/work/text"))].raw = "raw";
-  add(in("init", shell("cat /work/in/put/a; echo changed > /work/in/put/a")), shell("cat /work/in/put/a /work/text"));
+  document_.loads[add(load("/data/in/put"))].trees.push_back({.prefix = "", .artifact = stored(directory_ / "source")});
+  document_.loads[add(load("/data/text"))].raw = "raw";
+  add(in("init", shell("cat /data/in/put/a; echo changed > /data/in/put/a")), shell("cat /data/in/put/a /data/text"));
   Outcome outcome = perform();
   EXPECT_THAT(outcome.problems, IsEmpty());
   EXPECT_EQ(heard_.output(), "init: A\nchanged\nraw");

@@ -1,0 +1,14 @@
+#include "engine/run_record.hpp"
+
+#include "base/json.hpp"
+#include "store/store.hpp"
+
+namespace kist::engine {
+
+Result<model::RunRecord> read_run_record(store::Store& store, const Digest& digest) {
+  KIST_TRY_ASSIGN(const std::string text, store.object(digest));
+  KIST_TRY_ASSIGN(const Json value, parse_json(text));
+  return model::run_from_json(value);
+}
+
+}  // namespace kist::engine
