@@ -1,5 +1,7 @@
 #include "store/frame.hpp"
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <new>
 
@@ -18,10 +20,34 @@ constexpr int kLevel = 1;
 constexpr std::size_t kWorthTrying = 64;    // below this no frame of zstd pays for its header
 constexpr std::size_t kRoomKept = 1 << 20;  // a thread keeps this much between calls
 
+// Whether the values of the bytes are spread as evenly as those of noise, as in what is compressed or encrypted
+// already: zstd would look through all of it to find nothing. The sum of the squared counts of a sample of noise is the
+// chance that two bytes are equal; text has three times of it and more, numbers twice.
+bool looks_like_noise(ByteSpan chunk) {
+  constexpr std::size_t kPieces = 4;
+  constexpr std::size_t kPiece = 256;
+  constexpr std::size_t kSample = kPieces * kPiece;
+  constexpr std::uint32_t kExpected = kSample + kSample * (kSample - 1) / 256;
+  constexpr std::uint32_t kDeviation = 90;  // the standard one
+  if (chunk.size() < 2 * kSample) return false;
+  std::array<std::array<std::uint16_t, 256>, kPieces> counts{};  // of each piece: they do not wait for each other
+  const std::size_t apart = (chunk.size() - kPiece) / (kPieces - 1);
+  for (std::size_t at = 0; at < kPiece; ++at)
+    for (std::size_t piece = 0; piece < kPieces; ++piece)
+      ++counts[piece][std::to_integer<std::size_t>(chunk[piece * apart + at])];
+  std::uint32_t sum = 0;
+  for (std::size_t value = 0; value < 256; ++value) {
+    std::uint32_t count = 0;
+    for (const auto& each : counts) count += each[value];
+    sum += count * count;
+  }
+  return sum < kExpected + 5 * kDeviation;
+}
+
 }  // namespace
 
 std::size_t compress_frame(ByteSpan chunk, Bytes& out) {
-  if (chunk.size() < kWorthTrying) return 0;
+  if (chunk.size() < kWorthTrying || looks_like_noise(chunk)) return 0;
   thread_local std::unique_ptr<ZSTD_CCtx, Free> context(ZSTD_createCCtx());
   if (!context) throw std::bad_alloc();
   const std::size_t most = chunk.size() - chunk.size() / 16;

@@ -1,0 +1,51 @@
+#include "store/frame.hpp"
+
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "base/base64.hpp"
+
+namespace kist::store {
+namespace {
+
+std::string noise(std::size_t size) {
+  std::mt19937 random(1);
+  std::string text(size, '\0');
+  for (char& c : text) c = static_cast<char>(random());
+  return text;
+}
+
+std::string weights(std::size_t count) {
+  std::mt19937 random(2);
+  std::normal_distribution<float> normal(0, 0.02F);
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    const float value = normal(random);
+    text.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  }
+  return text;
+}
+
+TEST(Frames, are_compressed_where_that_pays) {
+  auto length = [](const std::string& chunk) {
+    Bytes frame;
+    const std::size_t size = compress_frame(std::as_bytes(std::span(chunk)), frame);
+    EXPECT_EQ(size, frame.size());
+    Bytes back;
+    if (size > 0) EXPECT_TRUE(decode_frame(frame, chunk.size(), back));
+    if (size > 0) EXPECT_TRUE(std::ranges::equal(back, std::as_bytes(std::span(chunk))));
+    return size;
+  };
+  for (const std::size_t size : {64U, 1000U, 2048U, 65536U}) {
+    EXPECT_EQ(length(noise(size)), 0U) << size;
+    EXPECT_GT(length(std::string(size, 'x')), 0U) << size;
+    EXPECT_GT(length(std::string(size / 2, '\0') + noise(size / 2)), 0U) << size;
+  }
+  EXPECT_GT(length(to_base64(noise(30'000))), 0U);
+  EXPECT_GT(length(weights(10'000)), 0U);
+  EXPECT_EQ(length(std::string(63, 'x')), 0U);
+}
+
+}  // namespace
+}  // namespace kist::store
