@@ -140,7 +140,7 @@ class ScratchRoot : public Sandbox {
 
   Result<Found> find(const fs::path& inside) override {
     fs::path path = normal(inside);
-    if (path != "/") KIST_TRY(check_path(path, layout_, why_));
+    KIST_TRY(check(path));
     fs::path place = place_of(path);
     KIST_TRY_ASSIGN(FileDescriptor handle, open_file(place, O_PATH));
     fs::path real = resolved(place);
@@ -150,14 +150,14 @@ class ScratchRoot : public Sandbox {
 
   Result<FileDescriptor> open_inside(const fs::path& inside, int flags, unsigned mode) override {
     fs::path path = normal(inside);
-    if (path != "/") KIST_TRY(check_path(path, layout_, why_));
+    KIST_TRY(check(path));
     if ((flags & O_CREAT) != 0 && fs::is_directory(path.parent_path())) KIST_TRY(make_directories(path.parent_path()));
     return open_file(place_of(path), flags, mode);
   }
 
   Status make_directories(const fs::path& inside) override {
     fs::path path = normal(inside);
-    if (path != "/") KIST_TRY(check_path(path, layout_, why_));
+    KIST_TRY(check(path));
     std::error_code error;
     fs::create_directories(place_of(path), error);
     if (error) return fail_errno(fmt::format("cannot create {} for the task", path.string()), error.value());
@@ -165,6 +165,14 @@ class ScratchRoot : public Sandbox {
   }
 
  private:
+  // What was brought here is nobody else's, whatever the layout says of its place on the machine.
+  Status check(const fs::path& path) {
+    std::scoped_lock lock(mutex_);
+    const auto holds = [&](const fs::path& brought) { return is_within(path, brought); };
+    if (path == "/" || std::ranges::any_of(brought_, holds)) return {};
+    return check_path(path, layout_, why_);
+  }
+
   fs::path place_of(const fs::path& inside) const { return base_ / inside.relative_path(); }
 
   std::string translated(std::string_view text) const {
@@ -183,9 +191,12 @@ class ScratchRoot : public Sandbox {
       return fail(ErrorKind::unsupported,
                   fmt::format("the task works in {}, which is too much to copy: {}", directory.string(), why_));
     KIST_TRY(copy_tree(directory, place_of(directory), left_out_));
-    for (const fs::path& path : layout_.fresh)
-      if (const fs::path fresh = normal(path); fresh != directory && is_within(fresh, directory))
-        KIST_TRY(make_directories(fresh));
+    for (const fs::path& path : layout_.fresh) {
+      const fs::path fresh = normal(path);
+      std::error_code error;
+      if (fresh != directory && is_within(fresh, directory)) fs::create_directories(place_of(fresh), error);
+      if (error) return fail_errno(fmt::format("cannot create {} for the task", fresh.string()), error.value());
+    }
     brought_.insert(directory);
     return {};
   }
