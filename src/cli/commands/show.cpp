@@ -92,7 +92,9 @@ std::string artifacts(const model::RunRecord& run, bool colored) {
 Result<int> act(Context& context, const Options& options) {
   KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.subject));
   if (options.json) {
-    print_json(model::to_json(run));
+    Json json = model::to_json(run);
+    if (!json.contains("nodes")) json["nodes"] = Json::array();  // a run that only just began: scripts need not ask
+    print_json(json);
     return 0;
   }
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
