@@ -31,7 +31,7 @@ const model::NodeRecord* find_maker(const model::RunRecord& run, const model::No
   return nullptr;
 }
 
-void put(Json& value, const char* key, const std::string& text) {
+void put_text(Json& value, const char* key, const std::string& text) {
   if (!text.empty()) value[key] = text;
 }
 
@@ -102,14 +102,14 @@ Result<Json> Lineage::step(Known& known, const model::NodeRecord& node, const st
                            const std::string& inside) {
   const model::RunRecord& run = known.run;
   Json told{{"name", node.names.name}, {"status", model::to_string(node.state)}, {"run", run.name}};
-  put(told, "display", node.names.display);
+  put_text(told, "display", node.names.display);
   if (!told_.emplace(run.name, node.names.name).second) {
     told["told"] = true;
     return told;
   }
-  put(told, "workflow", run.workflow);
+  put_text(told, "workflow", run.workflow);
   told["dialect"] = run.dialect;
-  put(told, "definition", node.definition);
+  put_text(told, "definition", node.definition);
   if (known.workflow) {
     const auto definition = known.workflow->definitions.find(node.definition);
     if (definition != known.workflow->definitions.end() && !definition->second.origin.file.empty())
@@ -133,7 +133,7 @@ Result<Json> Lineage::step(Known& known, const model::NodeRecord& node, const st
   for (const model::InputSource& source : node.input_sources) {
     const bool text = source.kind == model::InputSource::Kind::text;
     Json one{{"name", source.name.empty() ? source.path : source.name}, {"kind", text ? "text" : "project"}};
-    put(one, "path", source.path);
+    put_text(one, "path", source.path);
     if (text) {
       one["text"] = source.text;
       one["bytes"] = source.bytes;
@@ -147,7 +147,7 @@ Result<Json> Lineage::step(Known& known, const model::NodeRecord& node, const st
 Result<Json> Lineage::input(Known& known, const model::NodeRecord& node, const model::ArtifactRecord& artifact,
                             const std::optional<store::Entry>& entry, const std::string& inside) {
   Json told{{"name", artifact.name}, {"kind", "artifact"}};
-  put(told, "path", artifact.path);
+  put_text(told, "path", artifact.path);
   told["tree"] = artifact.tree.to_string();
   told["bytes"] = artifact.bytes;
   told["files"] = artifact.files;
@@ -205,7 +205,7 @@ Json Lineage::commands(Known& known, const model::NodeRecord& node) {
     const auto* run = std::get_if<model::Run>(&action.what);
     if (run == nullptr) continue;
     Json one = Json::object();
-    put(one, "title", action.title);
+    put_text(one, "title", action.title);
     if (!run->command.empty()) {
       Json& words = one["command"] = Json::array();
       for (const model::Text& word : run->command) words.push_back(filled(word));
@@ -220,10 +220,10 @@ Json Lineage::commands(Known& known, const model::NodeRecord& node) {
 Json Lineage::project(const Known& known) const {
   const model::RunRequest& request = known.run.request;
   Json value = Json::object();
-  put(value, "path", known.run.project);
+  put_text(value, "path", known.run.project);
   if (request.revision) {
     value["commit"] = request.revision->commit;
-    put(value, "branch", request.revision->branch);
+    put_text(value, "branch", request.revision->branch);
     if (request.revision->modified) value["modified"] = true;
   }
   Json& files = value["files"] = Json::array();

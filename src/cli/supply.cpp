@@ -15,7 +15,7 @@ namespace {
 
 // A directory of workflow files; where there are more or larger ones, it is something else.
 constexpr std::size_t kMostFiles = 1000;
-constexpr std::uint64_t kLargestFile = 1 << 20;
+constexpr std::uint64_t kLargestSupplied = 1 << 20;
 
 void add(std::vector<model::SourceText>& to, std::vector<model::SourceText> more) {
   for (auto& text : more) to.push_back(std::move(text));
@@ -38,7 +38,7 @@ std::vector<model::SourceText> neighbours(const model::RunRequest& request) {
   for (const auto& file : request.files) names.erase(file.name);
   std::vector<model::SourceText> texts;
   for (const auto& name : names)
-    if (auto text = read_file(name, kLargestFile)) texts.push_back({name, std::move(*text)});
+    if (auto text = read_file(name, kLargestSupplied)) texts.push_back({name, std::move(*text)});
   return texts;
 }
 
@@ -54,7 +54,7 @@ Result<std::vector<std::string>> supply(model::RunRequest& request, const model:
     KIST_TRY_ASSIGN(const auto kept, documents->list());
     std::vector<model::SourceText> texts;
     for (const auto& document : kept) {
-      KIST_TRY_ASSIGN(auto text, read_file(document.path, kLargestFile));
+      KIST_TRY_ASSIGN(auto text, read_file(document.path, kLargestSupplied));
       texts.push_back({document.path.string(), std::move(text)});
     }
     if (!texts.empty()) add(request.library, dialect.library_for(request, texts, true));

@@ -60,10 +60,6 @@ Status check_for_cycle(const GroupPlan& plan) {
               fmt::format("tasks dependency cycle detected: {}->{}", cycle, plan.steps[step]->name));
 }
 
-bool has_failed(State state) {
-  return state == State::failed || state == State::error;
-}
-
 bool passes(Dependency::Test test, const StepResult& result) {
   const bool alone = result.items.empty();
   switch (test) {
@@ -85,7 +81,7 @@ bool passes(Dependency::Test test, const StepResult& result) {
     case Dependency::Test::all_failed:
       break;
   }
-  return alone ? has_failed(result.state) : std::ranges::all_of(result.items, has_failed);
+  return alone ? has_failed(result.state) : std::ranges::all_of(result.items, model::has_failed);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ using std::chrono::steady_clock;
 
 constexpr auto kLookForRequests = 100ms;
 
-// The last of a name stays.
+}  // namespace
+
 void add_artifact(std::vector<model::ArtifactRecord>& artifacts, model::ArtifactRecord artifact) {
   auto same = std::ranges::find(artifacts, artifact.name, &model::ArtifactRecord::name);
   if (same == artifacts.end())
@@ -30,8 +31,6 @@ void add_artifact(std::vector<model::ArtifactRecord>& artifacts, model::Artifact
   else
     *same = std::move(artifact);
 }
-
-}  // namespace
 
 void copy_outputs(const model::NodeRecord& from, model::NodeRecord& to) {
   to.exit_code = from.exit_code;

@@ -28,9 +28,6 @@
 
 namespace kist::engine {
 
-inline bool has_failed(model::State state) {
-  return state == model::State::failed || state == model::State::error;
-}
 inline bool is_tolerated(const model::Step& step, model::State state) {
   return (state == model::State::failed && step.tolerate_failed) ||
          (state == model::State::error && step.tolerate_error);
@@ -43,6 +40,8 @@ inline std::string overdue_message() {
 inline constexpr std::string_view kBrokenOff = "template has failed or errored children and failFast enabled";
 // Gives a node the outputs of another one.
 void copy_outputs(const model::NodeRecord& from, model::NodeRecord& to);
+// The last of a name stays.
+void add_artifact(std::vector<model::ArtifactRecord>& artifacts, model::ArtifactRecord artifact);
 
 class Scheduler {
  public:

@@ -12,15 +12,6 @@ namespace {
 
 using model::State;
 
-// The last of a name stays.
-void add_artifact(std::vector<model::ArtifactRecord>& artifacts, model::ArtifactRecord artifact) {
-  auto same = std::ranges::find(artifacts, artifact.name, &model::ArtifactRecord::name);
-  if (same == artifacts.end())
-    artifacts.push_back(std::move(artifact));
-  else
-    *same = std::move(artifact);
-}
-
 std::string join(const std::vector<std::string>& texts) {
   return fmt::format("{}", fmt::join(texts, "; "));
 }

@@ -216,9 +216,9 @@ Result<Operand> combine(std::string_view symbol, const Operand& left, const Oper
               fmt::format("'{}' needs numbers on both sides, not '{}' and '{}'", symbol, shown(left), shown(right)));
 }
 
-class Parser {
+class ConditionParser {
  public:
-  explicit Parser(std::string_view text) : lexer_(text) {}
+  explicit ConditionParser(std::string_view text) : lexer_(text) {}
 
   Result<bool> parse() {
     KIST_TRY(advance());
@@ -411,7 +411,7 @@ class Parser {
 }  // namespace
 
 Result<bool> evaluate_condition(std::string_view text) {
-  auto result = Parser(text).parse();
+  auto result = ConditionParser(text).parse();
   if (result) return result;
   return fail(ErrorKind::invalid,
               fmt::format("Invalid 'when' expression '{}': {} (hint: try wrapping the affected expression in quotes "

@@ -45,7 +45,7 @@ struct Step {
   }
 };
 
-constexpr std::size_t kMostSteps = 100;
+constexpr std::size_t kLongestPath = 100;
 
 std::string_view trim_ends(std::string_view text) {
   std::size_t first = text.find_first_not_of(" \t\r\n");
@@ -81,7 +81,7 @@ class PathReader {
     if (!take("$")) return bad("it begins with '$'");
     std::vector<Step> steps;
     while (!rest_.empty()) {
-      if (steps.size() == kMostSteps) return bad("it is too long");
+      if (steps.size() == kLongestPath) return bad("it is too long");
       Step step;
       if (take("..")) {
         step.descendants = true;

@@ -54,9 +54,9 @@ std::vector<Braces> find_braces(std::string_view source) {
   return closed;
 }
 
-class Parser {
+class TextParser {
  public:
-  explicit Parser(std::string_view source) : source_(source), braces_(find_braces(source)) {}
+  explicit TextParser(std::string_view source) : source_(source), braces_(find_braces(source)) {}
 
   Result<std::vector<Part>> parse() { return parts(0, source_.size(), 0); }
 
@@ -155,7 +155,7 @@ Text Text::of(Expression expression) {
 
 Result<Text> Text::parse(std::string_view source) {
   Text result;
-  KIST_TRY_ASSIGN(result.parts_, Parser(source).parse());
+  KIST_TRY_ASSIGN(result.parts_, TextParser(source).parse());
   return result;
 }
 

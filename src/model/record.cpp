@@ -334,6 +334,10 @@ bool is_success(State state) {
   return state == State::succeeded || state == State::skipped || state == State::omitted;
 }
 
+bool has_failed(State state) {
+  return state == State::failed || state == State::error;
+}
+
 std::string_view to_string(NodeKind kind) {
   return std::ranges::find(kNodeKinds, kind, &NodeKindWord::kind)->word;
 }

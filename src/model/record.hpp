@@ -35,6 +35,7 @@ std::string_view to_string(State state);
 Result<State> parse_state(std::string_view word);
 bool is_final(State state);    // nothing more happens unless somebody asks (interrupted is not final)
 bool is_success(State state);  // succeeded, skipped, omitted: whoever depends on it goes on
+bool has_failed(State state);  // failed, error
 
 // Which output of which node an artifact is.
 struct Producer {

@@ -9,7 +9,7 @@
 
 namespace kist::store {
 namespace {
-constexpr std::size_t kBuffer = 4096 * kChunkRecordSize;
+constexpr std::size_t kRecordBuffer = 4096 * kChunkRecordSize;
 }
 
 AdoptionTable::AdoptionTable(TemporaryFile file)
@@ -29,7 +29,7 @@ Status AdoptionTable::add(const ChunkRecord& chunk) {
   checksum_->update(record);
   name_.update(record);
   ++count_;
-  return buffer_.size() < kBuffer ? Status() : spill();
+  return buffer_.size() < kRecordBuffer ? Status() : spill();
 }
 
 Status AdoptionTable::spill() {
@@ -68,7 +68,7 @@ Status each_adopted_chunk(const StoreDirectory& directory, const TemporaryFile& 
   std::uint64_t at = 0;
   Bytes buffer;
   for (std::uint64_t offset = kContainerHeaderSize; offset < end; offset += buffer.size()) {
-    buffer.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kBuffer, end - offset)));
+    buffer.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kRecordBuffer, end - offset)));
     KIST_TRY(read_fully(file.get(), buffer.data(), buffer.size(), offset, table.path()));
     ByteReader reader(buffer);
     while (reader.left() > 0) {

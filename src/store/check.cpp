@@ -27,7 +27,7 @@ namespace kist::store {
 namespace {
 
 constexpr std::size_t kMostPaths = 100;  // named of one artifact
-constexpr unsigned kMostThreads = 8;
+constexpr unsigned kMostCheckers = 8;
 
 struct Damaged {
   Container container;
@@ -171,7 +171,7 @@ class Check {
     };
     {
       std::vector<std::jthread> threads;
-      unsigned count = std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
+      unsigned count = std::clamp(std::thread::hardware_concurrency(), 1U, kMostCheckers);
       for (unsigned i = 1; i < count && i < names.size(); ++i) threads.emplace_back(work);
       work();
     }

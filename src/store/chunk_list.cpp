@@ -11,30 +11,30 @@ namespace {
 
 constexpr std::size_t kPieceRecordSize = kDigestSize + 8;
 
-struct Range {
+struct ListRange {
   std::uint64_t begin;
   std::uint64_t end;
 };
 
-std::unexpected<Error> damaged(std::string_view what) {
-  return fail(ErrorKind::corrupt, fmt::format("the list of a file's chunks is damaged: {}", what));
+std::unexpected<Error> damaged_list(std::string_view what) {
+  return fail(ErrorKind::corrupt, fmt::format("the list of a file's chunks is damaged_list: {}", what));
 }
 
 // Reads the piece `id` that describes the file's bytes [at, at + size).
 Status each_below(ChunkSource& source, const Digest& id, unsigned depth, std::uint64_t at, std::uint64_t size,
-                  Range range, const EachChunk& each) {
+                  ListRange range, const EachChunk& each) {
   Bytes piece;
   KIST_TRY(source.read(id, piece));
   const std::size_t record_size = depth == 1 ? kChunkRecordSize : kPieceRecordSize;
   if (piece.empty() || piece.size() % record_size != 0 || piece.size() / record_size > kPieceRecords)
-    return damaged(fmt::format("a piece of {} bytes", piece.size()));
+    return damaged_list(fmt::format("a piece of {} bytes", piece.size()));
   ByteReader reader(piece);
   const std::uint64_t end = at + size;
   while (reader.left() > 0) {
     ChunkRecord record{reader.digest(), 0};
     std::uint64_t length = depth == 1 ? reader.u32() : reader.u64();
     if (!reader.good() || length == 0 || length > end - at || (depth == 1 && length > kChunkMax))
-      return damaged("a record does not fit");
+      return damaged_list("a record does not fit");
     record.length = static_cast<std::uint32_t>(length);
     if (at < range.end && at + length > range.begin) {
       if (depth == 1)
@@ -44,7 +44,7 @@ Status each_below(ChunkSource& source, const Digest& id, unsigned depth, std::ui
     }
     at += length;
   }
-  if (at != end) return damaged("its sizes do not add up");
+  if (at != end) return damaged_list("its sizes do not add up");
   return {};
 }
 
@@ -139,7 +139,7 @@ void ChunkListWriter::clear() {
 
 Status each_chunk(const FileContent& content, ChunkSource& source, std::uint64_t offset, std::uint64_t length,
                   const EachChunk& each) {
-  Range range{offset, length > content.size || offset > content.size - length ? content.size : offset + length};
+  ListRange range{offset, length > content.size || offset > content.size - length ? content.size : offset + length};
   if (range.begin >= range.end) return {};
   if (content.depth > 0) return each_below(source, content.root, content.depth, 0, content.size, range, each);
   std::uint64_t at = 0;

@@ -12,7 +12,6 @@ namespace kist::store {
 namespace {
 
 constexpr std::size_t kOpenContainers = 64;
-constexpr std::size_t kRecordsAtOnce = 1 << 19;  // of one index file that recover() writes: bounds its memory
 
 bool same(const timespec& a, const timespec& b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
@@ -153,7 +152,7 @@ Status Chunks::recover() {
       record.container = number;
       records.push_back(record);
     }
-    if (records.size() >= kRecordsAtOnce) KIST_TRY(write());
+    if (records.size() >= kIndexRowsAtOnce) KIST_TRY(write());
   }
   KIST_TRY(write());
   KIST_TRY(directory_.sync("index"));

@@ -15,7 +15,7 @@
 namespace kist::store {
 namespace {
 
-constexpr std::size_t kMostUnpublished = 128 << 10;  // chunks of a repack
+constexpr std::size_t kMostRepacked = 128 << 10;  // chunks of a repack
 // So many packs of less than so many bytes are put together: each commit makes one, and a store of many files is slow.
 constexpr std::uint64_t kSmallPack = 1 << 20;
 constexpr std::size_t kManySmallPacks = 64;
@@ -217,7 +217,7 @@ class Collector {
         continue;
       }
       KIST_TRY(copied);
-      if (pending.chunks() > kMostUnpublished) KIST_TRY(publish());
+      if (pending.chunks() > kMostRepacked) KIST_TRY(publish());
     }
     return publish();
   }

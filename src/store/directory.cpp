@@ -14,13 +14,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kFormat = "kist store 1\n";
+constexpr std::string_view kStoreFormat = "kist store 1\n";
 constexpr const char* kDirectories[] = {"containers", "index",  "refs",  "refs/runs", "refs/tags",
                                         "tmp",        "leases", "views", "inodes"};
 
 Status check_format(const StoreDirectory& directory) {
   KIST_TRY_ASSIGN(auto bytes, directory.read_file("format", 4096));
-  if (text_of(bytes) == kFormat) return {};
+  if (text_of(bytes) == kStoreFormat) return {};
   if (text_of(bytes).starts_with("kist store "))
     return fail(ErrorKind::corrupt,
                 fmt::format("{} is in a format this kist does not know ('{}'; known: 'kist store 1'): use a newer kist",
@@ -42,7 +42,7 @@ Status create(const StoreDirectory& directory) {
   KIST_TRY(directory.sync("refs"));
   std::string temporary = fmt::format("tmp/format.{}", ::getpid());
   KIST_TRY_ASSIGN(auto file, directory.open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-  KIST_TRY(write_fully(file.get(), bytes_of(kFormat), directory.show(temporary)));
+  KIST_TRY(write_fully(file.get(), bytes_of(kStoreFormat), directory.show(temporary)));
   if (os::fsync(file.get()) != 0) return fail_errno(fmt::format("cannot sync {}", directory.show(temporary)));
   KIST_TRY(directory.rename(temporary, "format"));
   KIST_TRY(directory.sync("."));

@@ -9,13 +9,13 @@
 namespace kist::store {
 namespace {
 
-constexpr std::size_t kBlock = 64 << 10;
+constexpr std::size_t kExtrasBlock = 64 << 10;
 constexpr std::size_t kLinksInBlock = 4096;
 constexpr std::size_t kLinkSize = 16;
 constexpr std::size_t kBlockRecord = kDigestSize + 4 + 8;
 
-std::unexpected<Error> damaged(std::string_view what) {
-  return fail(ErrorKind::corrupt, fmt::format("damaged times: {}", what));
+std::unexpected<Error> damaged_extras(std::string_view what) {
+  return fail(ErrorKind::corrupt, fmt::format("damaged_extras times: {}", what));
 }
 
 void encode_attributes(Bytes& out, const std::vector<Attribute>& attributes) {
@@ -39,11 +39,11 @@ Status decode_attributes(ByteReader& in, std::vector<Attribute>& attributes) {
     bytes += attribute.name.size() + attribute.value.size();
     const bool ordered = attributes.empty() || attributes.back().name < attribute.name;
     if (attribute.name.empty() || attribute.name.contains('\0') || !ordered)
-      return damaged("an attribute has an impossible name");
+      return damaged_extras("an attribute has an impossible name");
     attributes.push_back(std::move(attribute));
   }
   if (!in.good() || attributes.empty() || bytes > kMostAttributeBytes)
-    return damaged("an entry's attributes are cut off or too many");
+    return damaged_extras("an entry's attributes are cut off or too many");
   return {};
 }
 
@@ -54,7 +54,7 @@ Status ExtrasWriter::add_attributes(std::uint64_t number, const std::vector<Attr
   if (block_.empty()) block_first_ = number;
   ByteWriter(block_).u64(number);
   encode_attributes(block_, attributes);
-  if (block_.size() >= kBlock) return close(extras_.attributes, block_first_);
+  if (block_.size() >= kExtrasBlock) return close(extras_.attributes, block_first_);
   return {};
 }
 
@@ -107,7 +107,7 @@ void encode_extras(Bytes& out, const Extras& extras) {
 Result<Extras> decode_extras(ByteReader& in, std::uint32_t attributes, std::uint32_t links, std::uint64_t entries) {
   Extras extras;
   const std::uint64_t all = std::uint64_t{attributes} + links;
-  if (all == 0 || in.left() / kBlockRecord < all) return damaged("its blocks are cut off");
+  if (all == 0 || in.left() / kBlockRecord < all) return damaged_extras("its blocks are cut off");
   auto read = [&](std::uint32_t count, std::vector<Extras::Block>& list) {
     for (std::uint32_t i = 0; i < count; ++i) {
       Extras::Block block;
@@ -121,7 +121,7 @@ Result<Extras> decode_extras(ByteReader& in, std::uint32_t attributes, std::uint
     }
     return true;
   };
-  if (!read(attributes, extras.attributes) || !read(links, extras.links)) return damaged("an impossible block");
+  if (!read(attributes, extras.attributes) || !read(links, extras.links)) return damaged_extras("an impossible block");
   return extras;
 }
 
@@ -134,7 +134,7 @@ Result<bool> ExtrasReader::open(ChunkSource& source, const std::vector<Extras::B
   if (open.block == block) return true;
   open.block.reset();
   KIST_TRY(source.read(list[block].id, open.bytes));
-  if (open.bytes.size() != list[block].length) return damaged("a block of another length");
+  if (open.bytes.size() != list[block].length) return damaged_extras("a block of another length");
   open.block = block;
   open.begun = false;
   return true;
@@ -149,7 +149,7 @@ Status ExtrasReader::read_attributes(ChunkSource& source, const Extras& extras, 
     at.rest = at.bytes;
     at.previous.reset();
     at.next = ByteReader(at.rest).u64();
-    if (at.next != extras.attributes[*at.block].first) return damaged("a block does not begin with its entry");
+    if (at.next != extras.attributes[*at.block].first) return damaged_extras("a block does not begin with its entry");
   }
   while (at.next <= number && !at.rest.empty()) {
     ByteReader reader(at.rest);
@@ -161,7 +161,7 @@ Status ExtrasReader::read_attributes(ChunkSource& source, const Extras& extras, 
     at.previous = current;
     if (at.rest.empty()) break;
     at.next = ByteReader(at.rest).u64();
-    if (at.next <= current) return damaged("its attributes are not in order");
+    if (at.next <= current) return damaged_extras("its attributes are not in order");
   }
   return {};
 }
@@ -170,7 +170,7 @@ Status ExtrasReader::read_link(ChunkSource& source, const Extras& extras, std::u
   KIST_TRY_ASSIGN(const bool there, open(source, extras.links, number, links_));
   if (!there) return {};
   const ByteSpan bytes = links_.bytes;
-  if (bytes.size() % kLinkSize != 0) return damaged("a block of hard links is cut off");
+  if (bytes.size() % kLinkSize != 0) return damaged_extras("a block of hard links is cut off");
   std::size_t low = 0;
   for (std::size_t high = bytes.size() / kLinkSize; low < high;) {
     const std::size_t middle = (low + high) / 2;
@@ -183,7 +183,7 @@ Status ExtrasReader::read_link(ChunkSource& source, const Extras& extras, std::u
   ByteReader reader(bytes.subspan(low * kLinkSize));
   if (reader.u64() != number) return {};
   const std::uint64_t same_as = reader.u64();
-  if (same_as > number) return damaged("a hard link to a later entry");
+  if (same_as > number) return damaged_extras("a hard link to a later entry");
   extra.shared = true;
   if (same_as != number) extra.same_as = same_as;
   return {};

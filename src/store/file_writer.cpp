@@ -14,7 +14,7 @@
 namespace kist::store {
 namespace {
 
-constexpr std::size_t kBlock = 4096;
+constexpr std::size_t kZeroBlock = 4096;
 constexpr std::size_t kHoleFrom = 16 << 10;  // a shorter run of zeros costs less written than left out
 
 // The length of the run of whole zero blocks, or of blocks that are not, that the bytes begin with. `at` is the offset
@@ -25,13 +25,13 @@ struct Run {
 };
 Run first_run(ByteSpan bytes, std::uint64_t at) {
   auto zero_block = [&](std::size_t from) {
-    return std::to_integer<int>(bytes[from]) == 0 && std::memcmp(&bytes[from], zero_bytes().data(), kBlock) == 0;
+    return std::to_integer<int>(bytes[from]) == 0 && std::memcmp(&bytes[from], zero_bytes().data(), kZeroBlock) == 0;
   };
-  std::size_t from = static_cast<std::size_t>((kBlock - at % kBlock) % kBlock);
+  std::size_t from = static_cast<std::size_t>((kZeroBlock - at % kZeroBlock) % kZeroBlock);
   std::size_t run = 0;  // bytes of zero blocks before `from`
-  for (; from + kBlock <= bytes.size(); from += kBlock) {
+  for (; from + kZeroBlock <= bytes.size(); from += kZeroBlock) {
     if (zero_block(from)) {
-      run += kBlock;
+      run += kZeroBlock;
       continue;
     }
     if (run >= kHoleFrom) break;

@@ -10,8 +10,8 @@
 namespace kist::store {
 namespace {
 
-constexpr std::string_view kMagic = "kistindx";
-constexpr std::size_t kHeaderSize = 32;
+constexpr std::string_view kIndexMagic = "kistindx";
+constexpr std::size_t kIndexHeaderSize = 32;
 constexpr std::size_t kTrailerSize = kChecksumSize + kMagicSize;
 constexpr std::size_t kContainerSize = 48;
 constexpr std::size_t kRecordSize = kIdSize + 4 + 8 + 4 + 4;
@@ -147,9 +147,9 @@ Result<std::shared_ptr<IndexFile>> IndexFile::parse(Bytes bytes, std::string nam
 }
 
 Status IndexFile::lay_out() {
-  if (bytes_.size() < kHeaderSize + kTrailerSize) return fail(ErrorKind::corrupt, "too short for an index");
-  ByteReader header(bytes_.first(kHeaderSize));
-  if (header.text(kMagicSize) != kMagic || text_of(bytes_.last(kMagicSize)) != kMagic)
+  if (bytes_.size() < kIndexHeaderSize + kTrailerSize) return fail(ErrorKind::corrupt, "too short for an index");
+  ByteReader header(bytes_.first(kIndexHeaderSize));
+  if (header.text(kMagicSize) != kIndexMagic || text_of(bytes_.last(kMagicSize)) != kIndexMagic)
     return fail(ErrorKind::corrupt, "not an index, or cut off");
   std::uint8_t version = header.u8();
   if (version != kFormatVersion)
@@ -161,7 +161,7 @@ Status IndexFile::lay_out() {
   container_count_ = header.u32();
   record_count_ = header.u32();
   if (!zero || !header.zeros(8) || fan_bits_ > kMostFanBits) return fail(ErrorKind::corrupt, "impossible header");
-  containers_at_ = kHeaderSize;
+  containers_at_ = kIndexHeaderSize;
   fan_at_ = containers_at_ + std::size_t{container_count_} * kContainerSize;
   records_at_ = fan_at_ + (std::size_t{1} << fan_bits_) * sizeof(std::uint32_t);
   if (records_at_ + std::size_t{record_count_} * kRecordSize + kTrailerSize != bytes_.size())
@@ -312,7 +312,7 @@ Result<std::string> write_index(TemporaryFile& file, std::span<const IndexSource
 
   Output output(file);
   ByteWriter writer = output.writer();
-  writer.text(kMagic);
+  writer.text(kIndexMagic);
   writer.u8(kFormatVersion);
   writer.u8(static_cast<std::uint8_t>(Digest::Algorithm::sha256));
   writer.u8(static_cast<std::uint8_t>(bits));
@@ -339,7 +339,7 @@ Result<std::string> write_index(TemporaryFile& file, std::span<const IndexSource
   KIST_TRY(output.spill(true));
   auto checksum = output.checksum();
   writer.raw(checksum);
-  writer.text(kMagic);
+  writer.text(kIndexMagic);
   KIST_TRY(output.spill(true));
   file.start_sync();
   return hex(checksum);

@@ -17,6 +17,14 @@
 
 namespace kist::store {
 
+// Rows of a new index file that are gathered in memory: 30 MB.
+inline constexpr std::size_t kIndexRowsAtOnce = 1 << 19;
+// Index files below this many rows (200 KiB) are many and short-lived: they are merged when there are this many of
+// them. A larger one is merged when what comes together is at least half its size, so that each row is rewritten only
+// log2 times.
+inline constexpr std::uint32_t kSmallIndex = 4096;
+inline constexpr std::size_t kSmallIndexes = 16;
+
 // One row. `container` counts within the index file it stands in.
 struct IndexRecord {
   Digest id;

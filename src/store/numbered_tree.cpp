@@ -7,8 +7,6 @@
 namespace kist::store {
 namespace {
 
-constexpr std::uint64_t kTimesInBlock = 4096;
-
 // About what an entry takes in memory.
 std::size_t cost_of(const TreeEntry& entry) {
   return sizeof(TreeEntry) + entry.path.capacity() + entry.link_target.capacity() +

@@ -8,7 +8,7 @@
 
 namespace kist::store {
 namespace {
-constexpr std::size_t kBuffer = 1 << 20;
+constexpr std::size_t kWriteBuffer = 1 << 20;
 constexpr std::size_t kMostSyncs = 8;  // packs that the disk works on while the next one fills
 }  // namespace
 
@@ -38,7 +38,7 @@ Status Pending::add(const Digest& id, ByteSpan frame, std::size_t length) {
   records_.push_back({id, static_cast<std::uint32_t>(frame.size()), static_cast<std::uint32_t>(length)});
   buffer_.insert(buffer_.end(), frame.begin(), frame.end());
   end_ += frame.size();
-  if (buffer_.size() >= kBuffer) KIST_TRY(spill());
+  if (buffer_.size() >= kWriteBuffer) KIST_TRY(spill());
   if (end_ >= kPackTarget) KIST_TRY(seal());
   return {};
 }

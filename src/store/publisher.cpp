@@ -38,16 +38,6 @@
 #include "store/adoption.hpp"
 
 namespace kist::store {
-namespace {
-
-constexpr std::size_t kRecordsAtOnce = 1 << 19;  // rows of a new index file: bounds memory (30 MB)
-// Index files below this many rows are many and short-lived: they are merged when there are this many of them. A larger
-// one is merged when what comes together is at least half its size, so that each row is rewritten only log2 times.
-constexpr std::uint32_t kSmallIndex = 4096;
-constexpr std::size_t kSmallIndexes = 16;
-
-}  // namespace
-
 // The rows of one publication on their way into index files.
 class NewIndex {
  public:
@@ -58,7 +48,7 @@ class NewIndex {
     return static_cast<std::uint32_t>(containers_.size() - 1);
   }
   Status add(const Container& which, std::uint32_t& number, IndexRecord record) {
-    if (records_.size() >= kRecordsAtOnce) {
+    if (records_.size() >= kIndexRowsAtOnce) {
       KIST_TRY(write({}));
       number = container(which);
     }

@@ -21,7 +21,7 @@ constexpr std::uint64_t kLargestRange = 16ULL << 20;  // of one request
 constexpr std::uint64_t kStep = 64ULL << 20;          // committed at once
 
 // One request: the bytes [begin, end) of a pack, for places [first, last).
-struct Range {
+struct PackRange {
   std::size_t first = 0;
   std::size_t last = 0;
   std::uint64_t begin = 0;
@@ -140,8 +140,8 @@ class Puller {
     damaged_.clear();
     while (!ids.empty()) {
       KIST_TRY(locate(ids));
-      const std::vector<Range> ranges = plan();
-      for (const Range& range : ranges) transfer_.total += range.end - range.begin;
+      const std::vector<PackRange> ranges = plan();
+      for (const PackRange& range : ranges) transfer_.total += range.end - range.begin;
       ids.clear();
       KIST_TRY(in_parallel(kRequestsAtOnce, ranges.size(), [&](std::size_t i) { return fetch(ranges[i], ids); }));
       KIST_TRY(commit());
@@ -185,8 +185,8 @@ class Puller {
     return {};
   }
 
-  std::vector<Range> plan() const {
-    std::vector<Range> ranges;
+  std::vector<PackRange> plan() const {
+    std::vector<PackRange> ranges;
     for (std::size_t begin = 0; begin < places_.size();) {
       const auto [end, bytes] = places_.of_one_container(begin);
       // Where most of a pack is wanted no gap is worth a request.
@@ -206,7 +206,7 @@ class Puller {
   }
 
   // What cannot be had from this range is added to `damaged`.
-  Status fetch(const Range& range, std::vector<Digest>& damaged) {
+  Status fetch(const PackRange& range, std::vector<Digest>& damaged) {
     const Container& container = places_.container(places_[range.first]);
     const std::string object = pack_object(container.name);
     auto note = [&](const ChunkPlace& place, std::string_view what) {

@@ -33,7 +33,7 @@ class Wanting final : public ReachVisitor {
 };
 
 // One pack to be sent: places [begin, end), which are a whole local pack or not.
-struct Job {
+struct PackJob {
   std::size_t begin = 0;
   std::size_t end = 0;
   bool whole = false;
@@ -85,7 +85,7 @@ class Pusher {
   }
 
   // Cuts the places into packs. A local pack that is wanted whole is one; the rest is cut as it comes.
-  std::vector<Job> plan() {
+  std::vector<PackJob> plan() {
     std::unordered_set<std::uint32_t> as_they_are;
     for (std::size_t begin = 0; begin < places_.size();) {
       const auto [end, bytes] = places_.of_one_container(begin);
@@ -98,7 +98,7 @@ class Pusher {
     }
     const std::size_t rest =
         places_.partition([&](const ChunkPlace& place) { return as_they_are.contains(place.container); });
-    std::vector<Job> jobs;
+    std::vector<PackJob> jobs;
     for (std::size_t begin = 0; begin < rest;) {
       const std::size_t end = places_.of_one_container(begin).first;
       jobs.push_back({begin, end, true});
@@ -116,8 +116,8 @@ class Pusher {
   Status send() {
     places_.sort();
     if (places_.empty()) return {};
-    const std::vector<Job> jobs = plan();
-    for (const Job& job : jobs) {
+    const std::vector<PackJob> jobs = plan();
+    for (const PackJob& job : jobs) {
       std::uint64_t size = kContainerHeaderSize + kContainerTrailerSize;
       for (std::size_t i = job.begin; i < job.end; ++i) size += places_[i].stored + kPackRecordSize;
       transfer_.total += size;
@@ -137,7 +137,7 @@ class Pusher {
     return added;
   }
 
-  Result<RemotePack> send_as_it_is(const Job& job) {
+  Result<RemotePack> send_as_it_is(const PackJob& job) {
     const Container& container = places_.container(places_[job.begin]);
     KIST_TRY_ASSIGN(auto file, context_.directory.open_file(container.path(), O_RDONLY));
     RemotePack pack{container, {}};
@@ -152,7 +152,7 @@ class Pusher {
     return pack;
   }
 
-  Result<RemotePack> send_new(const Job& job) {
+  Result<RemotePack> send_new(const PackJob& job) {
     KIST_TRY_ASSIGN(auto file, TemporaryFile::create(context_.directory, context_.lease));
     RemotePack pack;
     Bytes out = pack_header();

@@ -17,7 +17,7 @@ namespace kist::store {
 namespace {
 
 constexpr std::string_view kFormatObject = "format";
-constexpr std::string_view kFormat = "kist remote 1\n";
+constexpr std::string_view kRemoteFormat = "kist remote 1\n";
 constexpr std::size_t kSmallObject = 4096;
 
 // An object of a few bytes. Errors: corrupt (it is larger).
@@ -37,7 +37,7 @@ Status check_format(net::ObjectStore& objects) {
     return fail(ErrorKind::not_found,
                 fmt::format("there is no remote at {}: make it with `kist remote add`", objects.address()));
   if (!read) return std::unexpected(read.error());
-  if (read->first == kFormat) return {};
+  if (read->first == kRemoteFormat) return {};
   if (read->first.starts_with("kist remote "))
     return fail(
         ErrorKind::corrupt,
@@ -194,7 +194,7 @@ Status RemoteStore::create(net::ObjectStore& objects) {
   if (other)
     return fail(ErrorKind::invalid, fmt::format("{} is no remote of kist: it holds '{}'; give an empty or a new place",
                                                 objects.address(), *other));
-  auto put = objects.put(kFormatObject, {.bytes = bytes_of(kFormat), .file = -1, .offset = 0, .size = 0},
+  auto put = objects.put(kFormatObject, {.bytes = bytes_of(kRemoteFormat), .file = -1, .offset = 0, .size = 0},
                          {net::PutCondition::Kind::absent, ""});
   if (!put && put.error().kind != ErrorKind::conflict) return std::unexpected(put.error());
   return check_format(objects);

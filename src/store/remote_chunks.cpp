@@ -8,8 +8,8 @@
 
 namespace kist::store {
 namespace {
-constexpr std::uint64_t kWindow = 1 << 20;
-constexpr std::size_t kWindows = 32;
+constexpr std::uint64_t kFetchedAtOnce = 1 << 20;
+constexpr std::size_t kMostFetched = 32;
 }  // namespace
 
 Status RemoteChunks::read(const Digest& id, Bytes& out) {
@@ -70,7 +70,7 @@ Result<std::shared_ptr<const RemoteChunks::Window>> RemoteChunks::fetch(const Re
   auto window = std::make_shared<Window>();
   window->pack = place.container.name;
   window->begin = place.record.offset;
-  const std::uint64_t length = std::max<std::uint64_t>(place.record.stored, kWindow);
+  const std::uint64_t length = std::max<std::uint64_t>(place.record.stored, kFetchedAtOnce);
   window->bytes.reserve(length);
   KIST_TRY(objects_.get(
       pack_object(place.container.name),
@@ -80,10 +80,10 @@ Result<std::shared_ptr<const RemoteChunks::Window>> RemoteChunks::fetch(const Re
       },
       place.record.offset, length));
   // A large object is not worth the place of many windows.
-  if (window->bytes.size() <= kWindow) {
+  if (window->bytes.size() <= kFetchedAtOnce) {
     std::lock_guard lock(mutex_);
     windows_.push_front(window);
-    if (windows_.size() > kWindows) windows_.pop_back();
+    if (windows_.size() > kMostFetched) windows_.pop_back();
   }
   return window;
 }

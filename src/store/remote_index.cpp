@@ -11,11 +11,8 @@ namespace kist::store {
 namespace {
 
 constexpr std::size_t kRequests = 8;
-constexpr std::uint32_t kSmallIndex = 4096;  // rows: 200 KiB
-constexpr std::size_t kSmallIndexes = 16;
 constexpr std::uint64_t kLargestIndex = 4ULL << 30;
-constexpr std::size_t kRowsAtOnce = 1 << 19;  // gathered in memory: 30 MB
-constexpr std::uint64_t kTail = 128 << 10;    // of a pack: its table, nearly always
+constexpr std::uint64_t kTail = 128 << 10;  // of a pack: its table, nearly always
 constexpr std::string_view kIndexes = "index/";
 constexpr std::string_view kPacks = "packs/";
 
@@ -235,7 +232,7 @@ Status RemoteIndex::drop(const std::unordered_set<Digest>& gone) {
       if (row.container >= numbers.size() || !numbers[row.container]) continue;
       row.container = *numbers[row.container];
       rows.push_back(row);
-      if (rows.size() >= kRowsAtOnce) KIST_TRY(write({}));
+      if (rows.size() >= kIndexRowsAtOnce) KIST_TRY(write({}));
     }
     KIST_TRY(write({file}));
   }

@@ -23,16 +23,16 @@ namespace {
 using Row = StatCache::Row;
 
 constexpr const char* kName = "stat-cache";
-constexpr std::string_view kMagic = "kiststat";
+constexpr std::string_view kCacheMagic = "kiststat";
 constexpr std::uint64_t kVersion = 1;
-constexpr std::size_t kHeaderSize = 64;
+constexpr std::size_t kCacheHeaderSize = 64;
 constexpr std::uint64_t kRows = 1 << 19;  // 44 MiB
 constexpr std::size_t kWindow = 8;
 constexpr std::size_t kNear = 56;  // rows read at once, with a window about a page
-constexpr std::uint64_t kListsAt = kHeaderSize + (kRows + kWindow) * sizeof(Row);
+constexpr std::uint64_t kListsAt = kCacheHeaderSize + (kRows + kWindow) * sizeof(Row);
 constexpr std::uint64_t kLists = 16 << 20;
 constexpr std::size_t kMostKept = 32768;       // rows in memory
-constexpr std::uint64_t kRowsAtOnce = 256;     // rows so near to each other are written together
+constexpr std::uint64_t kRowsTogether = 256;   // rows so near to each other are written together
 constexpr std::int64_t kRacy = 2'000'000'000;  // nanoseconds
 constexpr std::int64_t kUnseen =
     60'000'000'000;  // twice the time after which the kernel writes a dirty page by default
@@ -49,7 +49,7 @@ std::uint64_t place_of(std::uint64_t inode) {
   return inode % kRows;
 }
 off_t offset_of(std::uint64_t row) {
-  return static_cast<off_t>(kHeaderSize + row * sizeof(Row));
+  return static_cast<off_t>(kCacheHeaderSize + row * sizeof(Row));
 }
 
 std::int64_t nanoseconds(const timespec& time) {
@@ -146,7 +146,7 @@ StatCache::StatCache(const StoreDirectory& directory) : directory_(directory) {
   if (auto file = directory_.open_file(kName, O_RDWR)) file_ = std::move(*file);
   Header header;
   if (file_ && (!read_all(file_.get(), &header, sizeof header, 0) ||
-                std::string_view(header.magic, sizeof header.magic) != kMagic || header.version != kVersion))
+                std::string_view(header.magic, sizeof header.magic) != kCacheMagic || header.version != kVersion))
     file_.reset();
 }
 
@@ -248,11 +248,11 @@ void StatCache::flush() {
   // Another writer is not waited for: it has what is newest, too.
   if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) return;
   bool made = !read_all(file_.get(), &header, sizeof header, 0) ||
-              std::string_view(header.magic, sizeof header.magic) != kMagic || header.version != kVersion;
+              std::string_view(header.magic, sizeof header.magic) != kCacheMagic || header.version != kVersion;
   if (made) {
     if (os::ftruncate(file_.get(), 0) != 0) return;
     header = {};
-    std::memcpy(header.magic, kMagic.data(), kMagic.size());
+    std::memcpy(header.magic, kCacheMagic.data(), kCacheMagic.size());
     header.version = kVersion;
   }
   std::uint64_t lists_at = header.lists_end > kLists - lists.size() ? 0 : header.lists_end;
@@ -278,8 +278,8 @@ bool StatCache::write_rows(std::vector<Row> rows) {
   for (auto first = rows.begin(); first != rows.end();) {
     const std::uint64_t from = place_of(first->inode);
     auto last =
-        std::find_if(first, rows.end(), [&](const Row& row) { return place_of(row.inode) > from + kRowsAtOnce; });
-    std::vector<Row> there(kRowsAtOnce + 1 + kWindow);
+        std::find_if(first, rows.end(), [&](const Row& row) { return place_of(row.inode) > from + kRowsTogether; });
+    std::vector<Row> there(kRowsTogether + 1 + kWindow);
     if (os::pread(file_.get(), there.data(), there.size() * sizeof(Row), offset_of(from)) < 0) return false;
     std::uint64_t end = from;
     for (; first != last; ++first) {

@@ -17,13 +17,12 @@ constexpr std::size_t kBlockMin = 16 << 10;
 constexpr std::size_t kBlockMax = 64 << 10;
 constexpr std::size_t kLargestBlock = kBlockMax + (256 << 10);  // the last entry may go beyond
 constexpr std::uint64_t kBlockMask = 0xF800000000000000;        // one path in 32 ends a block that is long enough
-constexpr std::uint64_t kTimesInBlock = 4096;
 constexpr std::size_t kLongestText = 0xFFFF;
 
 enum class Code : std::uint8_t { file = 0, directory = 1, link = 2, long_file = 3 };
 
-std::unexpected<Error> damaged(std::string_view what) {
-  return fail(ErrorKind::corrupt, fmt::format("damaged tree: {}", what));
+std::unexpected<Error> damaged_tree(std::string_view what) {
+  return fail(ErrorKind::corrupt, fmt::format("damaged_tree tree: {}", what));
 }
 
 void write_root_header(Bytes& out, std::string_view magic, std::uint8_t version = kFormatVersion) {
@@ -35,11 +34,11 @@ void write_root_header(Bytes& out, std::string_view magic, std::uint8_t version 
 
 // Returns the version, which is no later than the latest.
 Result<std::uint8_t> read_root_header(ByteReader& in, std::string_view magic, std::uint8_t latest = kFormatVersion) {
-  if (in.text(kMagicSize) != magic) return damaged(fmt::format("does not begin with '{}'", magic));
+  if (in.text(kMagicSize) != magic) return damaged_tree(fmt::format("does not begin with '{}'", magic));
   std::uint8_t version = in.u8();
   if (version < kFormatVersion || version > latest)
-    return damaged(fmt::format("format version {}, this kist reads up to {}", version, latest));
-  if (!in.zeros(7)) return damaged("impossible header");
+    return damaged_tree(fmt::format("format version {}, this kist reads up to {}", version, latest));
+  if (!in.zeros(7)) return damaged_tree("impossible header");
   return version;
 }
 
@@ -112,14 +111,14 @@ Status decode_entry(ByteReader& in, TreeEntry& entry, bool first) {
   std::size_t shared = in.u16();
   std::size_t length = in.u16();
   std::string_view rest = in.text(length);
-  if (!in.good() || shared > (first ? 0 : entry.path.size())) return damaged("an entry is cut off");
+  if (!in.good() || shared > (first ? 0 : entry.path.size())) return damaged_tree("an entry is cut off");
   // Ascending order, and that no more could be shared, in one comparison.
   if (!first && (rest.empty() || (shared < entry.path.size() &&
                                   static_cast<std::uint8_t>(rest[0]) <= static_cast<std::uint8_t>(entry.path[shared]))))
-    return damaged("its paths are not in order");
+    return damaged_tree("its paths are not in order");
   entry.path.resize(first ? 0 : shared);
   entry.path += rest;
-  if (!is_clean_path(entry.path)) return damaged(fmt::format("an entry's path is '{}'", entry.path));
+  if (!is_clean_path(entry.path)) return damaged_tree(fmt::format("an entry's path is '{}'", entry.path));
 
   auto code = static_cast<Code>(in.u8());
   entry.mode = in.u16();
@@ -136,16 +135,16 @@ Status decode_entry(ByteReader& in, TreeEntry& entry, bool first) {
       entry.type = EntryType::link;
       entry.link_target = in.text(in.u16());
       if (entry.link_target.empty() || entry.link_target.find('\0') != std::string::npos)
-        return damaged(fmt::format("the link '{}' has no target", entry.path));
+        return damaged_tree(fmt::format("the link '{}' has no target", entry.path));
       break;
     case Code::file: {
       entry.type = EntryType::file;
       std::size_t count = in.u8();
-      if (count > kInlineChunks) return damaged(fmt::format("'{}' lists {} chunks", entry.path, count));
+      if (count > kInlineChunks) return damaged_tree(fmt::format("'{}' lists {} chunks", entry.path, count));
       for (std::size_t i = 0; i < count; ++i) {
         ChunkRecord& chunk = content.chunks.emplace_back(read_chunk_record(in));
         if (chunk.length == 0 || chunk.length > kChunkMax)
-          return damaged(fmt::format("'{}' has an impossible chunk", entry.path));
+          return damaged_tree(fmt::format("'{}' has an impossible chunk", entry.path));
         content.size += chunk.length;
       }
       break;
@@ -157,12 +156,12 @@ Status decode_entry(ByteReader& in, TreeEntry& entry, bool first) {
       content.depth = in.u8();
       content.root = in.digest();
       if (content.depth == 0 || content.depth > kDeepestList)
-        return damaged(fmt::format("'{}' has an impossible list of chunks", entry.path));
+        return damaged_tree(fmt::format("'{}' has an impossible list of chunks", entry.path));
       break;
     default:
-      return damaged(fmt::format("'{}' is of an unknown type", entry.path));
+      return damaged_tree(fmt::format("'{}' is of an unknown type", entry.path));
   }
-  if (!in.good() || entry.mode > 07777) return damaged(fmt::format("the entry '{}' is cut off", entry.path));
+  if (!in.good() || entry.mode > 07777) return damaged_tree(fmt::format("the entry '{}' is cut off", entry.path));
   return {};
 }
 
@@ -266,7 +265,7 @@ Result<TreeRoot> parse_tree_root(Bytes bytes) {
   root.entries = reader.u64();
   root.bytes = reader.u64();
   std::uint32_t count = reader.u32();
-  if (!reader.zeros(4) || root.entries == 0) return damaged("impossible header");
+  if (!reader.zeros(4) || root.entries == 0) return damaged_tree("impossible header");
   if (count == 0) {
     ByteSpan block = reader.raw(reader.left());
     root.only_block.assign(block.begin(), block.end());
@@ -284,9 +283,9 @@ Result<TreeRoot> parse_tree_root(Bytes bytes) {
     bool ordered = root.blocks.size() == 1 ? block.first_path.empty()
                                            : root.blocks[root.blocks.size() - 2].first_path < block.first_path;
     if (!reader.good() || block.entries == 0 || block.length > kLargestBlock || !ordered)
-      return damaged("an impossible block");
+      return damaged_tree("an impossible block");
   }
-  if (root.blocks.size() != count || entries != root.entries) return damaged("its blocks do not add up");
+  if (root.blocks.size() != count || entries != root.entries) return damaged_tree("its blocks do not add up");
   return root;
 }
 
@@ -302,15 +301,15 @@ Result<TimesRoot> parse_times_root(ByteSpan bytes) {
   }
   ByteSpan rest = reader.raw(reader.left());
   if (root.count < kTimesInBlock) {
-    if (!reader.good() || rest.size() != root.count * 8) return damaged("its times do not fill their object");
+    if (!reader.good() || rest.size() != root.count * 8) return damaged_tree("its times do not fill their object");
     root.only_block.assign(rest.begin(), rest.end());
     return root;
   }
   if (rest.size() % kDigestSize != 0 || rest.size() / kDigestSize != (root.count - 1) / kTimesInBlock + 1)
-    return damaged("its times do not fill their blocks");
+    return damaged_tree("its times do not fill their blocks");
   ByteReader blocks(rest);
   while (blocks.left() > 0) root.blocks.push_back(blocks.digest());
-  if (!blocks.good()) return damaged("an impossible block of times");
+  if (!blocks.good()) return damaged_tree("an impossible block of times");
   return root;
 }
 
@@ -332,7 +331,7 @@ Result<TreeCursor> TreeCursor::open(ChunkSource& source, const ArtifactId& id) {
   KIST_TRY(source.read(id.times, bytes));
   KIST_TRY_ASSIGN(cursor.times_, parse_times_root(bytes));
   if (cursor.times_.count != cursor.root_->entries)
-    return damaged(fmt::format("{} entries and {} times", cursor.root_->entries, cursor.times_.count));
+    return damaged_tree(fmt::format("{} entries and {} times", cursor.root_->entries, cursor.times_.count));
   KIST_TRY(cursor.load(0));
   return cursor;
 }
@@ -349,7 +348,7 @@ Status TreeCursor::load(std::size_t block) {
   }
   const TreeRoot::Block& which = root_->blocks[block];
   KIST_TRY(source_->read(which.id, bytes_));
-  if (bytes_.size() != which.length) return damaged("a block of another length");
+  if (bytes_.size() != which.length) return damaged_tree("a block of another length");
   rest_ = bytes_;
   number_ = which.first_entry;
   block_end_ = number_ + which.entries;
@@ -359,18 +358,18 @@ Status TreeCursor::load(std::size_t block) {
 // Without the time, which costs a block of its own.
 Result<bool> TreeCursor::advance() {
   if (number_ == block_end_) {
-    if (!rest_.empty()) return damaged("a block holds more than its entries");
+    if (!rest_.empty()) return damaged_tree("a block holds more than its entries");
     if (block_ + 1 >= root_->blocks.size()) return false;
     std::string previous = entry_.path;
     KIST_TRY(load(block_ + 1));
-    if (root_->blocks[block_].first_path <= previous) return damaged("its paths are not in order");
+    if (root_->blocks[block_].first_path <= previous) return damaged_tree("its paths are not in order");
   }
   ByteReader reader(rest_);
   KIST_TRY(decode_entry(reader, entry_, first_));
   rest_ = rest_.last(reader.left());
   bool right =
       !first_ || (root_->blocks.empty() ? entry_.path.empty() : entry_.path == root_->blocks[block_].first_path);
-  if (!right) return damaged("a block does not begin with its path");
+  if (!right) return damaged_tree("a block does not begin with its path");
   first_ = false;
   ++number_;
   return true;
@@ -449,7 +448,7 @@ Result<Time> TreeCursor::time_of(std::uint64_t number) {
       time_block_.reset();
       KIST_TRY(source_->read(times_.blocks[block], time_bytes_));
       std::uint64_t expected = std::min(kTimesInBlock, times_.count - block * kTimesInBlock);
-      if (time_bytes_.size() != expected * 8) return damaged("a block of times of another length");
+      if (time_bytes_.size() != expected * 8) return damaged_tree("a block of times of another length");
       time_block_ = block;
     }
     times = time_bytes_;

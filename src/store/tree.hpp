@@ -93,6 +93,8 @@ struct TreeRoot {
 };
 Result<TreeRoot> parse_tree_root(Bytes bytes);
 
+inline constexpr std::uint64_t kTimesInBlock = 4096;
+
 struct TimesRoot {
   std::uint64_t count = 0;
   std::vector<Digest> blocks;

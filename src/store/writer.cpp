@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostThreads = 4;
+constexpr std::size_t kMostWriters = 4;
 constexpr std::size_t kMostEntries = 256;       // of one job
 constexpr std::size_t kEnoughEntries = 32;      // a job that has them ends with their directory
 constexpr std::uint64_t kMostBytes = 4 << 20;   // of one job
@@ -30,7 +30,7 @@ constexpr std::uint64_t kPart = 8 << 20;        // of a large file
 constexpr std::uint64_t kLargeFrom = 16 << 20;  // written in parts
 
 // What one thread does at a time: entries that follow each other, or a part of a large file.
-struct Job {
+struct WriterJob {
   struct One {
     TreeEntry entry;
     std::string parent;  // below the top
@@ -66,11 +66,11 @@ class Crew {
     changed_.notify_all();
   }
 
-  Status give(Job job) {
+  Status give(WriterJob job) {
     std::unique_lock lock(mutex_);
     jobs_.push_back(std::move(job));
     // One job is quicker done than a thread is started.
-    const std::size_t most = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostThreads) - 1;
+    const std::size_t most = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostWriters) - 1;
     if (++given_ > 1 && helpers_.size() < most)
       helpers_.emplace_back([this] {
         auto writer = make_();
@@ -102,7 +102,7 @@ class Crew {
     while (true) {
       if (wait) changed_.wait(lock, [&] { return closed_ || !jobs_.empty(); });
       if (jobs_.size() <= leave) return result_;
-      Job job = std::move(jobs_.front());
+      WriterJob job = std::move(jobs_.front());
       jobs_.pop_front();
       const std::size_t number = begun_++;
       const bool begin = result_.has_value() || job.large != nullptr;  // of a large file each part is counted
@@ -116,7 +116,7 @@ class Crew {
     }
   }
 
-  static Status perform(FileWriter& writer, const Job& job) {
+  static Status perform(FileWriter& writer, const WriterJob& job) {
     if (job.large) return writer.write_part(*job.large, job.begin, job.end);
     for (const auto& [entry, parent] : job.entries)
       KIST_TRY(writer.write(entry, parent, std::string(name_of(entry.path))));
@@ -127,7 +127,7 @@ class Crew {
   std::unique_ptr<FileWriter> own_;
   std::mutex mutex_;  // of what follows but the threads
   std::condition_variable changed_;
-  std::deque<Job> jobs_;
+  std::deque<WriterJob> jobs_;
   std::size_t given_ = 0;
   std::size_t begun_ = 0;
   bool closed_ = false;
@@ -282,7 +282,7 @@ class TreeFiles {
     Status given;
     // Each part is given even after an error: the last completes the file or takes it away.
     for (std::uint64_t begin = 0; begin < size; begin += kPart) {
-      Job job;
+      WriterJob job;
       job.large = large;
       job.begin = begin;
       job.end = std::min(size, begin + kPart);
@@ -341,7 +341,7 @@ class TreeFiles {
   FileDescriptor top_;
   std::optional<DirectoryChain> chain_;
   std::vector<Directory> directories_;
-  Job job_;  // of the next that is dealt out
+  WriterJob job_;  // of the next that is dealt out
   LinkedEntries linked_;
   bool has_links_ = false;
   RefusedAttributes refused_;

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr const char* kInherited[] = {"USER", "LOGNAME", "LANG", "LC_ALL", "TERM", "SHELL"};
-constexpr std::chrono::seconds kRemembered(2);
+constexpr std::chrono::seconds kHostRemembered(2);
 
 std::string_view environment(const char* name) {
   const char* value = std::getenv(name);
@@ -153,7 +153,7 @@ std::shared_ptr<const Host> host_for(const fs::path& project) {
   std::lock_guard lock(mutex);
   Known& entry = known[project];
   auto now = std::chrono::steady_clock::now();
-  if (!entry.host || now - entry.since > kRemembered)
+  if (!entry.host || now - entry.since > kHostRemembered)
     entry = {.host = std::make_shared<const Host>(look_at_host(project)), .since = now};
   return entry.host;
 }

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::chrono::seconds kRemembered(2);
+constexpr std::chrono::seconds kEngineRemembered(2);
 constexpr std::uint64_t kLargestFile = 1 << 20;
 
 // What this machine stands in for. Argo starts argosay where a file gives no command; /usr/games is where Debian keeps
@@ -141,7 +141,7 @@ Result<std::shared_ptr<const ImageTable>> image_table(const fs::path& project, c
   Known& entry = known[{project, home}];
   auto now = std::chrono::steady_clock::now();
   if (now < entry.until) return entry.table;
-  entry.until = now + kRemembered;
+  entry.until = now + kEngineRemembered;
   entry.table = [&]() -> Result<std::shared_ptr<const ImageTable>> {
     ImageTable all;
     for (const fs::path& file : std::array{project / ".kist/images.yaml", home / "images.yaml"}) {

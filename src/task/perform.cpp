@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "base/words.hpp"
 #include "task/containers.hpp"
 #include "task/inside.hpp"
 #include "task/layout.hpp"
@@ -42,10 +43,6 @@ bool is_first_time(const std::string& run, const std::string& text) {
   std::lock_guard lock(mutex);
   if (said.size() > kMostSaid) said.clear();
   return said.emplace(run, text).second;
-}
-
-void trim_newline(std::string& text) {
-  if (text.ends_with('\n')) text.pop_back();
 }
 
 class Performance {

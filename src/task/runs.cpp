@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/words.hpp"
 #include "expression/duration.hpp"
 #include "task/core_dump.hpp"
 #include "task/inside.hpp"
@@ -38,10 +39,6 @@ std::string to_words(std::chrono::seconds duration) {
   if (count >= 60) words = fmt::format("{}m{}", count / 60 % 60, words);
   if (count >= 3600) words = fmt::format("{}h{}", count / 3600, words);
   return words;
-}
-
-void trim_newline(std::string& text) {
-  if (text.ends_with('\n')) text.pop_back();
 }
 
 // How many processes the kernel ended on this machine for lack of memory.

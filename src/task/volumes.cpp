@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr unsigned kDirectoryMode = 0777;  // whoever a task's processes are: KIST_HOME itself lets nobody in
-constexpr unsigned kFileMode = 0644;
+constexpr unsigned kVolumeFileMode = 0644;
 constexpr unsigned kSecretMode = 0400;
 
 // A name that is to be one directory.
@@ -142,7 +142,7 @@ Result<fs::path> Volumes::directory_of(const model::Volume& volume) {
 Result<std::vector<sandbox::File>> Volumes::files_of(const model::Volume& volume) {
   std::vector<sandbox::File> files;
   bool is_secret = volume.kind == model::Volume::Kind::secret;
-  unsigned mode = volume.mode.value_or(is_secret ? kSecretMode : kFileMode);
+  unsigned mode = volume.mode.value_or(is_secret ? kSecretMode : kVolumeFileMode);
   auto add = [&](const std::string& path, std::string content, std::optional<std::uint32_t> own_mode) -> Status {
     KIST_TRY_ASSIGN(fs::path relative, relative_path(path, volume.name));
     files.push_back({.path = std::move(relative), .content = std::move(content), .mode = own_mode.value_or(mode)});

@@ -100,26 +100,26 @@ std::vector<VolumeSpec::Item> read_items(Fields& fields) {
 
 // The parts among `secret`, `configMap` and `downwardAPI` of a volume, or of one source of a projected one.
 void read_parts(Fields& fields, VolumeSpec& volume) {
-  using Kind = VolumeSpec::Part::Kind;
+  using PartKind = VolumeSpec::Part::Kind;
   struct Form {
     std::string_view key;
     const Table* table;
-    Kind kind;
+    PartKind kind;
   };
   for (const Form& form :
-       {Form{"secret", &kSecretVolume, Kind::secret}, Form{"configMap", &kConfigVolume, Kind::config},
-        Form{"downwardAPI", &kDownward, Kind::downward}}) {
+       {Form{"secret", &kSecretVolume, PartKind::secret}, Form{"configMap", &kConfigVolume, PartKind::config},
+        Form{"downwardAPI", &kDownward, PartKind::downward}}) {
     const yaml::Node* node = fields.mapping(form.key);
     if (node == nullptr) continue;
     Fields inner(fields.report(), *node, *form.table, fmt::format("{}.{}", fields.where(), form.key));
     VolumeSpec::Part part;
     part.kind = form.kind;
     part.name = Scalar{"", node->mark};
-    if (form.kind == Kind::secret)
+    if (form.kind == PartKind::secret)
       if (auto name = inner.text("secretName")) part.name = *name;
-    if (part.name.text.empty() && form.kind != Kind::downward)
+    if (part.name.text.empty() && form.kind != PartKind::downward)
       if (auto name = inner.text("name")) part.name = *name;
-    if (form.kind != Kind::downward) part.optional = inner.boolean("optional", false);
+    if (form.kind != PartKind::downward) part.optional = inner.boolean("optional", false);
     part.items = read_items(inner);
     if (auto mode = inner.mode("defaultMode")) volume.mode = mode;
     volume.kind = VolumeSpec::Kind::parts;
