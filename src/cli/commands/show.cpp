@@ -44,6 +44,9 @@ std::string header(const Context& context, const model::RunRecord& run, const st
   // When an interrupted run ended is not known.
   if (run.state != model::State::interrupted) line("Duration", duration_text(run.started, run.finished));
   line("Tags", fmt::format("{}", fmt::join(tags, ", ")));
+  std::vector<std::string> labels;
+  for (const auto& [name, value] : run.marks.labels) labels.push_back(fmt::format("{}={}", name, value));
+  line("Labels", fmt::format("{}", fmt::join(labels, ", ")));
   for (const auto& used : run.used_runs)
     line("Uses",
          fmt::format("{} ({} {})", used.run, used.by == model::RunArtifacts::By::tag ? "tag" : "workflow", used.name));
