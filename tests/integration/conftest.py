@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from servers import radosgw_server, s3_server, s3_tls_server  # noqa: F401: fixtures of every test
+from servers import git_server, radosgw_server, s3_server, s3_tls_server, web_server  # noqa: F401: fixtures of every test
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = pathlib.Path(os.environ.get("KIST_BINARY", ROOT / "build/release/kist"))

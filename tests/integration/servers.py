@@ -1,4 +1,4 @@
-"""Servers that tests talk to: real S3 (scripts/s3-server). Each lives as long as the test session, on a free port of the
+"""Servers that tests talk to: real S3 (scripts/s3-server), nginx and git (scripts/location-server). Each lives as long as the test session, on a free port of the
 loopback interface, and ends with it even where the session is killed."""
 import contextlib
 import datetime
@@ -115,6 +115,37 @@ def served(*choices):
                 return
             reasons.append(server)
     pytest.skip("; ".join(reasons))
+
+
+@contextlib.contextmanager
+def serve_location(kind, directory):
+    """What scripts/location-server tells of this server; skips, saying why, where there is none."""
+    process = subprocess.Popen([ROOT / "scripts/location-server", "run", kind, directory], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    line = process.stdout.readline()
+    if not line:
+        _, reason = process.communicate(timeout=60)
+        assert process.returncode == NOT_HERE, reason
+        pytest.skip(reason.strip())
+    try:
+        yield json.loads(line)
+    finally:
+        process.stdin.close()
+        process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def web_server(tmp_path_factory):
+    """nginx, from the files below `path`."""
+    with serve_location("web", tmp_path_factory.mktemp("web")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def git_server(tmp_path_factory):
+    """Repositories below `path`; those below /private/ want `user` and `password`."""
+    with serve_location("git", tmp_path_factory.mktemp("git")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
