@@ -34,9 +34,9 @@ struct RunSummary {
   std::vector<std::string> tags;
 };
 
-// What is removed together with a run: another run where `kind` is empty, else a document, a secret or a claim.
+// What is removed together with a run.
 struct Owned {
-  std::string kind;
+  std::string sort;  // "run", "secret", "claim", or the kind of a document
   std::string name;
 };
 

@@ -50,7 +50,7 @@ Result<model::Marks> read_marks(Database& database, std::string_view run) {
 Status write_owned(Database& database, std::string_view run, const Owned& owned) {
   KIST_TRY_ASSIGN(bool exists, run_exists(database, run));
   if (!exists) return no_run(run);
-  return write_mark(database, run, kOwned, owned.kind, owned.name);
+  return write_mark(database, run, kOwned, owned.sort, owned.name);
 }
 
 Result<std::vector<Owned>> read_owned(Database& database, std::string_view run) {

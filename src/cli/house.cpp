@@ -5,8 +5,11 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include "base/process.hpp"
+#include "catalog/documents.hpp"
 #include "catalog/secrets.hpp"
 #include "catalog/settings.hpp"
+#include "cli/supply.hpp"
 #include "cli/transfers.hpp"
 #include "dialect/argo/dialect.hpp"
 #include "dialect/circleci/dialect.hpp"
@@ -39,6 +42,23 @@ Status check_catalog_is_there(const catalog::Home& home) {
                     "from their records",
                     home.catalog().string(), reference.path().filename().string()));
   return {};
+}
+
+// What engine::Parts::start_run promises. A process of its own outlives this one, as the run does that asks.
+Result<std::string> start_run(const engine::Parts& parts, model::RunRequest request, const model::RunRequest& asking) {
+  KIST_TRY_ASSIGN(const model::Dialect* dialect, engine::find_dialect(parts.dialects, request.dialect));
+  KIST_TRY(supply_for(request, *dialect, asking, catalog::Documents(parts.home)));
+  KIST_TRY_ASSIGN(auto run, engine::Engine(parts).submit(request, [](const model::Notice&) {}));
+  std::error_code failed;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  if (failed) return fail_errno("finding the program of this process", failed.value());
+  ProcessRequest owner;
+  owner.arguments = {self.string(), "resume", "--detach", run};
+  KIST_TRY_ASSIGN(const auto started, run_process(owner));
+  if (started.exit_code != 0)
+    return fail(ErrorKind::unavailable,
+                fmt::format("run {} was submitted and could not be started: {}", run, last_line(started.error_output)));
+  return run;
 }
 
 }  // namespace
@@ -87,7 +107,7 @@ Result<engine::Parts> House::parts() {
     };
     return context;
   };
-  return engine::Parts{
+  engine::Parts parts{
       .home = *at,
       .catalog = *runs,
       .store = *kept,
@@ -96,6 +116,10 @@ Result<engine::Parts> House::parts() {
       .random = random_below,
       .remote_tag = [this](std::string_view remote, std::string_view tag) { return remote_tag(remote, tag); },
       .outside = outside};
+  parts.start_run = [parts](model::RunRequest request, const model::RunRequest& asking) {
+    return start_run(parts, std::move(request), asking);
+  };
+  return parts;
 }
 
 Result<model::RunRecord> House::remote_tag(std::string_view remote, std::string_view tag) {

@@ -85,6 +85,7 @@ Json group_as_json(const Group& group) {
   Json json = Json::object();
   put_all(json, "steps", group.steps, step_as_json);
   for (const auto& target : group.targets) json["targets"].push_back(target);
+  put(json, "late_targets", group.late_targets);
   if (!group.fail_fast) json["fail_fast"] = false;
   put(json, "fail_at_once", group.fail_at_once);
   put_all(json, "stages", group.stages, [](const std::vector<Step>& stage) {
@@ -192,6 +193,8 @@ Json model_as_json(const Workflow& workflow) {
   put(json, "suspended", workflow.suspended);
   if (!workflow.schedules.empty()) json["schedules"] = workflow.schedules;
   put(json, "timezone", workflow.timezone);
+  for (const auto& [name, text] : workflow.labels) json["labels"][name] = text.source();
+  for (const auto& [name, text] : workflow.annotations) json["annotations"][name] = text.source();
   for (const auto& [name, definition] : workflow.definitions)
     json["definitions"][name] = definition_as_json(definition);
   return json;

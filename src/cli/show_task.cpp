@@ -59,6 +59,7 @@ Json source_as_json(const ArtifactSource& source) {
                         [](const ExternalArtifact& one) {
                           Json json{{"location", location_as_json(one.location)}};
                           if (one.archive) json["archive"] = archive_as_json(*one.archive);
+                          put(json, "sub_path", one.sub_path);
                           return json;
                         },
                         [](const RunArtifacts& run) {

@@ -42,6 +42,16 @@ std::vector<model::SourceText> neighbours(const model::RunRequest& request) {
   return texts;
 }
 
+Result<std::vector<model::SourceText>> texts_of(const catalog::Documents& documents) {
+  KIST_TRY_ASSIGN(const auto kept, documents.list());
+  std::vector<model::SourceText> texts;
+  for (const auto& document : kept) {
+    KIST_TRY_ASSIGN(auto text, read_file(document.path, kLargestSupplied));
+    texts.push_back({document.path.string(), std::move(text)});
+  }
+  return texts;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> supply(model::RunRequest& request, const model::Dialect& dialect,
@@ -51,12 +61,7 @@ Result<std::vector<std::string>> supply(model::RunRequest& request, const model:
   for (auto& file : request.files) file.text = dialect.without_secrets(file);
   for (const auto& file : given) request.library.push_back({file.name, dialect.without_secrets(file)});
   if (documents != nullptr) {
-    KIST_TRY_ASSIGN(const auto kept, documents->list());
-    std::vector<model::SourceText> texts;
-    for (const auto& document : kept) {
-      KIST_TRY_ASSIGN(auto text, read_file(document.path, kLargestSupplied));
-      texts.push_back({document.path.string(), std::move(text)});
-    }
+    KIST_TRY_ASSIGN(const auto texts, texts_of(*documents));
     if (!texts.empty()) add(request.library, dialect.library_for(request, texts, true));
   }
   if (dialect.is_complete(request)) return said;
@@ -64,6 +69,18 @@ Result<std::vector<std::string>> supply(model::RunRequest& request, const model:
   for (const auto& file : found) said.push_back(fmt::format("{} is used: it has what is referred to", file.name));
   add(request.library, std::move(found));
   return said;
+}
+
+Status supply_for(model::RunRequest& request, const model::Dialect& dialect, const model::RunRequest& asking,
+                  const catalog::Documents& documents) {
+  for (auto& file : request.files) file.text = dialect.without_secrets(file);
+  auto theirs = asking.files;
+  theirs.insert(theirs.end(), asking.library.begin(), asking.library.end());
+  add(request.library, dialect.library_for(request, theirs, true));
+  KIST_TRY_ASSIGN(const auto kept, texts_of(documents));
+  add(request.library, dialect.library_for(request, kept, true));
+  if (!dialect.is_complete(request)) add(request.library, dialect.library_for(request, neighbours(asking), false));
+  return {};
 }
 
 }  // namespace kist::cli

@@ -19,4 +19,9 @@ Result<std::vector<std::string>> supply(model::RunRequest& request, const model:
                                         const std::vector<model::SourceText>& given,
                                         const catalog::Documents* documents);
 
+// The same for a run that a task of another one asks for: from that one's files, from what was applied to this home,
+// and else from the YAML files beside that one's.
+Status supply_for(model::RunRequest& request, const model::Dialect& dialect, const model::RunRequest& asking,
+                  const catalog::Documents& documents);
+
 }  // namespace kist::cli

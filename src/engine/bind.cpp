@@ -83,7 +83,10 @@ Status fill(model::ArtifactSource& source, const expression::Scope& scope) {
                         },
                         [&](model::ArtifactExpression& expression) { return fill(expression.sub_path, scope); },
                         [&](model::RawArtifact& raw) { return fill(raw.data, scope); },
-                        [&](model::ExternalArtifact& external) { return fill(external.location, scope); },
+                        [&](model::ExternalArtifact& external) -> Status {
+                          KIST_TRY(fill(external.location, scope));
+                          return fill(external.sub_path, scope);
+                        },
                         [](model::RunArtifacts&) { return Status(); },
                         [](model::ProjectFiles&) { return Status(); },
                     },
@@ -126,6 +129,15 @@ Status fill(model::HttpRequest& request, const expression::Scope& scope) {
   return fill(request.body, scope);
 }
 
+Status fill(model::ObjectRequest& request, const expression::Scope& scope) {
+  KIST_TRY(fill(request.action, scope));
+  KIST_TRY(fill(request.manifest, scope));
+  KIST_TRY(fill(request.manifest_from, scope));
+  KIST_TRY(fill(request.flags, scope));
+  KIST_TRY(fill(request.success_condition, scope));
+  return fill(request.failure_condition, scope);
+}
+
 Status fill(model::Action& action, const expression::Scope& scope) {
   return std::visit(Overloaded{
                         [&](model::Load& load) -> Status {
@@ -142,7 +154,7 @@ Status fill(model::Action& action, const expression::Scope& scope) {
                         },
                         [&](model::HttpRequest& request) { return fill(request, scope); },
                         [&](model::ListRequest& request) { return fill(request.location, scope); },
-                        [&](model::ObjectRequest& request) { return fill(request.manifest, scope); },
+                        [&](model::ObjectRequest& request) { return fill(request, scope); },
                     },
                     action.what);
 }
@@ -291,10 +303,16 @@ namespace {
 Result<ArtifactValue> inside(ArtifactValue value, const std::optional<Text>& sub_path, const expression::Scope& scope) {
   if (!sub_path || std::holds_alternative<Absent>(value)) return value;
   KIST_TRY_ASSIGN(std::string path, expression::evaluate(*sub_path, scope));
-  auto* artifact = std::get_if<model::ArtifactRecord>(&value);
-  if (artifact == nullptr)
-    return fail(ErrorKind::unsupported, fmt::format("the part '{}' of what lies outside is not supported yet", path));
-  artifact->sub_path = (std::filesystem::path(artifact->sub_path) / path).lexically_normal();
+  auto part = [&](const std::string& of) -> std::string {
+    return (std::filesystem::path(of) / path).lexically_normal().string();
+  };
+  if (auto* artifact = std::get_if<model::ArtifactRecord>(&value)) {
+    artifact->sub_path = part(artifact->sub_path);
+  } else if (auto* outside = std::get_if<model::ExternalArtifact>(&value)) {
+    outside->sub_path = Text::literal(part(outside->sub_path ? outside->sub_path->source() : ""));
+  } else {
+    return fail(ErrorKind::invalid, fmt::format("there is no part '{}' of what is one file, or no artifact", path));
+  }
   return value;
 }
 
@@ -321,9 +339,11 @@ Result<ArtifactValue> resolve(const model::ArtifactSource& source, const Caller&
                         [&](const model::ExternalArtifact& external) -> Found {
                           model::ExternalArtifact bound = external;
                           KIST_TRY(fill(bound.location, caller.scope));
+                          KIST_TRY(fill(bound.sub_path, caller.scope));
                           if (bound.location.kind != "key" || !caller.key) return bound;
                           const Text* key = bound.location.text("key");
-                          return caller.key(key == nullptr ? "" : key->source());
+                          KIST_TRY_ASSIGN(ArtifactValue found, caller.key(key == nullptr ? "" : key->source()));
+                          return inside(std::move(found), bound.sub_path, caller.scope);
                         },
                         [&](const model::RawArtifact& raw) -> Found {
                           KIST_TRY_ASSIGN(std::string text, expression::evaluate(raw.data, caller.scope));
@@ -362,17 +382,29 @@ Status bind_inputs(Node& node, const model::Arguments& arguments, const Caller& 
   return {};
 }
 
+namespace {
+
+// What a request is to take its manifest from; nullptr: from nowhere.
+const model::ArtifactSource* manifest_of(const model::Action& action) {
+  const auto* request = std::get_if<model::ObjectRequest>(&action.what);
+  return request != nullptr && request->manifest_from ? &*request->manifest_from : nullptr;
+}
+
+}  // namespace
+
 Result<std::map<std::size_t, task::ResolvedLoad>> resolve_loads(Node& node, const model::Task& bound,
                                                                 const Caller& own) {
   std::map<std::size_t, task::ResolvedLoad> loads;
   for (std::size_t i = 0; i < bound.actions.size(); ++i) {
     const auto* load = std::get_if<model::Load>(&bound.actions[i].what);
-    if (load == nullptr) continue;
-    KIST_TRY_ASSIGN(ArtifactValue value, resolve_optional(load->source, load->optional, own));
+    const model::ArtifactSource* source = load != nullptr ? &load->source : manifest_of(bound.actions[i]);
+    if (source == nullptr) continue;
+    const bool optional = load != nullptr && load->optional;
+    KIST_TRY_ASSIGN(ArtifactValue value, resolve_optional(*source, optional, own));
     task::ResolvedLoad& resolved = loads[i];
-    const auto* reference = std::get_if<model::ArtifactReference>(&load->source);
-    if (reference == nullptr) add_input(node.record, value, "", load->path.source());
-    if (std::holds_alternative<Absent>(value) && !load->optional)
+    const auto* reference = std::get_if<model::ArtifactReference>(source);
+    if (reference == nullptr) add_input(node.record, value, "", load != nullptr ? load->path.source() : "");
+    if (std::holds_alternative<Absent>(value) && !optional)
       return not_supplied(reference != nullptr ? last_name(reference->name.source()) : bound.actions[i].title);
     std::visit(Overloaded{
                    [&](Absent) { resolved.absent = true; },
@@ -382,7 +414,9 @@ Result<std::map<std::size_t, task::ResolvedLoad>> resolve_loads(Node& node, cons
                      resolved.trees.push_back({.prefix = "", .artifact = std::move(artifact), .sub_path = inside});
                    },
                    [&](RawText& raw) { resolved.raw = std::move(raw.text); },
-                   [&](const model::UsedRun* used) { resolved.trees = trees_of(*used, *load, bound); },
+                   [&](const model::UsedRun* used) {
+                     if (load != nullptr) resolved.trees = trees_of(*used, *load, bound);
+                   },
                    [&](const model::ProjectFiles&) { resolved.project = true; },
                },
                value);

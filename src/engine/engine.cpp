@@ -15,6 +15,7 @@
 #include "engine/bind.hpp"
 #include "engine/committer.hpp"
 #include "engine/finish.hpp"
+#include "engine/objects.hpp"
 #include "engine/rerun.hpp"
 #include "engine/retention.hpp"
 #include "engine/revision.hpp"
@@ -339,6 +340,7 @@ Status remove_run(const Parts& parts, std::string_view name, bool force,
     if (!owner) return fail(ErrorKind::conflict, fmt::format("run '{}' is going on: stop it first", name));
   }
   KIST_TRY(collect_before_removal(parts, name, force, notice));
+  KIST_TRY(remove_owned(parts, name, force, notice));
   // A run that was interrupted has no record yet, and its tags are to keep what it has made.
   if (!summary.record && !summary.tags.empty()) {
     KIST_TRY_ASSIGN(RunRecord run, current_record(parts, name));

@@ -57,6 +57,10 @@ struct Parts {
   std::function<location::Context()> outside = {};
   // Called when a run has written down an artifact of a task that goes on. From the tasks' threads: it returns at once.
   std::function<void()> kept_live = {};
+  // Submits a run that a task of another one asks for, and lets it go on by itself, in a process of its own; its name.
+  // What its file refers to is looked for where `asking` found its own. From the tasks' threads. Empty: no run can be
+  // started here.
+  std::function<Result<std::string>(model::RunRequest request, const model::RunRequest& asking)> start_run = {};
 };
 
 // What is different when a run that has ended runs again.
@@ -99,7 +103,8 @@ bool is_owned(const catalog::Home& home, std::string_view run);
 // The record of a run as it is now: from the catalog, `interrupted` where its owner was lost.
 Result<model::RunRecord> current_record(const Parts& parts, std::string_view run);
 
-// Removes a finished or interrupted run: rows, logs, its reference in the store. Its tags keep its artifacts. What it
+// Removes a finished or interrupted run: rows, logs, its reference in the store, and what it owns (runs, documents …)
+// before. Its tags keep its artifacts. What it
 // sent to places outside and is to be deleted with it (Save::collect) is deleted first; what could not be is told to
 // `notice`, and the run stays, for another try, unless `force` or its file say that it need not. Errors: not_found,
 // conflict (it is running), unavailable (something could not be deleted).

@@ -54,6 +54,7 @@ Status finish_run(const Parts& parts, model::RunRecord& run, Committer& committe
   {
     KIST_TRY_ASSIGN(auto transaction, parts.store.begin());
     KIST_TRY_ASSIGN(run.logs, save_logs(logs, *transaction));
+    KIST_TRY_ASSIGN(run.marks, parts.catalog.marks(run.name));  // others may have written on it meanwhile
     KIST_TRY_ASSIGN(changes.record, put_record(parts, run, *transaction));
     if (parts.deliver) KIST_TRY(parts.deliver(run, *changes.record));
   }

@@ -41,7 +41,7 @@ struct Wanted {
 
 // How far a group's node is.
 struct GroupProgress {
-  const GroupPlan* plan = nullptr;
+  std::shared_ptr<const GroupPlan> plan;
   std::vector<Node*> children;       // by step; nullptr: there is none (yet)
   std::vector<std::size_t> waiting;  // of a graph: how many of its dependencies have not ended, by step
   std::vector<const Node*> failure;  // of a graph: the node whose failure counts as the step's, by step

@@ -86,7 +86,7 @@ bool passes(Dependency::Test test, const StepResult& result) {
 
 }  // namespace
 
-Result<GroupPlan> make_plan(const model::Group& group) {
+Result<GroupPlan> make_plan(const model::Group& group, const std::vector<std::string>& targets) {
   GroupPlan plan;
   plan.group = &group;
   auto add = [&](const model::Step& step, int stage) {
@@ -114,11 +114,11 @@ Result<GroupPlan> make_plan(const model::Group& group) {
     }
   }
   KIST_TRY(check_for_cycle(plan));
-  for (const std::string& name : group.targets) {
+  for (const std::string& name : targets) {
     KIST_TRY_ASSIGN(StepIndex target, find_step(plan, name, "target"));
     plan.targets.push_back(target);
   }
-  if (group.targets.empty())
+  if (targets.empty())
     for (StepIndex step = 0; step < plan.steps.size(); ++step)
       if (plan.dependents[step].empty()) plan.targets.push_back(step);
   plan.is_target.assign(plan.steps.size(), false);

@@ -35,7 +35,11 @@ struct GroupPlan {
 };
 
 // The group must outlive the plan. Errors: invalid (a dependency that is not there, a cycle): such a group cannot run.
-Result<GroupPlan> make_plan(const model::Group& group);
+// `targets`: of a graph; none: the steps that no other one waits for.
+Result<GroupPlan> make_plan(const model::Group& group, const std::vector<std::string>& targets);
+inline Result<GroupPlan> make_plan(const model::Group& group) {
+  return make_plan(group, group.targets);
+}
 
 // How a step has ended.
 struct StepResult {

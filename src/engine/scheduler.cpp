@@ -80,6 +80,8 @@ Result<model::RunRecord> Scheduler::run() {
   entry_ = &make_node(Node::Role::entry, nullptr, 0);
   if (is_stopping())
     end(*entry_, stopped_state(), stopped_message());
+  else if (auto marked = mark_run(); !marked)
+    end(*entry_, State::error, marked.error().text);
   else if (auto watched = watch_run(); !watched)
     end(*entry_, State::error, watched.error().text);
   else if (suspended_)
@@ -118,6 +120,27 @@ Result<model::RunRecord> Scheduler::run() {
   run_.message = run_.state == State::succeeded ? "" : last.message;
   run_.finished = exit_node_ != nullptr ? exit_node_->record.finished : entry_->record.finished;
   return std::move(run_);
+}
+
+Status Scheduler::mark_run() {
+  if (workflow_.labels.empty() && workflow_.annotations.empty()) return {};
+  // What somebody has written on the run since it began stays.
+  if (run_.marks.labels.empty() && run_.marks.annotations.empty()) {
+    model::Marks marks;
+    for (const auto& [name, text] : workflow_.labels) {
+      auto value = expression::evaluate(text, *scope_);
+      if (!value) return with_context(fmt::format("label '{}'", name), value.error());
+      marks.labels.emplace_back(name, std::move(*value));
+    }
+    for (const auto& [name, text] : workflow_.annotations) {
+      KIST_TRY_ASSIGN(std::string value, expression::evaluate(text, *scope_));
+      marks.annotations.emplace_back(name, std::move(value));
+    }
+    KIST_TRY(parts_.catalog.mark_run(run_.name, marks));
+    run_.marks = std::move(marks);
+  }
+  scope_->set_marks(run_.marks);
+  return {};
 }
 
 void Scheduler::start_entry() {

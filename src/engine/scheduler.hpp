@@ -73,6 +73,8 @@ class Scheduler {
   Status start_locked(Node& node);
   Status start_body(Node& node);
   Status start_group(Node& node, const model::Group& group);
+  // Of a group whose targets are known late, one of its own for each node.
+  Result<std::shared_ptr<const GroupPlan>> plan_of(const Node& node, const model::Group& group);
   // Of a run with less to do than its parallelism allows; else when another one has ended.
   Status start_task(Node& node);
   Status hand_over(Node& node);
@@ -196,6 +198,8 @@ class Scheduler {
   void stop(task::Stop how);
   void give_up(Error error);
   void run_changed();
+  // Labels and annotations that the workflow puts on its run.
+  Status mark_run();
   // The default repository, as callers ask for it.
   auto keys() const {
     return [this](std::string_view key) { return find_key(parts_, key); };
@@ -224,7 +228,7 @@ class Scheduler {
   std::unordered_set<const model::NodeRecord*> earlier_;  // of an earlier owner, not taken up yet
   std::unordered_map<std::string, std::vector<const model::NodeRecord*>> earlier_members_;  // of loops, by parent
   std::deque<Node> nodes_;
-  std::unordered_map<const model::Group*, Result<GroupPlan>> plans_;
+  std::unordered_map<const model::Group*, Result<std::shared_ptr<const GroupPlan>>> plans_;
 
   Node* entry_ = nullptr;
   std::vector<model::Hook> run_hooks_;  // the exit handler too

@@ -1,4 +1,6 @@
 // How a node comes to be, starts and ends.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "engine/scheduler.hpp"
@@ -24,6 +26,18 @@ model::NodeKind kind_of(const model::Definition* definition) {
   const auto* group = std::get_if<model::Group>(&definition->body);
   if (group == nullptr) return model::NodeKind::gate;
   return group->kind == model::Group::Kind::graph ? model::NodeKind::graph : model::NodeKind::sequence;
+}
+
+// Names with blanks between them.
+std::vector<std::string> names_in(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  std::vector<std::string> names;
+  while (true) {
+    text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
+    if (text.empty()) return names;
+    names.emplace_back(text.substr(0, text.find_first_of(kBlank)));
+    text.remove_prefix(names.back().size());
+  }
 }
 
 model::NodeKind kind_of(const Node& node) {
@@ -265,6 +279,10 @@ std::unique_ptr<expression::Scope> Scheduler::caller_scope(const Node& node) con
 }
 
 Status Scheduler::start_bound(Node& node) {
+  if (node.definition->display) {
+    KIST_TRY_ASSIGN(std::string shown, expression::evaluate(*node.definition->display, NodeScope(*scope_, node)));
+    if (!shown.empty()) node.record.names.display = std::move(shown);
+  }
   changed(node);
   KIST_TRY_ASSIGN(bool held, take_locks(node, node.definition->locks, false));
   return held ? start_locked(node) : Status();
@@ -284,14 +302,25 @@ Status Scheduler::start_body(Node& node) {
   return start_gate(node);
 }
 
-Status Scheduler::start_group(Node& node, const model::Group& group) {
-  auto plan = plans_.find(&group);
-  if (plan == plans_.end()) plan = plans_.emplace(&group, make_plan(group)).first;
-  if (!plan->second) return std::unexpected(plan->second.error());
+Result<std::shared_ptr<const GroupPlan>> Scheduler::plan_of(const Node& node, const model::Group& group) {
+  if (group.late_targets) {
+    KIST_TRY_ASSIGN(const std::string names, expression::evaluate(*group.late_targets, NodeScope(*scope_, node)));
+    KIST_TRY_ASSIGN(GroupPlan plan, make_plan(group, names_in(names)));
+    return std::make_shared<const GroupPlan>(std::move(plan));
+  }
+  auto known = plans_.find(&group);
+  if (known != plans_.end()) return known->second;
+  using Plan = Result<std::shared_ptr<const GroupPlan>>;
+  auto made = make_plan(group, group.targets);
+  Plan plan = made ? Plan(std::make_shared<const GroupPlan>(std::move(*made))) : Plan(std::unexpected(made.error()));
+  return plans_.emplace(&group, std::move(plan)).first->second;
+}
 
+Status Scheduler::start_group(Node& node, const model::Group& group) {
+  KIST_TRY_ASSIGN(auto plan, plan_of(node, group));
   node.group = std::make_unique<GroupProgress>();
   GroupProgress& progress = *node.group;
-  progress.plan = &*plan->second;
+  progress.plan = std::move(plan);
   progress.children.resize(progress.plan->steps.size());
   if (group.parallelism) {
     KIST_TRY_ASSIGN(progress.most, read_parallelism(*group.parallelism, NodeScope(*scope_, node)));
@@ -349,7 +378,7 @@ Status Scheduler::hand_over(Node& node) {
   node.submitted = parts_.clock();
   node.services =
       std::make_shared<NodeServices>(node, log_file(parts_.home.run(run_.name) / "logs", node.record.names.name),
-                                     parts_.clock, audience_, inbox_, parts_.kept_live, parts_);
+                                     parts_.clock, audience_, inbox_, parts_.kept_live, parts_, run_);
   changed(node);
   with_place_.insert(&node);
   place_.submit(std::move(document), *node.services,

@@ -113,6 +113,16 @@ Result<RunScope> RunScope::make(const model::RunRecord& run, const model::Workfl
   return scope;
 }
 
+void RunScope::set_marks(const model::Marks& marks) {
+  for (const auto& [sort, pairs] :
+       {std::pair("workflow.labels", &marks.labels), std::pair("workflow.annotations", &marks.annotations)}) {
+    const std::string prefix = sort;
+    Json all = Json::object();
+    for (const auto& [name, value] : *pairs) all[name] = values_[prefix + "." + name] = value;
+    values_[prefix] = values_[prefix + ".json"] = to_text(all);
+  }
+}
+
 Result<Found> RunScope::find(std::string_view name) const {
   auto found = values_.find(name);
   if (found != values_.end()) return found->second;

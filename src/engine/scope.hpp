@@ -33,6 +33,8 @@ class RunScope : public expression::Scope {
   // "workflow.outputs.artifacts.NAME". Errors: invalid.
   Result<ArtifactValue> find_artifact(std::string_view name) const;
 
+  // "workflow.labels.NAME", "workflow.annotations.NAME", and all of them as JSON.
+  void set_marks(const model::Marks& marks);
   void set_status(std::string status) { values_["workflow.status"] = std::move(status); }
   // How the entry has ended.
   struct Outcome {

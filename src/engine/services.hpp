@@ -10,6 +10,7 @@
 #include "engine/committer.hpp"
 #include "engine/inbox.hpp"
 #include "engine/log.hpp"
+#include "engine/objects.hpp"
 #include "engine/repository.hpp"
 #include "model/record.hpp"
 #include "task/task.hpp"
@@ -20,13 +21,15 @@ namespace kist::engine {
 class NodeServices : public task::TaskServices {
  public:
   NodeServices(Node& node, std::filesystem::path log, std::function<Time()> clock, Audience& audience,
-               std::shared_ptr<Inbox> inbox, std::function<void()> kept_live, const Parts& parts)
+               std::shared_ptr<Inbox> inbox, std::function<void()> kept_live, const Parts& parts,
+               const model::RunRecord& run)
       : node_(node),
         names_(node.record.names),
         audience_(audience),
         inbox_(std::move(inbox)),
         kept_live_(std::move(kept_live)),
         parts_(parts),
+        run_(run),
         secrets_(parts.home),
         log_(std::move(log), std::move(clock), [this](task::Stream stream, std::string_view line) {
           audience_.tell([&](Observer& observer) { observer.output(names_, stream, line); });
@@ -55,6 +58,12 @@ class NodeServices : public task::TaskServices {
   }
   Result<std::vector<std::string>> keys_below(std::string_view key) override { return engine::keys_below(parts_, key); }
   Result<task::SecretValues> secret(std::string_view name) override { return secrets_.get(name); }
+  Result<std::string> act_on_object(const model::ObjectRequest& request) override {
+    KIST_TRY_ASSIGN(const model::Dialect* dialect, find_dialect(parts_.dialects, run_.dialect));
+    RunObjects objects(parts_, run_,
+                       [this](std::string_view text) { log(task::Stream::kist, std::string(text) + "\n"); });
+    return dialect->act_on_object(request, objects);
+  }
 
   // The task has ended.
   Status finish() { return log_.finish(); }
@@ -71,6 +80,7 @@ class NodeServices : public task::TaskServices {
   const std::shared_ptr<Inbox> inbox_;
   const std::function<void()> kept_live_;
   const Parts& parts_;
+  const model::RunRecord& run_;  // only what does not change while it runs
   const catalog::Secrets secrets_;
   std::mutex mutex_;
   std::vector<model::ArtifactRecord> fetched_;  // guarded by mutex_

@@ -31,6 +31,7 @@ class Objects {
     std::string kind;
     std::string name;
     std::string text;
+    bool kept = true;
   };
   virtual Result<std::vector<Document>> documents() = 0;
   virtual Status put_document(const Document& document) = 0;  // in place of one of its kind and name
@@ -58,8 +59,8 @@ class Objects {
   // One that is going on is aborted first. Errors: not_found, conflict (the run that asks; one that does not end).
   virtual Status remove_run(std::string_view name) = 0;
 
-  // What is removed with the run that asks: a run where `kind` is empty, else what is called so above ("Secret").
-  virtual Status own(std::string_view kind, std::string_view name) = 0;
+  // What is removed with the run that asks. `sort`: "run", "secret", "claim", or the kind of a document.
+  virtual Status own(std::string_view sort, std::string_view name) = 0;
 };
 
 }  // namespace kist::model

@@ -45,6 +45,11 @@ bool is_first_time(const std::string& run, const std::string& text) {
   return said.emplace(run, text).second;
 }
 
+// Which part of what lies outside is meant; empty: all.
+std::string part_of(const model::ExternalArtifact& outside) {
+  return outside.sub_path ? outside.sub_path->source() : "";
+}
+
 class Performance {
  public:
   Performance(const Document& document, const Tools& tools, TaskServices& services, StopSignal& stop)
@@ -271,7 +276,7 @@ class Performance {
       return {};
     }
     if (!artifact) return std::unexpected(artifact.error());
-    resolved.trees.push_back({.prefix = "", .artifact = std::move(*artifact), .sub_path = ""});
+    resolved.trees.push_back({.prefix = "", .artifact = std::move(*artifact), .sub_path = part_of(*resolved.external)});
     return {};
   }
 
@@ -338,7 +343,34 @@ class Performance {
   void perform_one(std::size_t index, const model::ListRequest& request) {
     take(index, list(request, transfers_, services_));
   }
-  void perform_one(std::size_t index, const model::ObjectRequest& request) { take(index, act(request, services_)); }
+  void perform_one(std::size_t index, const model::ObjectRequest& request) {
+    if (!request.manifest_from) return take(index, act(request, services_, stop_));
+    model::ObjectRequest complete = request;
+    auto manifest = text_of_input(index);
+    if (!manifest) return verdict_.fail_kist(describe(index, manifest.error().text));
+    complete.manifest = model::Text::literal(std::move(*manifest));
+    take(index, act(complete, services_, stop_));
+  }
+
+  // The text of the one file that an input brings.
+  Result<std::string> text_of_input(std::size_t index) {
+    const auto found = loads_.find(index);
+    if (found == loads_.end() || found->second.absent) return fail(ErrorKind::invalid, "its manifest was not supplied");
+    ResolvedLoad& input = found->second;
+    if (input.raw) return *input.raw;
+    if (input.external) {
+      KIST_TRY_ASSIGN(auto fetched, transfers_.fetch(*input.external, document_.task.actions[index].title, ""));
+      input.trees.push_back({.prefix = "", .artifact = std::move(fetched), .sub_path = part_of(*input.external)});
+    }
+    if (input.trees.size() != 1) return fail(ErrorKind::invalid, "its manifest is to be one file");
+    KIST_TRY_ASSIGN(const fs::path own, directory_.path());
+    const fs::path file = own / fmt::format("input-{}", index);
+    const auto& tree = input.trees.front();
+    KIST_TRY_ASSIGN(const store::Entry top, find_top(tools_.store, tree));
+    if (top.type != store::EntryType::file) return fail(ErrorKind::invalid, "its manifest is to be one file");
+    KIST_TRY(tools_.store.restore({.tree = tree.artifact.tree, .times = tree.artifact.times}, top.path, file));
+    return read_file(file, kLargestParameter);
+  }
 
   void take(std::size_t index, Result<Answer> answer) {
     verdict_.heed(stop_.get());

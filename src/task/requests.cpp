@@ -2,13 +2,19 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <span>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <poll.h>
+#include <sys/random.h>
 
 #include "base/json.hpp"
 #include "base/process.hpp"
+#include "base/time.hpp"
 #include "expression/expression.hpp"
+#include "expression/selector.hpp"
 #include "location/address.hpp"
 #include "location/location.hpp"
 #include "net/http.hpp"
@@ -19,6 +25,24 @@ namespace {
 
 constexpr int kMostRedirects = 10;
 constexpr int kSeeOther = 303;
+// Between two looks at an object: more and more, up to the last.
+constexpr int kFirstLookMs = 50;
+constexpr int kLastLookMs = 2000;
+
+// The clock and the dice of this machine.
+const expression::Surroundings& here() {
+  static const expression::Surroundings surroundings{.now = [] { return now(); },
+                                                     .random =
+                                                         [](std::span<std::byte> bytes) {
+                                                           while (!bytes.empty()) {
+                                                             const ssize_t count =
+                                                                 ::getrandom(bytes.data(), bytes.size(), 0);
+                                                             if (count > 0)
+                                                               bytes = bytes.subspan(static_cast<std::size_t>(count));
+                                                           }
+                                                         }};
+  return surroundings;
+}
 
 // The names of one document: "response.headers.Date" is a member of a member.
 class DocumentScope final : public expression::Scope {
@@ -42,6 +66,8 @@ class DocumentScope final : public expression::Scope {
         all.push_back(prefix.empty() ? key : fmt::format("{}.{}", prefix, key));
     return all;
   }
+
+  const expression::Surroundings* surroundings() const override { return &here(); }
 
  private:
   const Json* member_of(std::string_view name) const {
@@ -194,13 +220,86 @@ Result<Answer> list(const model::ListRequest& request, Transfers& transfers, Mas
   return Answer{.result = to_text(data), .failure = {}, .parameters = {}};
 }
 
-Result<Answer> act(const model::ObjectRequest& request, MaskedServices& services) {
-  KIST_TRY_ASSIGN(std::string text, services.act_on_object(request));
+namespace {
+
+// What lies at a path of keys and indices, "status.conditions.0.type", as a text.
+std::optional<std::string> text_at(const Json& object, std::string_view path) {
+  const Json* at = &object;
+  while (!path.empty()) {
+    const std::string_view key = path.substr(0, path.find('.'));
+    path.remove_prefix(std::min(path.size(), key.size() + 1));
+    if (at->is_array()) {
+      std::size_t index = 0;
+      const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
+      if (error != std::errc{} || end != key.data() + key.size() || index >= at->size()) return std::nullopt;
+      at = &(*at)[index];
+      continue;
+    }
+    if (!at->is_object()) return std::nullopt;
+    const auto found = at->find(std::string(key));
+    if (found == at->end()) return std::nullopt;
+    at = &*found;
+  }
+  return at->is_string() ? at->get<std::string>() : at->is_null() ? std::string() : to_text(*at);
+}
+
+using Requirements = std::vector<expression::Requirement>;
+
+Result<Requirements> requirements_of(const std::optional<model::Text>& condition) {
+  if (!condition) return Requirements{};
+  return expression::parse_selector(condition->source());
+}
+
+// Kubernetes would say no as well: the step has failed. Anything else is kist's own matter.
+bool is_refusal(ErrorKind kind) {
+  return kind == ErrorKind::not_found || kind == ErrorKind::conflict || kind == ErrorKind::invalid;
+}
+
+bool is_stopped(const StopSignal& stop, int milliseconds) {
+  pollfd waited{stop.descriptor(), POLLIN, 0};
+  (void)::poll(&waited, 1, milliseconds);
+  return stop.get() != Stop::none;
+}
+
+}  // namespace
+
+Result<Answer> act(const model::ObjectRequest& request, MaskedServices& services, const StopSignal& stop) {
+  KIST_TRY_ASSIGN(const Requirements success, requirements_of(request.success_condition));
+  KIST_TRY_ASSIGN(const Requirements failure, requirements_of(request.failure_condition));
   Answer answer;
-  if (request.outputs.empty()) return answer;
-  KIST_TRY_ASSIGN(Json object, parse_json(text));
+  auto text = services.act_on_object(request);
+  if (!text && is_refusal(text.error().kind)) {
+    answer.failure = text.error().text;
+    return answer;
+  }
+  if (!text) return std::unexpected(text.error());
+  if (request.action.source() == "delete") return answer;
+
+  KIST_TRY_ASSIGN(Json object, parse_json(*text));
+  const bool waits = !success.empty() || !failure.empty();
+  for (int pause = kFirstLookMs; waits; pause = std::min(2 * pause, kLastLookMs)) {
+    const expression::KeyedValue value = [&](std::string_view key) { return text_at(object, key); };
+    if (expression::any_holds(failure, value)) {
+      answer.failure = fmt::format("failure condition '{}' evaluated true", request.failure_condition->source());
+      return answer;
+    }
+    if (expression::all_hold(success, value)) break;
+    if (is_stopped(stop, pause)) return answer;
+    // An object is a manifest of itself.
+    model::ObjectRequest look;
+    look.action = model::Text::literal("get");
+    look.manifest = model::Text::literal(*text);
+    auto seen = services.act_on_object(look);
+    if (!seen && seen.error().kind == ErrorKind::not_found) {
+      answer.failure = "the object was removed before a condition held: " + seen.error().text;
+      return answer;
+    }
+    if (!seen) return std::unexpected(seen.error());
+    text = std::move(seen);
+    KIST_TRY_ASSIGN(object, parse_json(*text));
+  }
   for (const auto& output : request.outputs) {
-    auto value = output.json_path.empty() ? filter(text, output.jq_filter) : select(object, output.json_path);
+    auto value = output.json_path.empty() ? filter(*text, output.jq_filter) : select(object, output.json_path);
     if (!value) return with_context(fmt::format("parameter '{}'", output.parameter), value.error());
     answer.parameters.push_back({.name = output.parameter, .value = std::move(*value)});
   }

@@ -21,6 +21,7 @@ struct Answer {
 // Errors: what kist could not do (an expression that is wrong, a secret that is missing, no answer).
 Result<Answer> ask(const model::HttpRequest& request, Transfers& transfers, MaskedServices& services);
 Result<Answer> list(const model::ListRequest& request, Transfers& transfers, MaskedServices& services);
-Result<Answer> act(const model::ObjectRequest& request, MaskedServices& services);
+// Waits until one of its conditions holds, or somebody stops the task.
+Result<Answer> act(const model::ObjectRequest& request, MaskedServices& services, const StopSignal& stop);
 
 }  // namespace kist::task

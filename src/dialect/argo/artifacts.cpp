@@ -115,7 +115,7 @@ model::ArtifactSource artifact_source(const Artifact& artifact, const Repository
     return model::ArtifactExpression{make_expression(artifact.expression->text), std::move(sub_path)};
   if (artifact.place)
     if (auto location = lower_place(*artifact.place, repository, {}))
-      return model::ExternalArtifact{std::move(*location), artifact.archive};
+      return model::ExternalArtifact{std::move(*location), artifact.archive, std::move(sub_path)};
   return model::RawArtifact{make_text(artifact.raw ? artifact.raw->text : "")};
 }
 

@@ -16,8 +16,6 @@ void check_contents(const Spec& spec, bool to_run, Report& report);
 void check_policies(const Spec& spec, Report& report);
 // Steps and tasks: templates that exist, arguments for all that they need. `to_run`: not only looked at.
 void check_calls(const Spec& spec, bool to_run, Report& report);
-// What the model has and kist does not do yet.
-void check_support(const Spec& spec, Report& report);
 // Every `{{…}}`: names that mean something where they stand.
 void check_references(const Spec& spec, const Graphs& graphs, Report& report);
 

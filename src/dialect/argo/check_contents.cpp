@@ -8,6 +8,8 @@
 
 #include "dialect/argo/artifacts.hpp"
 #include "dialect/argo/check.hpp"
+#include "dialect/argo/documents.hpp"
+#include "dialect/argo/object_kinds.hpp"
 
 namespace kist::dialect::argo {
 namespace {
@@ -209,6 +211,7 @@ void check_container_set(const Template& definition, Report& report) {
 }
 
 constexpr auto kActions = std::to_array<std::string_view>({"get", "create", "apply", "delete", "replace", "patch"});
+constexpr auto kStrategies = std::to_array<std::string_view>({"", "strategic", "merge", "json"});
 
 void check_resource(const Template& definition, Report& report) {
   const std::string where = where_of(definition) + ".resource";
@@ -216,6 +219,8 @@ void check_resource(const Template& definition, Report& report) {
   const std::string action = resource.action ? resource.action->text : "";
   if (!action.contains("{{") && std::ranges::count(kActions, std::string_view(action)) == 0)
     report.error(definition.mark, where + ".action must be one of: get, create, apply, delete, replace, patch");
+  if (resource.merge_strategy && std::ranges::count(kStrategies, std::string_view(resource.merge_strategy->text)) == 0)
+    report.error(resource.merge_strategy->mark, where + ".mergeStrategy must be one of: strategic, merge, json");
   if (!resource.manifest && !resource.manifest_from) {
     if (action != "delete" && action != "get")
       report.error(definition.mark, where + ".manifest or manifestFrom must be specified");
@@ -227,6 +232,11 @@ void check_resource(const Template& definition, Report& report) {
   auto fits = [](const yaml::Node& root) { return root.is_mapping() || root.is_sequence() || root.is_null(); };
   if (!roots || (!roots->empty() && !fits(roots->front())))
     report.error(resource.manifest->mark, where + ".manifest must be a valid yaml");
+  if (!roots || roots->empty() || !roots->front().is_mapping() || roots->front().find("kind") == nullptr) return;
+  const yaml::Node& root = roots->front();
+  if (const auto kind = find_kind(text_at(root, {"kind"}), text_at(root, {"apiVersion"})); !kind)
+    report.warning(resource.manifest->mark,
+                   fmt::format("{}: this step will not succeed: {}", where, kind.error().text));
 }
 
 void check_body(const Template& definition, Report& report) {

@@ -152,9 +152,12 @@ class Checker {
     check_program(definition.program);
     for (const auto* programs : {&definition.containers, &definition.initial, &definition.sidecars})
       for (const Program& program : *programs) check_program(program);
-    for (const auto* text : {&definition.http.url, &definition.http.body, &definition.duration,
-                             &definition.resource.manifest, &definition.deadline})
+    for (const auto* text :
+         {&definition.http.url, &definition.http.body, &definition.duration, &definition.resource.action,
+          &definition.resource.manifest, &definition.resource.success_condition, &definition.resource.failure_condition,
+          &definition.deadline})
       if (*text) check(**text, where_);
+    for (const Scalar& flag : definition.resource.flags) check(flag, where_);
     for (const Parameter& parameter : definition.outputs.parameters)
       for (const auto* text : {&parameter.path, &parameter.absent})
         if (*text) check(**text, where_);

@@ -10,6 +10,7 @@
 #include "dialect/argo/documents.hpp"
 #include "dialect/argo/library.hpp"
 #include "dialect/argo/lower.hpp"
+#include "dialect/argo/objects.hpp"
 #include "dialect/argo/read.hpp"
 #include "dialect/argo/settle.hpp"
 #include "dialect/argo/wording.hpp"
@@ -32,6 +33,25 @@ void override_parameters(const std::vector<std::pair<std::string, std::string>>&
     report.error({}, names.empty()
                          ? fmt::format("there is no parameter '{}'; the workflow has none", name)
                          : fmt::format("there is no parameter '{}'; there is {}", name, fmt::join(names, ", ")));
+  }
+}
+
+// Variables given with the run are there in every container, whatever the file says of them.
+void add_environment(const std::vector<std::pair<std::string, std::string>>& given, model::Workflow& workflow) {
+  if (given.empty()) return;
+  for (auto& [name, definition] : workflow.definitions) {
+    auto* task = std::get_if<model::Task>(&definition.body);
+    if (task == nullptr) continue;
+    const auto is_given = [&](const model::EnvironmentVariable& variable) {
+      return std::ranges::any_of(given, [&](const auto& pair) { return pair.first == variable.name; });
+    };
+    for (model::Action& action : task->actions)
+      if (auto* run = std::get_if<model::Run>(&action.what)) std::erase_if(run->environment, is_given);
+    for (model::Container& container : task->containers) {
+      std::erase_if(container.environment, is_given);
+      for (const auto& [variable, value] : given)
+        container.environment.push_back({variable, model::Text::literal(value)});
+    }
   }
 }
 
@@ -89,7 +109,6 @@ Result<model::Lowered> lower_request(const model::RunRequest& request, bool to_r
   check_policies(spec, report);
   check_calls(spec, to_run, report);
   check_references(spec, graphs, report);
-  check_support(spec, report);
 
   const TemplateNames used = reached_templates(spec, graphs);
   model::Lowered lowered;
@@ -97,6 +116,7 @@ Result<model::Lowered> lower_request(const model::RunRequest& request, bool to_r
   std::ranges::move(others(documents), std::back_inserter(lowered.notices));
   lowered.workflow = lower_workflow(spec, graphs, used, document->name, report);
   if (request.name) lowered.workflow.naming = {model::RunNaming::Kind::given, *request.name};
+  add_environment(request.environment, lowered.workflow);
   return lowered;
 }
 
@@ -137,6 +157,10 @@ class ArgoDialect final : public model::Dialect {
   Result<std::vector<Kept>> kept_documents(const model::SourceText& file) const override { return split_kept(file); }
 
   std::string without_secrets(const model::SourceText& file) const override { return blank_secrets(file.text); }
+
+  Result<std::string> act_on_object(const model::ObjectRequest& request, model::Objects& objects) const override {
+    return argo::act_on_object(request, objects);
+  }
 
   const model::Wording& wording() const override { return wording_; }
 

@@ -96,10 +96,7 @@ void cut_cycles(const Template& dag, Graph& graph, Report& report) {
 
 void find_targets(const Template& dag, Graph& graph, Report& report) {
   if (dag.target && !dag.target->text.empty()) {
-    if (dag.target->text.contains("{{")) {
-      report.unsupported(dag.target->mark, "a target with {{…}}", where_of(dag) + ".dag");
-      return;
-    }
+    if (has_late_target(dag)) return;
     std::string_view rest = dag.target->text;
     while (true) {
       rest.remove_prefix(std::min(rest.find_first_not_of(" \t\n"), rest.size()));
@@ -132,6 +129,10 @@ void mark_back(const Graph& graph, std::vector<std::size_t> open, std::vector<bo
 
 }  // namespace
 
+bool has_late_target(const Template& dag) {
+  return dag.target && dag.target->text.contains("{{");
+}
+
 bool Graph::waits_for(std::size_t task, std::size_t other) const {
   if (std::ranges::count(before[task], other) > 0) return true;
   std::vector<bool> marked(before.size(), false);
@@ -162,7 +163,7 @@ Graph make_graph(const Template& dag, Report& report) {
   }
   cut_cycles(dag, graph, report);
   find_targets(dag, graph, report);
-  graph.runs.resize(dag.tasks.size(), false);
+  graph.runs.resize(dag.tasks.size(), has_late_target(dag));
   std::vector<std::size_t> open;
   for (const std::string& target : graph.targets) open.push_back(graph.index.find(target)->second);
   mark_back(graph, std::move(open), graph.runs);

@@ -31,6 +31,9 @@ struct Graph {
 // The graphs of the templates that are dags.
 using Graphs = std::map<const Template*, Graph>;
 
+// Whether its targets are known only when it starts: then all its tasks may run.
+bool has_late_target(const Template& dag);
+
 // Reports names that are not tasks, cycles, wrong `depends`, unknown targets. Where something is wrong the graph is
 // what is left without it.
 Graph make_graph(const Template& dag, Report& report);

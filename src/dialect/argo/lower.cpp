@@ -298,6 +298,13 @@ model::Workflow lower_workflow(const Spec& spec, const Graphs& graphs, const Tem
   if (spec.parallelism) workflow.parallelism = make_text(spec.parallelism->text);
   workflow.locks = lower_locks(spec, spec.locks);
   workflow.suspended = spec.suspended;
+  for (const auto& [label, expression] : spec.labels_from)
+    workflow.labels.emplace_back(label, make_expression(expression.text));
+  for (const auto& [label, value] : spec.labels)
+    if (std::ranges::none_of(spec.labels_from, [&](const auto& from) { return from.first == label; }))
+      workflow.labels.emplace_back(label, model::Text::literal(value));
+  for (const auto& [note, value] : spec.annotations)
+    workflow.annotations.emplace_back(note, model::Text::literal(value));
   for (const Scalar& schedule : spec.schedules) workflow.schedules.push_back(schedule.text);
   if (spec.timezone) workflow.timezone = spec.timezone->text;
   return workflow;

@@ -127,6 +127,7 @@ model::Group lower_group(const Spec& spec, const Template& definition, const Gra
   } else {
     group.kind = model::Group::Kind::graph;
     group.targets = graph->targets;
+    if (has_late_target(definition)) group.late_targets = make_text(definition.target->text);
     for (std::size_t task = 0; task < definition.tasks.size(); ++task) {
       if (!graph->runs[task]) continue;
       model::Step step = lower_step(spec, definition.tasks[task], report);

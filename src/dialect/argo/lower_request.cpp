@@ -31,13 +31,22 @@ model::HttpRequest lower_http(const HttpSpec& http) {
   return request;
 }
 
-model::ObjectRequest lower_resource(const Template& definition) {
+model::ObjectRequest lower_resource(const Spec& spec, const Template& definition) {
   const ResourceSpec& resource = definition.resource;
   model::ObjectRequest request;
   if (resource.action) request.action = make_text(resource.action->text);
   if (resource.manifest) request.manifest = make_text(resource.manifest->text);
-  if (resource.manifest_from && resource.manifest_from->raw)
-    request.manifest = make_text(resource.manifest_from->raw->text);
+  if (const auto& from = resource.manifest_from) {
+    // An input of that name, unless it says itself where it lies.
+    if (from->has_location() || from->from || from->expression)
+      request.manifest_from = artifact_source(*from, spec.repository);
+    else
+      request.manifest_from =
+          model::ArtifactReference{.name = model::Text::literal("inputs.artifacts." + from->name.text)};
+  }
+  if (resource.merge_strategy) request.merge_strategy = resource.merge_strategy->text;
+  for (const Scalar& flag : resource.flags) request.flags.push_back(make_text(flag.text));
+  request.owned = resource.owned;
   if (resource.success_condition) request.success_condition = make_text(resource.success_condition->text);
   if (resource.failure_condition) request.failure_condition = make_text(resource.failure_condition->text);
   for (const Parameter& parameter : definition.outputs.parameters)
@@ -66,7 +75,7 @@ model::Task lower_request(const Spec& spec, const Template& definition, const Re
     action.what = std::move(request);
   } else {
     action.title = "resource";
-    action.what = lower_resource(definition);
+    action.what = lower_resource(spec, definition);
   }
   task.actions.push_back(std::move(action));
   task.capture_result = true;

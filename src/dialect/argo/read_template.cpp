@@ -162,6 +162,9 @@ void read_resource(Fields& fields, Template& definition) {
   resource.failure_condition = inner.text("failureCondition");
   for (auto* condition : {&resource.success_condition, &resource.failure_condition})
     if (*condition && (*condition)->text.empty()) condition->reset();
+  resource.merge_strategy = inner.text("mergeStrategy");
+  resource.flags = inner.any_texts("flags");
+  resource.owned = inner.boolean("setOwnerReference", false);
   if (const yaml::Node* from = inner.mapping("manifestFrom")) {
     Fields source(fields.report(), *from, kManifestFrom, inner.where() + ".manifestFrom");
     if (const yaml::Node* artifact = source.mapping("artifact"))

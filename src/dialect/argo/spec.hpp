@@ -276,6 +276,9 @@ struct ResourceSpec {
   std::optional<Scalar> action;
   std::optional<Scalar> manifest;
   std::optional<Artifact> manifest_from;
+  std::optional<Scalar> merge_strategy;
+  std::vector<Scalar> flags;
+  bool owned = false;  // setOwnerReference
   std::optional<Scalar> success_condition;
   std::optional<Scalar> failure_condition;
 };

@@ -388,10 +388,9 @@ constexpr Field kBodyFromFields[] = {{"bytes"}};
 constexpr Field kDataFields[] = {{"source"}, {"transformation"}};
 constexpr Field kDataSourceFields[] = {{"artifactPaths"}};
 constexpr Field kTransformationFields[] = {{"expression"}};
-constexpr Field kResourceFields[] = {{"action"},           {"manifest"},
-                                     {"manifestFrom"},     {"successCondition"},
-                                     {"failureCondition"}, {"setOwnerReference", silent},
-                                     {"mergeStrategy"},    {"flags"}};
+constexpr Field kResourceFields[] = {
+    {"action"},           {"manifest"},          {"manifestFrom"},  {"successCondition"},
+    {"failureCondition"}, {"setOwnerReference"}, {"mergeStrategy"}, {"flags"}};
 constexpr Field kManifestFromFields[] = {{"artifact"}};
 
 #define KIST_ARGO_CONTAINER_FIELDS                                                                                   \

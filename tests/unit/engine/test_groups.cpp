@@ -254,5 +254,26 @@ TEST_F(Groups, ADefinitionThatCallsItselfForEverEnds) {
   EXPECT_TRUE(run.nodes.back().message.contains("deeper than 300 levels")) << run.nodes.back().message;
 }
 
+TEST_F(Groups, TargetsMayBeKnownOnlyWhenTheGroupStarts) {
+  define("main", graph({step("a", "ok"), step("b", "ok", is("a")), step("c", "bad"), step("d", "ok", is("c"))}));
+  define("ok", task({"succeed"}));
+  define("bad", task({"fail"}));
+  group_of(dialect.workflow.definitions["main"]).late_targets = text(" {{workflow.parameters.t}} ");
+  dialect.workflow.parameters = {{"t", text("b")}};
+  model::RunRecord done = run();
+  EXPECT_EQ(done.state, State::succeeded);
+  EXPECT_EQ(status(done, "wf.b"), "succeeded");
+  EXPECT_EQ(status(done, "wf.c"), "none");
+
+  dialect.workflow.parameters = {{"t", text("a\tc")}};
+  dialect.workflow.naming.stem = "two";
+  EXPECT_EQ(run().state, State::failed);
+  EXPECT_EQ(status(catalog->run("two").value(), "two.b"), "none");
+
+  dialect.workflow.parameters = {{"t", text("nobody")}};
+  dialect.workflow.naming.stem = "three";
+  EXPECT_EQ(status(run(), "three"), "error: target 'nobody' is not defined");
+}
+
 }  // namespace
 }  // namespace kist::engine::testing

@@ -311,5 +311,50 @@ TEST_F(EarlierRuns, AnOutputHidesAnInputAtItsPath) {
   EXPECT_FALSE(loaded("user").absent);
 }
 
+TEST_F(Inputs, ExpressionsAreToldTheTimeWhereverTheyStand) {
+  Time at = parse_rfc3339("2026-03-04T05:06:07Z").value();
+  Engine clocked{Parts{home, *catalog, store, dialects, [&] { return at; }, [](std::uint32_t) { return 0U; }}};
+  define_saying({"{{=sprig.ago(date('2026-03-04T05:06:00Z'))}} {{=now().Year()}}", "{{inputs.parameters.n}}"});
+  input("n");
+  model::Step called = calling({{"n", "{{=now().Format('15:04')}} {{=sprig.ago(now())}}"}});
+  called.condition = text("'{{=sprig.ago(date('2026-03-04T05:06:00Z'))}}' == '7s'");
+  dialect.workflow.definitions["main"] = graph({called});
+  dialect.workflow.parameters = {{"p", text("{{=now().Day()}}")}};
+  model::RunRequest request;
+  request.dialect = "small";
+  const std::string name = clocked.submit(request, [](const model::Notice&) {}).value();
+  EXPECT_EQ(clocked.own(name, place, watcher).value(), State::succeeded);
+  EXPECT_THAT(command("wf.a"), ElementsAre("print", "7s 2026", "05:06 0s"));
+}
+
+TEST_F(Inputs, ARunIsMarkedWhenItBegins) {
+  define_saying({"{{workflow.labels.who}} {{workflow.labels.fixed}}", "{{workflow.annotations}}"});
+  dialect.workflow.parameters = {{"p", text("me")}};
+  dialect.workflow.labels = {{"who", text("{{=workflow.parameters.p + '!'}}")}, {"fixed", Text::literal("{{x}}")}};
+  dialect.workflow.annotations = {{"why", Text::literal("so")}};
+  dialect.workflow.entry.definition = "say";
+  const model::RunRecord run = this->run();
+  EXPECT_THAT(command("wf"), ElementsAre("print", "me! {{x}}", R"({"why":"so"})"));
+  const std::vector<std::pair<std::string, std::string>> labels = {{"fixed", "{{x}}"}, {"who", "me!"}};
+  EXPECT_EQ(run.marks.labels, labels);
+  EXPECT_EQ(catalog->marks("wf")->annotations.size(), 1U);
+  // What is in the store says so too.
+  const auto record = store.object(catalog->summary("wf")->record.value());
+  EXPECT_THAT(record.value(), ::testing::HasSubstr(R"("who":"me!")"));
+
+  dialect.workflow.labels = {{"who", text("{{=nothing.like.it()}}")}};
+  dialect.workflow.naming.stem = "wrong";
+  EXPECT_THAT(status(this->run(), "wrong"), ::testing::StartsWith("error: label 'who'"));
+}
+
+TEST_F(Inputs, ANodeMayBeShownByAnotherName) {
+  define_saying({"x"});
+  input("n");
+  say().display = text("{{inputs.parameters.n}} of {{workflow.name}}");
+  dialect.workflow.definitions["main"] = graph({calling({{"n", "first"}})});
+  dialect.workflow.definitions["main"].name = "main";
+  EXPECT_EQ(node(run(), "wf.a").names.display, "first of wf");
+}
+
 }  // namespace
 }  // namespace kist::engine::testing

@@ -117,6 +117,7 @@ TEST_F(Requests, TheAnswerIsTheResultAndConditionsDecide) {
   EXPECT_EQ(outcome.state, State::failed);
   EXPECT_THAT(outcome.problems, ElementsAre("successCondition 'response.statusCode > 200' evaluated false"));
   EXPECT_EQ(ask("/x", "response.").state, State::error);
+  EXPECT_EQ(ask("/x", "now().Year() > 2000 && sprig.ago(now()) == '0s'").state, State::succeeded);
 }
 
 TEST_F(Requests, AListIsWhatTheExpressionsMakeOfIt) {

@@ -1,0 +1,174 @@
+#include "engine/objects.hpp"
+
+#include <chrono>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/file.hpp"
+#include "catalog/documents.hpp"
+#include "catalog/secrets.hpp"
+#include "task/task.hpp"
+
+namespace kist::engine {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t kLargestDocument = 1 << 20;
+constexpr std::string_view kSuffixCharacters = "bcdfghjklmnpqrstvwxz2456789";
+constexpr std::size_t kSuffixLength = 5;
+constexpr auto kEndsWithin = 60s;
+constexpr auto kLookAgain = 50ms;
+
+constexpr std::string_view kRun = "run";
+constexpr std::string_view kSecret = "secret";
+constexpr std::string_view kClaim = "claim";
+
+// Of a run that goes on the owner is asked first.
+Status end_and_remove(const Parts& parts, std::string_view run, bool force,
+                      const std::function<void(const std::string&)>& notice) {
+  KIST_TRY_ASSIGN(const catalog::RunSummary summary, parts.catalog.summary(run));
+  if (!model::is_final(summary.state) && is_owned(parts.home, run)) {
+    KIST_TRY(parts.catalog.add_request(run, {catalog::Request::Kind::abort}));
+    const auto patience = std::chrono::steady_clock::now() + kEndsWithin;
+    while (is_owned(parts.home, run)) {
+      if (std::chrono::steady_clock::now() > patience)
+        return fail(ErrorKind::conflict, fmt::format("run '{}' does not end: it was not removed", run));
+      std::this_thread::sleep_for(kLookAgain);
+    }
+  }
+  return remove_run(parts, run, force, notice);
+}
+
+Status remove_claim_of(const catalog::Home& home, std::string_view name) {
+  if (name.empty() || name.starts_with('.') || name.contains('/'))
+    return fail(ErrorKind::invalid, fmt::format("'{}' is no name of a claim", name));
+  return remove_tree(task::claimed_volumes(home.path()) / name);
+}
+
+Status remove_one(const Parts& parts, const catalog::Owned& owned, bool force,
+                  const std::function<void(const std::string&)>& notice) {
+  if (owned.sort == kRun) return end_and_remove(parts, owned.name, force, notice);
+  if (owned.sort == kSecret) return catalog::Secrets(parts.home).remove(owned.name);
+  if (owned.sort == kClaim) return remove_claim_of(parts.home, owned.name);
+  return catalog::Documents(parts.home).remove(owned.sort, owned.name);
+}
+
+}  // namespace
+
+std::string RunObjects::random_suffix() {
+  std::string text;
+  while (text.size() < kSuffixLength)
+    text += kSuffixCharacters[parts_.random(static_cast<std::uint32_t>(kSuffixCharacters.size()))];
+  return text;
+}
+
+Result<std::vector<model::Objects::Document>> RunObjects::documents() {
+  std::vector<Document> all;
+  std::set<std::pair<std::string, std::string>> seen;
+  KIST_TRY_ASSIGN(const auto kept, catalog::Documents(parts_.home).list());
+  for (const auto& each : kept) {
+    auto text = read_file(each.path, kLargestDocument);
+    if (!text && text.error().kind == ErrorKind::not_found) continue;  // removed since
+    if (!text) return std::unexpected(text.error());
+    seen.emplace(each.kind, each.name);
+    all.push_back({each.kind, each.name, std::move(*text)});
+  }
+  KIST_TRY_ASSIGN(const model::Dialect* dialect, find_dialect(parts_.dialects, run_.dialect));
+  for (const auto* files : {&run_.request.files, &run_.request.library}) {
+    for (const model::SourceText& file : *files) {
+      auto documents = dialect->kept_documents(file);
+      if (!documents) continue;
+      for (auto& each : *documents)
+        if (!each.secret && seen.emplace(each.kind, each.name).second)
+          all.push_back({each.kind, each.name, std::move(each.source.text), false});
+    }
+  }
+  return all;
+}
+
+Status RunObjects::put_document(const Document& document) {
+  return catalog::Documents(parts_.home).put(document.kind, document.name, document.text);
+}
+
+Status RunObjects::remove_document(std::string_view kind, std::string_view name) {
+  return catalog::Documents(parts_.home).remove(kind, name);
+}
+
+Result<std::vector<std::string>> RunObjects::secrets() {
+  KIST_TRY_ASSIGN(const auto listed, catalog::Secrets(parts_.home).list());
+  std::vector<std::string> names;
+  for (const auto& each : listed) names.push_back(each.name);
+  return names;
+}
+
+Result<model::Objects::Values> RunObjects::secret(std::string_view name) {
+  return catalog::Secrets(parts_.home).get(name);
+}
+
+Status RunObjects::put_secret(std::string_view name, const Values& values) {
+  return catalog::Secrets(parts_.home).put(name, values);
+}
+
+Status RunObjects::remove_secret(std::string_view name) {
+  return catalog::Secrets(parts_.home).remove(name);
+}
+
+Status RunObjects::remove_claim(std::string_view name) {
+  return remove_claim_of(parts_.home, name);
+}
+
+Result<std::vector<std::string>> RunObjects::runs() {
+  KIST_TRY_ASSIGN(const auto listed, parts_.catalog.runs({}));
+  std::vector<std::string> names;
+  for (const auto& each : listed)
+    if (each.dialect == run_.dialect) names.push_back(each.name);
+  return names;
+}
+
+Result<model::RunRecord> RunObjects::run(std::string_view name) {
+  return current_record(parts_, name);
+}
+
+Result<std::string> RunObjects::start_run(const std::string& workflow) {
+  if (!parts_.start_run) return fail(ErrorKind::unsupported, "no run can be started from here");
+  model::RunRequest request;
+  request.dialect = run_.dialect;
+  request.project = run_.project;
+  request.files.push_back({fmt::format("a manifest of {}", run_.name), workflow});
+  return parts_.start_run(std::move(request), run_.request);
+}
+
+Status RunObjects::mark_run(std::string_view name, const model::Marks& marks) {
+  return parts_.catalog.mark_run(name, marks);
+}
+
+Status RunObjects::ask_run(std::string_view name, Ask what) {
+  using Kind = catalog::Request::Kind;
+  const Kind kind = what == Ask::stop ? Kind::stop : what == Ask::abort ? Kind::abort : Kind::approve;
+  return parts_.catalog.add_request(name, {kind});
+}
+
+Status RunObjects::remove_run(std::string_view name) {
+  if (name == run_.name) return fail(ErrorKind::conflict, fmt::format("run '{}' cannot remove itself", name));
+  return end_and_remove(parts_, name, false, say_);
+}
+
+Status RunObjects::own(std::string_view sort, std::string_view name) {
+  return parts_.catalog.add_owned(run_.name, {std::string(sort), std::string(name)});
+}
+
+Status remove_owned(const Parts& parts, std::string_view run, bool force,
+                    const std::function<void(const std::string&)>& notice) {
+  KIST_TRY_ASSIGN(const auto all, parts.catalog.owned(run));
+  for (const catalog::Owned& owned : all) {
+    auto removed = remove_one(parts, owned, force, notice);
+    if (!removed && removed.error().kind != ErrorKind::not_found)
+      return with_context(fmt::format("{} '{}' goes with run '{}'", owned.sort, owned.name, run), removed.error());
+  }
+  return {};
+}
+
+}  // namespace kist::engine
