@@ -42,7 +42,7 @@ std::vector<model::SourceText> neighbours(const model::RunRequest& request) {
   return texts;
 }
 
-Result<std::vector<model::SourceText>> texts_of(const catalog::Documents& documents) {
+Result<std::vector<model::SourceText>> texts_of_documents(const catalog::Documents& documents) {
   KIST_TRY_ASSIGN(const auto kept, documents.list());
   std::vector<model::SourceText> texts;
   for (const auto& document : kept) {
@@ -61,7 +61,7 @@ Result<std::vector<std::string>> supply(model::RunRequest& request, const model:
   for (auto& file : request.files) file.text = dialect.without_secrets(file);
   for (const auto& file : given) request.library.push_back({file.name, dialect.without_secrets(file)});
   if (documents != nullptr) {
-    KIST_TRY_ASSIGN(const auto texts, texts_of(*documents));
+    KIST_TRY_ASSIGN(const auto texts, texts_of_documents(*documents));
     if (!texts.empty()) add(request.library, dialect.library_for(request, texts, true));
   }
   if (dialect.is_complete(request)) return said;
@@ -77,7 +77,7 @@ Status supply_for(model::RunRequest& request, const model::Dialect& dialect, con
   auto theirs = asking.files;
   theirs.insert(theirs.end(), asking.library.begin(), asking.library.end());
   add(request.library, dialect.library_for(request, theirs, true));
-  KIST_TRY_ASSIGN(const auto kept, texts_of(documents));
+  KIST_TRY_ASSIGN(const auto kept, texts_of_documents(documents));
   add(request.library, dialect.library_for(request, kept, true));
   if (!dialect.is_complete(request)) add(request.library, dialect.library_for(request, neighbours(asking), false));
   return {};

@@ -83,7 +83,8 @@ class Engine {
   // or, once this is written, as one whose owner was lost. Its limits of time begin anew. Errors: conflict (it has not
   // ended, or has succeeded and no steps are named), not_found (a step), invalid (with these parameters it cannot be
   // run).
-  Status retry(std::string_view run, const RetryRequest& again, const std::function<void(const model::Notice&)>& notice);
+  Status retry(std::string_view run, const RetryRequest& again,
+               const std::function<void(const model::Notice&)>& notice);
 
   // Owns the run to its end: starts it, or goes on where an owner was lost (finished nodes are not repeated; one that
   // was under way is repeated from its first action as its next attempt). Blocks. Errors: conflict (somebody owns it),

@@ -20,7 +20,7 @@ constexpr std::uint64_t kLargestDocument = 1 << 20;
 constexpr std::string_view kSuffixCharacters = "bcdfghjklmnpqrstvwxz2456789";
 constexpr std::size_t kSuffixLength = 5;
 constexpr auto kEndsWithin = 60s;
-constexpr auto kLookAgain = 50ms;
+constexpr auto kLookAtOwnerAgain = 50ms;
 
 constexpr std::string_view kRun = "run";
 constexpr std::string_view kSecret = "secret";
@@ -36,7 +36,7 @@ Status end_and_remove(const Parts& parts, std::string_view run, bool force,
     while (is_owned(parts.home, run)) {
       if (std::chrono::steady_clock::now() > patience)
         return fail(ErrorKind::conflict, fmt::format("run '{}' does not end: it was not removed", run));
-      std::this_thread::sleep_for(kLookAgain);
+      std::this_thread::sleep_for(kLookAtOwnerAgain);
     }
   }
   return remove_run(parts, run, force, notice);

@@ -12,9 +12,9 @@ namespace {
 constexpr std::string_view kBlank = " \t\r\n";
 constexpr std::string_view kSigns = " \t\r\n,=!<>()";  // end a word
 
-class Reader {
+class SelectorReader {
  public:
-  explicit Reader(std::string_view text) : text_(text), rest_(text) {}
+  explicit SelectorReader(std::string_view text) : text_(text), rest_(text) {}
 
   Result<std::vector<Requirement>> read() {
     std::vector<Requirement> all;
@@ -111,7 +111,7 @@ class Reader {
 }  // namespace
 
 Result<std::vector<Requirement>> parse_selector(std::string_view text) {
-  return Reader(text).read();
+  return SelectorReader(text).read();
 }
 
 bool holds(const Requirement& requirement, const KeyedValue& value) {
@@ -131,8 +131,8 @@ bool holds(const Requirement& requirement, const KeyedValue& value) {
     case Operator::less:
       break;
   }
-  const auto number = found ? Reader::to_number(*found) : std::nullopt;
-  const auto bound = requirement.values.empty() ? std::nullopt : Reader::to_number(requirement.values.front());
+  const auto number = found ? SelectorReader::to_number(*found) : std::nullopt;
+  const auto bound = requirement.values.empty() ? std::nullopt : SelectorReader::to_number(requirement.values.front());
   if (!number || !bound) return false;
   return requirement.op == Operator::greater ? *number > *bound : *number < *bound;
 }

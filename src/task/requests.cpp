@@ -223,7 +223,7 @@ Result<Answer> list(const model::ListRequest& request, Transfers& transfers, Mas
 namespace {
 
 // What lies at a path of keys and indices, "status.conditions.0.type", as a text.
-std::optional<std::string> text_at(const Json& object, std::string_view path) {
+std::optional<std::string> value_at(const Json& object, std::string_view path) {
   const Json* at = &object;
   while (!path.empty()) {
     const std::string_view key = path.substr(0, path.find('.'));
@@ -278,7 +278,7 @@ Result<Answer> act(const model::ObjectRequest& request, MaskedServices& services
   KIST_TRY_ASSIGN(Json object, parse_json(*text));
   const bool waits = !success.empty() || !failure.empty();
   for (int pause = kFirstLookMs; waits; pause = std::min(2 * pause, kLastLookMs)) {
-    const expression::KeyedValue value = [&](std::string_view key) { return text_at(object, key); };
+    const expression::KeyedValue value = [&](std::string_view key) { return value_at(object, key); };
     if (expression::any_holds(failure, value)) {
       answer.failure = fmt::format("failure condition '{}' evaluated true", request.failure_condition->source());
       return answer;

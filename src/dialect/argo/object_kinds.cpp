@@ -19,7 +19,7 @@ struct Named {
   std::array<std::string_view, 3> words;  // in lower case, the singular
 };
 
-constexpr auto kKinds = std::to_array<Named>({
+constexpr auto kObjectKinds = std::to_array<Named>({
     {{"Workflow", kArgo, "workflows.argoproj.io", Sort::run}, {"workflow", "wf", "workflows"}},
     {{"WorkflowTemplate", kArgo, "workflowtemplates.argoproj.io", Sort::document},
      {"workflowtemplate", "wftmpl", "workflowtemplates"}},
@@ -58,7 +58,7 @@ constexpr auto kPassed = std::to_array<Passed>({
     {"--type", true},
 });
 
-std::string lower(std::string_view text) {
+std::string lower_case(std::string_view text) {
   std::string result(text);
   for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return result;
@@ -66,7 +66,7 @@ std::string lower(std::string_view text) {
 
 std::string known_kinds() {
   std::vector<std::string_view> names;
-  for (const Named& each : kKinds) names.push_back(each.kind.name);
+  for (const Named& each : kObjectKinds) names.push_back(each.kind.name);
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
@@ -78,8 +78,8 @@ std::unexpected<Error> unknown_kind(std::string_view name) {
 
 // A word of the command line: "workflow", "workflows.argoproj.io".
 Result<const ObjectKind*> kind_of_word(std::string_view word) {
-  const std::string name = lower(word.substr(0, word.find('.')));
-  for (const Named& each : kKinds)
+  const std::string name = lower_case(word.substr(0, word.find('.')));
+  for (const Named& each : kObjectKinds)
     if (std::ranges::find(each.words, std::string_view(name)) != each.words.end()) return &each.kind;
   return unknown_kind(word);
 }
@@ -87,7 +87,7 @@ Result<const ObjectKind*> kind_of_word(std::string_view word) {
 }  // namespace
 
 Result<const ObjectKind*> find_kind(std::string_view name, std::string_view version) {
-  for (const Named& each : kKinds)
+  for (const Named& each : kObjectKinds)
     if (each.kind.name == name && (version.empty() || version.substr(0, version.find('/')) ==
                                                           each.kind.version.substr(0, each.kind.version.find('/'))))
       return &each.kind;

@@ -27,11 +27,11 @@ struct Target {
   std::string name;
 };
 
-std::string text_of(const Json& object, const char* outer, const char* inner = nullptr) {
+std::string text_in(const Json& object, const char* outer, const char* inner = nullptr) {
   if (!object.is_object()) return "";
   const auto found = object.find(outer);
   if (found == object.end()) return "";
-  if (inner != nullptr) return text_of(*found, inner);
+  if (inner != nullptr) return text_in(*found, inner);
   return found->is_string() ? found->get<std::string>() : "";
 }
 
@@ -81,8 +81,8 @@ class Verbs {
   Result<Target> target() const {
     Target one;
     if (manifest_.is_object() && manifest_.contains("kind")) {
-      KIST_TRY_ASSIGN(one.kind, find_kind(text_of(manifest_, "kind"), text_of(manifest_, "apiVersion")));
-      one.name = text_of(manifest_, "metadata", "name");
+      KIST_TRY_ASSIGN(one.kind, find_kind(text_in(manifest_, "kind"), text_in(manifest_, "apiVersion")));
+      one.name = text_in(manifest_, "metadata", "name");
     }
     if (one.kind == nullptr) one.kind = words_.kind;
     if (one.name.empty() && words_.names.size() == 1) one.name = words_.names.front();
@@ -187,7 +187,7 @@ class Verbs {
     if (one.kind->sort == Sort::run) return start(one);
     Json object = manifest_;
     if (one.name.empty()) {
-      const std::string stem = text_of(manifest_, "metadata", "generateName");
+      const std::string stem = text_in(manifest_, "metadata", "generateName");
       if (stem.empty()) return fail(ErrorKind::invalid, "metadata.name or metadata.generateName is required");
       one.name = stem + objects_.random_suffix();
       object["metadata"]["name"] = one.name;
@@ -231,7 +231,7 @@ class Verbs {
     KIST_TRY_ASSIGN(const Target one, named());
     KIST_TRY_ASSIGN(const Json before, load(one));
     Json after = manifest_;
-    if (const std::string uid = text_of(before, "metadata", "uid"); !uid.empty()) after["metadata"]["uid"] = uid;
+    if (const std::string uid = text_in(before, "metadata", "uid"); !uid.empty()) after["metadata"]["uid"] = uid;
     if (one.kind->sort == Sort::run) {
       // Kubernetes gives these; who replaces an object need not repeat them.
       for (const char* key : {"namespace", "creationTimestamp", "generateName"})
@@ -261,7 +261,7 @@ class Verbs {
   }
 
   Result<Json> change(const Target& one, const Json& before, Json after) const {
-    if (text_of(after, "metadata", "name") != one.name)
+    if (text_in(after, "metadata", "name") != one.name)
       return fail(ErrorKind::invalid, fmt::format("{} cannot get another name", shown(one)));
     if (one.kind->sort != Sort::run) return keep(one, std::move(after), before == after ? "unchanged" : "configured");
     KIST_TRY(change_run(before, after, objects_));
