@@ -152,7 +152,7 @@ class Verbs {
       if (map == object.end() || !map->is_object()) continue;
       for (const auto& [key, value] : map->items()) {
         const std::string text = value.is_string() ? value.get<std::string>() : to_text(value);
-        auto plain = coded ? from_base64(text) : std::optional(text);
+        auto plain = coded ? from_base64(text) : Result<std::string>(text);
         if (!plain)
           return fail(ErrorKind::invalid,
                       fmt::format("{}: data.{} is no base64; plain texts stand below stringData", shown(one), key));
