@@ -58,10 +58,12 @@ bench: ## kist beside its peers, as ratios
 	@ninja -C build/bench -j $(JOBS)
 	@scripts/bench
 
-lint: ## clang-format, clang-tidy, floors
+lint: ## clang-format, clang-tidy, floors, names that are one to a floor
 	@scripts/install-dependencies lint
 	@scripts/check-floors
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run --Werror
+	@cmake --preset whole >/dev/null
+	@ninja -C build/whole -j $(JOBS) kist
 	@cmake --preset lint >/dev/null
 	@run-clang-tidy-19 -quiet -p build/lint -j $(JOBS) '/src/' 2>/dev/null
 

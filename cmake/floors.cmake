@@ -14,7 +14,7 @@ function(kist_floor floor)
     if(KIST_PCH)
       target_precompile_headers(kist_${name} REUSE_FROM kist_precompiled)
     endif()
-    set_target_properties(kist_${name} PROPERTIES UNITY_BUILD ${KIST_UNITY} UNITY_BUILD_BATCH_SIZE 8)
+    set_target_properties(kist_${name} PROPERTIES UNITY_BUILD ${KIST_UNITY} UNITY_BUILD_BATCH_SIZE ${KIST_UNITY_BATCH})
   endif()
   # Bytes go through the floors below; above them less is optimised, and a build takes a quarter less.
   if(CMAKE_BUILD_TYPE STREQUAL "Release" AND name MATCHES "^(cli|serve|dialect_|engine|environment|catalog|location|model|expression)" AND sources)
