@@ -38,6 +38,7 @@ documents: build ## every YAML and command block of the documents that kist answ
 	@.venv/bin/python tests/conformance/run.py
 
 conformance: documents ## that, and a collection of real workflow files, where it is here: checked and run
+	@.venv/bin/python tests/conformance/expected.py
 	@.venv/bin/python tests/conformance/corpus.py
 
 torture: ## kill savers and collectors 500 times, and look at what was promised

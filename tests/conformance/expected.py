@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Holds kist against what Argo's own tests expect of the files in a collection.
+
+  LINT_EXPECT.tsv   what lint says: no error, an error, an error with these words
+  ARTGC_EXPECT.tsv  which artifacts are gone after a workflow has ended, and which after it was removed; on a real S3 server
+
+The collection is KIST_CORPUS, or shared/corpus beside a directory above this one; without it nothing is done.
+"""
+import collections
+import csv
+import pathlib
+import re
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
+from conftest import Kist  # noqa: E402
+from corpus import CORPUS, documents  # noqa: E402
+from servers import S3Server, serve_s3  # noqa: E402
+
+ARGO = CORPUS / "argo"
+Verdict = collections.namedtuple("Verdict", "kind text")
+
+
+def table(name):
+    with (ARGO / name).open() as lines:
+        return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+# ---- lint -------------------------------------------------------------------------------------------------------------
+
+
+def lint(row, kist, without_error):
+    """A file of which Argo expects no error, and another time one, has it when it is submitted, not before."""
+    file = ARGO / row["file"]
+    if not file.exists():
+        return Verdict("skipped", "not in the collection")
+    submitted = row["expectation"] != "NoError" and row["file"] in without_error
+    done = kist("run" if submitted else "lint", file, code=None)
+    said = done.stdout + done.stderr
+    kind, _, words = row["expectation"].partition(": ")
+    words = words[1:-1] if words.startswith("`") else words[1:-1].replace('\\"', '"')  # as Go writes texts
+    if done.returncode != (0 if kind == "NoError" else 2):
+        return Verdict("FAILS", f"{row['expectation']}, but exit code {done.returncode}: {said.strip()[:300]}")
+    if words and words not in said:
+        return Verdict("FAILS", f"{row['expectation']}, but: {said.strip()[:300]}")
+    return Verdict("passes", "")
+
+
+# ---- artifact garbage collection --------------------------------------------------------------------------------------
+
+
+def key_of(written, run):
+    """A key as it is, or what became of the default key of a template's artifact."""
+    derived = re.match(r"DERIVED templateName=(.*),artifactName=(.*)", written)
+    if not derived:
+        return written
+    for node in run["nodes"]:
+        for artifact in node.get("output_artifacts", []):
+            if node["definition"] == derived[1] and artifact["name"] == derived[2]:
+                return dict(artifact["location"]["fields"])["key"]
+    raise AssertionError(f"no artifact for {written}")
+
+
+def collect(rows, kist, server, known):
+    file = ARGO / rows[0]["workflow file"]
+    if not file.exists():
+        return Verdict("skipped", "not in the collection")
+    text = file.read_text()
+    further = []
+    waiting = [file]
+    while waiting:
+        for name in re.findall(r"(?:workflowTemplateRef|templateRef):\s*\n\s*name: *(\S+)", waiting.pop().read_text()):
+            paths = [path for kind in ("WorkflowTemplate", "ClusterWorkflowTemplate") for path in known.get((kind, name), [])]
+            if not paths:
+                return Verdict("skipped", f"needs the template {name}, which is not in the collection")
+            if paths[0] not in further:
+                further.append(paths[0])
+                waiting.append(paths[0])
+    if any("plugin:" in part for part in (text, *(path.read_text() for path in further))):
+        return Verdict("skipped", "artifact plugins are programs of a cluster")
+
+    kist.home.mkdir(exist_ok=True)
+    (kist.home / "settings.yaml").write_text(f'endpoints: {{"minio:9000": "{server.endpoint}"}}\n')
+    kist.environment.update(ACCESS=server.access_key, SECRET=server.secret_key)
+    kist("secrets", "add", "my-minio-cred", "accesskey", "--from-env", "ACCESS")
+    kist("secrets", "add", "my-minio-cred", "secretkey", "--from-env", "SECRET")
+    buckets = {row["bucket"] for row in rows if row["bucket"]}
+    for bucket in buckets:
+        server.request("PUT", f"/{bucket}")
+    done = kist("run", file, *further, "--name", "r", code=None)
+    wanted = rows[0]["workflow should succeed"] == "true"
+    if (done.returncode == 0) != wanted:
+        return Verdict("FAILS", f"should {'succeed' if wanted else 'fail'}: {done.stderr.strip()[-300:]}")
+    run = kist.json("show", "r")
+    places = [(f"/{row['bucket']}/{key_of(row['key'], run)}", row) for row in rows if row["key"]]
+
+    def gone(place):
+        return server.request("HEAD", place)[0] == 404
+
+    for place, row in places:
+        if gone(place) != (row["gone after completion"] == "true"):
+            return Verdict("FAILS", f"{place} is {'' if gone(place) else 'not '}gone after the run")
+    kist("rm", "-y", "r")
+    for place, row in places:
+        expected = "true" in (row["gone after completion"], row["gone after deletion"])
+        if gone(place) != expected:
+            return Verdict("FAILS", f"{place} is {'' if gone(place) else 'not '}gone after the removal")
+    return Verdict("passes", "")
+
+
+def told(what, verdicts):
+    counts = collections.Counter(verdict.kind for _, verdict in verdicts)
+    reasons = collections.Counter(verdict.text for _, verdict in verdicts if verdict.kind == "skipped")
+    for name, verdict in verdicts:
+        if verdict.kind == "FAILS":
+            print(f"{what} FAILS {name}: {verdict.text}", flush=True)
+    print(f"{what}: " + ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items())))
+    for reason, number in reasons.most_common():
+        print(f"  skipped {number}: {reason}")
+    return counts["FAILS"]
+
+
+def main():
+    if not (ARGO / "LINT_EXPECT.tsv").exists():
+        print(f"no collection of workflow files is here ({CORPUS}); KIST_CORPUS names one")
+        return 0
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="kist-expected.") as directory:
+        kist = Kist(pathlib.Path(directory))
+        rows = table("LINT_EXPECT.tsv")
+        without_error = {row["file"] for row in rows if row["expectation"] == "NoError"}
+        failed += told("lint", [(row["file"], lint(row, kist, without_error)) for row in rows])
+    known = documents()
+    cases = collections.defaultdict(list)
+    for row in table("ARTGC_EXPECT.tsv"):
+        cases[row["case"]].append(row)
+    verdicts = []
+    with tempfile.TemporaryDirectory(prefix="kist-expected.") as directory, \
+            serve_s3(pathlib.Path(directory) / "s3") as server:
+        for name, rows in cases.items():
+            if not isinstance(server, S3Server):
+                verdicts.append((name, Verdict("skipped", server)))
+                continue
+            place = pathlib.Path(directory) / name
+            place.mkdir()
+            verdicts.append((name, collect(rows, Kist(place), server, known)))
+    failed += told("artifactGC", verdicts)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
