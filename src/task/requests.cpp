@@ -255,9 +255,9 @@ bool is_refusal(ErrorKind kind) {
   return kind == ErrorKind::not_found || kind == ErrorKind::conflict || kind == ErrorKind::invalid;
 }
 
-bool is_stopped(const StopSignal& stop, int milliseconds) {
+bool is_stopped(const StopSignal& stop, int within) {  // milliseconds
   pollfd waited{stop.descriptor(), POLLIN, 0};
-  (void)::poll(&waited, 1, milliseconds);
+  (void)::poll(&waited, 1, within);
   return stop.get() != Stop::none;
 }
 

@@ -211,7 +211,7 @@ void check_container_set(const Template& definition, Report& report) {
 }
 
 constexpr auto kActions = std::to_array<std::string_view>({"get", "create", "apply", "delete", "replace", "patch"});
-constexpr auto kStrategies = std::to_array<std::string_view>({"", "strategic", "merge", "json"});
+constexpr auto kMergeStrategies = std::to_array<std::string_view>({"", "strategic", "merge", "json"});
 
 void check_resource(const Template& definition, Report& report) {
   const std::string where = where_of(definition) + ".resource";
@@ -219,7 +219,7 @@ void check_resource(const Template& definition, Report& report) {
   const std::string action = resource.action ? resource.action->text : "";
   if (!action.contains("{{") && std::ranges::count(kActions, std::string_view(action)) == 0)
     report.error(definition.mark, where + ".action must be one of: get, create, apply, delete, replace, patch");
-  if (resource.merge_strategy && std::ranges::count(kStrategies, std::string_view(resource.merge_strategy->text)) == 0)
+  if (resource.merge_strategy && std::ranges::count(kMergeStrategies, std::string_view(resource.merge_strategy->text)) == 0)
     report.error(resource.merge_strategy->mark, where + ".mergeStrategy must be one of: strategic, merge, json");
   if (!resource.manifest && !resource.manifest_from) {
     if (action != "delete" && action != "get")
