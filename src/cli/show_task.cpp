@@ -215,7 +215,7 @@ Json container_as_json(const Container& container) {
     put(secret, "optional", variables.optional);
   }
   put_all(json, "mounts", container.mounts, [](const VolumeMount& mount) {
-    Json item{{"volume", mount.volume}, {"path", mount.path.source()}};
+    Json item{{"volume", mount.volume.source()}, {"path", mount.path.source()}};
     put(item, "sub_path", mount.sub_path);
     put(item, "read_only", mount.read_only);
     return item;

@@ -49,6 +49,7 @@ Status fill(model::EnvironmentVariable& variable, const expression::Scope& scope
 }
 
 Status fill(model::VolumeMount& mount, const expression::Scope& scope) {
+  KIST_TRY(fill(mount.volume, scope));
   KIST_TRY(fill(mount.path, scope));
   return fill(mount.sub_path, scope);
 }

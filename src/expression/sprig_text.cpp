@@ -52,8 +52,9 @@ Result<Value> repeat(const Call& call) {
   KIST_TRY_ASSIGN(std::int64_t count, call.integer(0));
   KIST_TRY_ASSIGN(std::string text, call.text(1));
   if (count < 0) return fail(ErrorKind::invalid, fmt::format("{} is less than 0", count));
-  constexpr std::int64_t kMost = 100'000'000;
-  KIST_TRY(call.work.spend((text.size() + 1) * static_cast<std::size_t>(std::min(count, kMost))));
+  constexpr std::int64_t kMost = 1'000'000;
+  if (count > kMost) return fail(ErrorKind::invalid, fmt::format("{} is more than {}", count, kMost));
+  KIST_TRY(call.work.spend((text.size() + 1) * static_cast<std::size_t>(count)));
   std::string result;
   for (std::int64_t i = 0; i < count; ++i) result += text;
   return call.work.make(std::move(result));

@@ -129,7 +129,7 @@ struct Volume {
 };
 
 struct VolumeMount {
-  std::string volume;
+  Text volume;                   // its name
   Text path;                     // in the container
   std::optional<Text> sub_path;  // of the volume
   bool read_only = false;

@@ -77,11 +77,11 @@ fs::path claimed_volumes(const fs::path& home) {
 Result<std::vector<sandbox::Mount>> Volumes::mounts_of(const ContainerHere& container) {
   std::vector<sandbox::Mount> mounts;
   for (const model::VolumeMount& wanted : container.container->mounts) {
-    auto volume = std::ranges::find(document_.task.volumes, wanted.volume, &model::Volume::name);
+    auto volume = std::ranges::find(document_.task.volumes, wanted.volume.source(), &model::Volume::name);
     if (volume == document_.task.volumes.end())
       return fail(ErrorKind::not_found,
                   fmt::format("container '{}' mounts the volume '{}', and there is none of that name",
-                              container.container->name, wanted.volume));
+                              container.container->name, wanted.volume.source()));
     auto made = mount(wanted, *volume);
     if (!made) return with_context(fmt::format("volume '{}'", volume->name), made.error());
     made->target = absolute_path(wanted.path.source(), container.working_directory, "/");

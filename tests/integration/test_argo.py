@@ -240,3 +240,39 @@ def test_node_ids_pod_names_and_messages(kist):
     assert leaf["host"] == f"wf-fails-{fnv('wf[0].fails')}"
     assert leaf["message"] == "main: Error (exit code 3)"
     assert nodes["wf"]["message"] == f"child '{leaf['id']}' failed"
+
+
+def test_what_go_and_argo_read_generously(kist):
+    """Keys in another case; a script without source is a container; a volume named by a parameter."""
+    kist.write("w.yaml", """\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {generateName: w-}
+        spec:
+          entrypoint: main
+          volumeClaimTemplates: [{metadata: {name: one}}, {metadata: {name: two}}]
+          templates:
+          - name: main
+            steps:
+            - - {name: say, template: say}
+            - - name: write
+                template: write
+                arguments: {parameters: [{name: volume, value: "{{item}}"}]}
+                withParam: "{{steps.say.outputs.result}}"
+            outputs:
+              parameters:
+              - {name: said, valueFrom: {Parameter: "{{steps.say.outputs.result}}"}}
+          - name: say
+            script: {image: busybox, command: [echo], args: ['["one", "two"]']}
+          - name: write
+            inputs: {parameters: [{name: volume}]}
+            container:
+              image: busybox
+              command: [sh, -c]
+              args: ["cat /v/x 2>/dev/null; echo {{inputs.parameters.volume}} | tee /v/x"]
+              volumeMounts: [{name: "{{inputs.parameters.volume}}", mountPath: /v}]
+        """)
+    out = kist("run", "w.yaml", "--name", "r").stdout
+    assert sorted(line.split(": ")[1] for line in out.splitlines() if "write" in line) == ["one", "two"]
+    main = next(node for node in kist.json("show", "r")["nodes"] if node["name"] == "r")
+    assert main["output_parameters"] == [{"name": "said", "value": '["one", "two"]'}]

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <utility>
 
@@ -16,9 +17,24 @@ namespace {
 // Who mistypes more keys of one mapping than this has another kind of file.
 constexpr int kSuggestions = 5;
 
+bool is_same_word(std::string_view a, std::string_view b) {
+  return std::ranges::equal(
+      a, b, {}, [](unsigned char c) { return std::tolower(c); }, [](unsigned char c) { return std::tolower(c); });
+}
+
+// Go reads a key in whatever case it is written, where none is written as the field is.
 const Field* find_field(const Table& table, std::string_view name) {
   auto found = std::ranges::find(table.fields, name, &Field::name);
+  if (found == table.fields.end())
+    found = std::ranges::find_if(table.fields, [&](const Field& field) { return is_same_word(field.name, name); });
   return found == table.fields.end() ? nullptr : &*found;
+}
+
+const yaml::Node* find_value(const yaml::Node& node, std::string_view name) {
+  if (const yaml::Node* value = node.find(name)) return value;
+  for (const auto& [key, value] : node.entries)
+    if (is_same_word(key.text, name)) return &value;
+  return nullptr;
 }
 
 // How many letters have to be put in, left out or changed to make one word of the other.
@@ -108,7 +124,7 @@ Fields::Fields(Report& report, const yaml::Node& node, const Table& table, std::
 }
 
 const yaml::Node* Fields::find(std::string_view key) const {
-  const yaml::Node* value = node_.is_mapping() ? node_.find(key) : nullptr;
+  const yaml::Node* value = node_.is_mapping() ? find_value(node_, key) : nullptr;
   return value == nullptr || value->is_null() ? nullptr : value;
 }
 

@@ -80,7 +80,7 @@ class PodLowerer {
       if (covered) continue;
       mounted_.insert(mount.volume.text);
       model::VolumeMount& lowered = container.mounts.emplace_back();
-      lowered.volume = mount.volume.text;
+      lowered.volume = text(mount.volume);
       lowered.path = make_text(fill_names(clean_path(mount.path.text), names_));
       if (mount.sub_path) lowered.sub_path = text(*mount.sub_path);
       lowered.read_only = mount.read_only;
@@ -146,7 +146,7 @@ class PodLowerer {
     model::Run run = run_of(program);
     run.is_main = true;
     if (definition_.daemon) run.ready = probe_of(program);
-    if (program.source) {
+    if (program.source && !program.source->text.empty()) {  // Argo: without one, it is a container
       run.script = text(*program.source);
       run.script_path = kScriptPath;
     }

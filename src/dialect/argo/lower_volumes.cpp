@@ -67,12 +67,16 @@ std::vector<Volume> lower_volumes(const Spec& spec, const Template& definition, 
                                   const Values& names) {
   std::vector<Volume> volumes;
   std::set<std::string> there;
+  // Which volume a name with {{…}} means is known when the task runs.
+  const bool all = std::ranges::any_of(used, [](const std::string& name) { return name.contains("{{"); });
+  const auto is_used = [&](const std::string& name) {
+    return (all || used.contains(name)) && there.insert(name).second;
+  };
   for (const auto* list : {&definition.volumes, &spec.volumes})
     for (const VolumeSpec& volume : *list)
-      if (used.contains(volume.name.text) && there.insert(volume.name.text).second)
-        volumes.push_back(lower_volume(volume, names));
+      if (is_used(volume.name.text)) volumes.push_back(lower_volume(volume, names));
   for (const VolumeSpec& claim : spec.claims) {
-    if (!used.contains(claim.name.text) || !there.insert(claim.name.text).second) continue;
+    if (!is_used(claim.name.text)) continue;
     Volume& volume = volumes.emplace_back();
     volume.name = claim.name.text;
     volume.kind = Volume::Kind::run;

@@ -342,7 +342,7 @@ TEST_F(Inputs, ARunIsMarkedWhenItBegins) {
   const auto record = store.object(catalog->summary("wf")->record.value());
   EXPECT_THAT(record.value(), ::testing::HasSubstr(R"("who":"me!")"));
 
-  dialect.workflow.labels = {{"who", text("{{=nothing.like.it()}}")}};
+  dialect.workflow.labels = {{"who", text("{{=int('x')}}")}};
   dialect.workflow.naming.stem = "wrong";
   EXPECT_THAT(status(this->run(), "wrong"), ::testing::StartsWith("error: label 'who'"));
 }

@@ -28,7 +28,7 @@ class SideBySide : public Performing {
   }
   void share(std::size_t container) {
     document_.task.containers[container].mounts.push_back(
-        {.volume = "shared", .path = text("/shared"), .sub_path = {}, .read_only = false});
+        {.volume = text("shared"), .path = text("/shared"), .sub_path = {}, .read_only = false});
   }
   void container(std::string name) {
     document_.task.containers.emplace_back().name = std::move(name);

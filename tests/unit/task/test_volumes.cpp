@@ -24,7 +24,7 @@ class Volumes : public Performing {
   }
   model::VolumeMount& mount(std::string name, std::string path, std::size_t container = 0) {
     model::VolumeMount& made = document_.task.containers.at(container).mounts.emplace_back();
-    made.volume = std::move(name);
+    made.volume = model::Text::literal(std::move(name));
     made.path = text(std::move(path));
     return made;
   }
