@@ -259,7 +259,7 @@ Status ContentReader::follow_chain(ContentUnderWay& content, const Segment& segm
   }
   Piece& piece = batch->pieces.emplace_back();
   piece.length = static_cast<std::uint32_t>(first_chunk({batch->bytes.get(), batch->used}));
-  pipeline_.work(*batch, piece);
+  pipeline_.work(*batch, {&piece, 1});
   KIST_TRY(take_piece(content, *batch, piece));
   chain_end_ += piece.length;
   pipeline_.recycle(std::move(batch));

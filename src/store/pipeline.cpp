@@ -1,7 +1,9 @@
 #include "store/pipeline.hpp"
 
 #include <algorithm>
+#include <array>
 
+#include "base/sha256_each.hpp"
 #include "store/chunker.hpp"
 #include "store/frame.hpp"
 #include "store/segment.hpp"
@@ -9,7 +11,10 @@
 namespace kist::store {
 namespace {
 constexpr std::size_t kMostHelpers = 3;
-}
+// Pieces that are hashed together and then compressed, while they are near the processor.
+constexpr std::size_t kTogether = 64;
+constexpr std::size_t kNearBytes = 256 << 10;
+}  // namespace
 
 Pipeline::Pipeline(std::function<bool(const Digest&)> known)
     : known_(std::move(known)),
@@ -92,16 +97,35 @@ void Pipeline::help(const std::stop_token& stop) {
 }
 
 void Pipeline::work(Batch& batch) const {
-  if (batch.segment) return read_segment(batch, [&](Piece& piece) { work(batch, piece); });
-  for (Piece& piece : batch.pieces) work(batch, piece);
+  if (batch.segment) return read_segment(batch, [&](std::span<Piece> pieces) { work(batch, pieces); });
+  work(batch, batch.pieces);
 }
 
-void Pipeline::work(Batch& batch, Piece& piece) const {
-  piece.id = piece.hole ? zero_chunk() : sha256(batch.chunk(piece));
-  piece.known = known_(piece.id);
-  if (piece.known || piece.hole || batch.only_hash) return;
-  piece.frame_offset = static_cast<std::uint32_t>(batch.frames.size());
-  piece.frame_length = static_cast<std::uint32_t>(compress_frame(batch.chunk(piece), batch.frames));
+void Pipeline::work(Batch& batch, std::span<Piece> pieces) const {
+  while (!pieces.empty()) {
+    std::size_t count = 0;
+    for (std::size_t bytes = 0; count < pieces.size() && count < kTogether && bytes < kNearBytes; ++count)
+      bytes += pieces[count].length;
+    work_on_some(batch, pieces.first(count));
+    pieces = pieces.subspan(count);
+  }
+}
+
+void Pipeline::work_on_some(Batch& batch, std::span<Piece> pieces) const {
+  std::array<ByteSpan, kTogether> parts;
+  std::array<Digest, kTogether> ids;
+  std::size_t count = 0;
+  for (const Piece& piece : pieces)
+    if (!piece.hole) parts[count++] = batch.chunk(piece);
+  sha256_each(std::span(parts).first(count), std::span(ids).first(count));
+  count = 0;
+  for (Piece& piece : pieces) {
+    piece.id = piece.hole ? zero_chunk() : ids[count++];
+    piece.known = known_(piece.id);
+    if (piece.known || piece.hole || batch.only_hash) continue;
+    piece.frame_offset = static_cast<std::uint32_t>(batch.frames.size());
+    piece.frame_length = static_cast<std::uint32_t>(compress_frame(batch.chunk(piece), batch.frames));
+  }
 }
 
 }  // namespace kist::store

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -88,8 +89,8 @@ class Pipeline {
   // The oldest batch under way, when its work is done; works itself while it waits. nullptr where there is none.
   std::unique_ptr<Batch> take();
   void recycle(std::unique_ptr<Batch> batch);
-  // What is done with each piece.
-  void work(Batch& batch, Piece& piece) const;
+  // What is done with the pieces of a batch.
+  void work(Batch& batch, std::span<Piece> pieces) const;
 
  private:
   enum class State { waiting, working, done };
@@ -98,6 +99,7 @@ class Pipeline {
     State state = State::waiting;
   };
   void work(Batch& batch) const;
+  void work_on_some(Batch& batch, std::span<Piece> pieces) const;
   void help(const std::stop_token& stop);
   Job* next_job();
 

@@ -9,19 +9,24 @@
 namespace kist::store {
 namespace {
 // Read, scanned and hashed while it is near the processor: memory is what several threads wait for most.
-constexpr std::size_t kReadAtOnce = 512 << 10;
+constexpr std::size_t kReadAtOnce = 256 << 10;
 }  // namespace
 
-void read_segment(Batch& batch, const std::function<void(Piece&)>& each) {
+void read_segment(Batch& batch, const std::function<void(std::span<Piece>)>& some) {
   Segment& segment = *batch.segment;
   const std::uint64_t last = std::min(segment.size, segment.end + kChunkMax);   // no chunk of it goes beyond
   std::uint64_t base = segment.begin - std::min(segment.begin, kSegmentRunUp);  // in the file, of the batch's bytes
   batch.reserve(batch.only_hash ? kReadAtOnce + kChunkMax : static_cast<std::size_t>(last - base));
   std::uint64_t at = base;
+  std::size_t told = 0;  // pieces
+  const auto tell = [&] {
+    if (told < batch.pieces.size()) some(std::span(batch.pieces).subspan(told));
+    told = batch.pieces.size();
+  };
   while (at < segment.end) {
     auto from = static_cast<std::size_t>(at - base);
     if (batch.only_hash && batch.used - from < kChunkMax) {
-      // What was hashed is not needed any more.
+      tell();  // and their bytes are not needed any more
       std::memmove(batch.bytes.get(), batch.bytes.get() + from, batch.used - from);
       batch.used -= from;
       base = at;
@@ -43,10 +48,10 @@ void read_segment(Batch& batch, const std::function<void(Piece&)>& each) {
       piece.offset = static_cast<std::uint32_t>(from);
       piece.length = static_cast<std::uint32_t>(length);
       if (batch.pieces.size() == 1) segment.first = at;
-      each(piece);
     }
     at += length;
   }
+  tell();
 }
 
 }  // namespace kist::store

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 
 #include "store/pipeline.hpp"
 
@@ -18,8 +19,8 @@ inline constexpr std::uint64_t kSegmentsFrom = 64 << 20;   // files from this si
 inline constexpr std::uint64_t kSegment = 4 << 20;         // what one thread reads at a time
 inline constexpr std::uint64_t kSegmentRunUp = 256 << 10;  // read before it, to meet the chain
 
-// Reads the batch's segment into it, and calls `each` for each chunk as its piece is added. Where the batch is only
-// hashed, a piece's bytes are there in this call alone.
-void read_segment(Batch& batch, const std::function<void(Piece&)>& each);
+// Reads the batch's segment into it, and calls `some` for its chunks in their order, some at a time. Where the batch is
+// only hashed, their bytes are there in this call alone.
+void read_segment(Batch& batch, const std::function<void(std::span<Piece>)>& some);
 
 }  // namespace kist::store
