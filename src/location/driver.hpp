@@ -49,6 +49,7 @@ MadeDriver make_gcs(const model::Location& location, const Context& context);
 MadeDriver make_azure(const model::Location& location, const Context& context);
 MadeDriver make_http(const model::Location& location, const Context& context);
 MadeDriver make_artifactory(const model::Location& location, const Context& context);
+MadeDriver make_hdfs(const model::Location& location, const Context& context);
 MadeDriver make_git(const model::Location& location, const Context& context);
 MadeDriver make_file(const model::Location& location, const Context& context);
 

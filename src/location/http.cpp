@@ -2,18 +2,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/base64.hpp"
 #include "base/digest.hpp"
 #include "base/file.hpp"
-#include "base/system.hpp"
-#include "base/utf8.hpp"
 #include "location/address.hpp"
 #include "location/crypto.hpp"
 #include "location/driver.hpp"
 #include "location/fields.hpp"
+#include "location/spooled.hpp"
 #include "location/web.hpp"
 #include "net/url.hpp"
 
@@ -90,11 +87,8 @@ class HttpDriver final : public Driver {
   }
 
   Result<std::unique_ptr<Upload>> upload(const Attributes& attributes, std::uint64_t) override {
-    std::string path = (context_.scratch / "upload-XXXXXX").string();
-    FileDescriptor file(::mkostemp(path.data(), O_CLOEXEC));
-    if (!file) return fail_errno(fmt::format("cannot make a file in {}", context_.scratch.string()));
-    (void)os::unlinkat(AT_FDCWD, path.c_str(), 0);
-    return std::make_unique<Spooled>(*this, attributes.content_type, std::move(file));
+    return std::make_unique<Spooled>(
+        context_.scratch, [this, type = attributes.content_type](const net::Body& body) { return put(body, type); });
   }
 
   Status send_directory(const Artifact&) override {
@@ -117,34 +111,15 @@ class HttpDriver final : public Driver {
   Status remove_directory(const Artifact&) override { return {}; }  // none was sent
 
  private:
-  // Kept until it is whole: most servers want to know the length first, and a request may have to be repeated.
-  class Spooled final : public Upload {
-   public:
-    Spooled(HttpDriver& driver, std::string content_type, FileDescriptor file)
-        : driver_(driver), content_type_(std::move(content_type)), file_(std::move(file)) {}
-    Status write(std::span<const std::byte> bytes) override {
-      size_ += bytes.size();
-      sha256_.update(bytes);
-      return write_all(file_.get(), bytes, "what is to be sent");
-    }
-    Status finish() override {
-      return driver_.put({.bytes = {}, .file = file_.get(), .offset = 0, .size = size_}, content_type_,
-                         sha256_.finish().hex());
-    }
-
-   private:
-    HttpDriver& driver_;
-    std::string content_type_;
-    FileDescriptor file_;
-    std::uint64_t size_ = 0;
-    Sha256 sha256_;
-  };
-
-  Status put(const net::Body& body, const std::string& content_type, const std::string& sha256) {
+  Status put(const net::Body& body, const std::string& content_type) {
     net::HttpRequest extra;
     extra.body = body;
     extra.headers = {{"content-type", content_type}};
-    if (plan_.sends_digest) extra.headers.emplace_back("x-checksum-sha256", sha256);
+    if (plan_.sends_digest) {
+      Sha256 sha256;
+      KIST_TRY(net::read_body(body, [&](std::span<const std::byte> bytes) { sha256.update(bytes); }));
+      extra.headers.emplace_back("x-checksum-sha256", sha256.finish().hex());
+    }
     const std::string doing = "send to " + plan_.shown;
     auto send = [&](const MakeRequest& make) { return web_.send(doing, make); };
     KIST_TRY_ASSIGN(const auto answer, follow("PUT", doing, send, extra));

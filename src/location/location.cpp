@@ -32,6 +32,7 @@ constexpr auto kMakers = std::to_array<Maker>({
     {"azure", &make_azure},
     {"http", &make_http},
     {"artifactory", &make_artifactory},
+    {"hdfs", &make_hdfs},
     {"git", &make_git},
     {"file", &make_file},
 });

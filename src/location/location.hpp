@@ -3,7 +3,8 @@
 //
 //   s3, oss       a bucket, by key         gcs, azure    likewise
 //   http          a web address            artifactory   likewise, with a user and a password
-//   git           a repository             file          a file or directory of this machine
+//   git           a repository             hdfs          a file or directory of Hadoop, by WebHDFS
+//   file          a file or directory of this machine
 //
 // `key` (the default repository of a home) is the engine's matter, and unknown here.
 //
@@ -77,8 +78,8 @@ struct Artifact {
 };
 
 // Sends an artifact there, replacing what is there: packed as `archive` says, in one stream that is not staged on disk
-// (but for http and artifactory, which are told the length before), or as it is. A directory as it is goes file by
-// file, several at once. On return the server has taken all of it. After an error a directory may be there in part.
+// (but for http, artifactory and hdfs, which are told the length before), or as it is. A directory as it is goes file
+// by file, several at once. On return the server has taken all of it. After an error a directory may be there in part.
 Status save(const model::Location& location, const model::Archive& archive, const Artifact& artifact,
             const Context& context);
 

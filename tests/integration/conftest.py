@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from servers import git_server, radosgw_server, s3_server, s3_tls_server, web_server  # noqa: F401: fixtures of every test
+from servers import (git_server, hdfs_server, radosgw_server, s3_server, s3_tls_server,  # noqa: F401: fixtures of every test
+                     web_server)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = pathlib.Path(os.environ.get("KIST_BINARY", ROOT / "build/release/kist"))

@@ -1,4 +1,4 @@
-"""Servers that tests talk to: real S3 (scripts/s3-server), nginx and git (scripts/location-server). Each lives as long as the test session, on a free port of the
+"""Servers that tests talk to: real S3 (scripts/s3-server), nginx, git and Hadoop (scripts/location-server). Each lives as long as the test session, on a free port of the
 loopback interface, and ends with it even where the session is killed."""
 import contextlib
 import datetime
@@ -145,6 +145,13 @@ def web_server(tmp_path_factory):
 def git_server(tmp_path_factory):
     """Repositories below `path`; those below /private/ want `user` and `password`."""
     with serve_location("git", tmp_path_factory.mktemp("git")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hdfs_server(tmp_path_factory):
+    """A name node, asked at `url`, and a data node of Hadoop; everybody may write below /open."""
+    with serve_location("hdfs", tmp_path_factory.mktemp("hdfs")) as server:
         yield server
 
 

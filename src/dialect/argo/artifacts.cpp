@@ -46,8 +46,16 @@ bool leaves_root(std::string_view path) {
   return components_of(path).above > 0;
 }
 
+namespace {
+
+std::string_view key_name(const Place& place) {
+  return place.kind == "azure" ? "blob" : place.kind == "hdfs" ? "path" : "key";
+}
+
+}  // namespace
+
 const Scalar* key_of(const Place& place) {
-  const Scalar* key = place.text(place.kind == "azure" ? "blob" : place.kind == "hdfs" ? "path" : "key");
+  const Scalar* key = place.text(key_name(place));
   return key != nullptr && !key->text.empty() ? key : nullptr;
 }
 
@@ -179,8 +187,9 @@ std::optional<model::Location> location_of(const Spec& spec, const Template& def
   const Scalar* prefix = key_of(place);
   const std::string key =
       fmt::format("{}/{}", prefix == nullptr ? "{{workflow.name}}/{{pod.name}}" : prefix->text, file);
-  std::erase_if(place.fields, [](const Place::Field& field) { return field.name == "key"; });
-  place.fields.push_back({"key", Scalar{key, place.mark}});
+  const std::string name(key_name(place));
+  std::erase_if(place.fields, [&](const Place::Field& field) { return field.name == name; });
+  place.fields.push_back({name, Scalar{key, place.mark}});
   return lower_place(place, spec.repository, names);
 }
 

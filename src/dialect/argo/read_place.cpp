@@ -90,6 +90,17 @@ class Reader {
   std::string where_;
 };
 
+// What can be said of it before it is asked for anything.
+void check_hdfs(const Place& place, const std::string& where, Report& report) {
+  const auto kerberos = std::ranges::find_if(place.fields, [](const Place::Field& field) {
+    return field.name == "krbCCacheSecret" || field.name == "krbKeytabSecret";
+  });
+  if (kerberos != place.fields.end())
+    report.unsupported(place.mark, fmt::format("Kerberos, '{}'", kerberos->name), where);
+  else if (place.text("addresses") != nullptr && place.text("hdfsUser") == nullptr)
+    report.error(place.mark, fmt::format("{}: hdfsUser is required", where));
+}
+
 }  // namespace
 
 const Scalar* Place::text(std::string_view name) const {
@@ -110,7 +121,9 @@ std::optional<Place> read_place(Fields& fields) {
       break;
     }
     place = Place{.kind = std::string(kind.key), .fields = {}, .mark = node->mark};
-    Reader(*kind.table, fields.report(), fmt::format("{}.{}", fields.where(), kind.key)).read(*node, "", *place);
+    const std::string where = fmt::format("{}.{}", fields.where(), kind.key);
+    Reader(*kind.table, fields.report(), where).read(*node, "", *place);
+    if (kind.key == "hdfs") check_hdfs(*place, where, fields.report());
   }
   return place;
 }

@@ -197,6 +197,7 @@ bool FaultServer::serve_one(int connection, std::string& buffer) {
   Reply reply;
   if (fault.status != 0) {
     reply = error(fault.status, fault.code);
+    if (!fault.body.empty()) reply.body = fault.body;
   } else if (auto refused = refusal(request)) {
     reply = *refused;
   } else {

@@ -36,6 +36,7 @@ struct Fault {
   std::string target_part{};                      // the target contains this
   int status = 0;                                 // answers this instead of doing it
   std::string code{};                             // S3's error code, in the answer's XML
+  std::string body{};                             // of that answer, instead
   std::map<std::string, std::string> headers{};   // more in the answer
   std::optional<std::size_t> reset_after_body{};  // resets the connection once so many bytes of the request came
   std::optional<std::size_t> cut_answer_at{};     // closes it after so many bytes of the answer's body
