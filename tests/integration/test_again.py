@@ -147,12 +147,12 @@ def test_a_container_of_a_set_is_tried_again_in_its_pod(kist):
             volumes: [{name: work, emptyDir: {}}]
             containerSet:
               retryStrategy: {retries: "2", duration: 10ms}
-              volumeMounts: [{name: work, mountPath: /work}]
+              volumeMounts: [{name: work, mountPath: /data}]
               containers:
               - name: a
                 image: alpine
                 command: [sh, -c]
-                args: ["echo ran a; echo x >> /work/tries; test $(wc -l < /work/tries) -eq 3"]
+                args: ["echo ran a; echo x >> /data/tries; test $(wc -l < /data/tries) -eq 3"]
               - {name: main, image: alpine, command: [sh, -c], args: ["echo ran main"], dependencies: [a]}
         """)
     kist("run", "w.yaml", "--name", "r")

@@ -108,15 +108,15 @@ TEST(CoreDump, PatternsMatchTheNamesTheyMake) {
   EXPECT_TRUE(matches_core_pattern("core.123", "core"));
   EXPECT_FALSE(matches_core_pattern("core.c", "core"));
   EXPECT_FALSE(matches_core_pattern("cores", "core"));
-  EXPECT_TRUE(matches_core_pattern("core.54.!root!work!dump", "/var/crash/core.%p.%E"));
+  EXPECT_TRUE(matches_core_pattern("core.54.!root!project!dump", "/var/crash/core.%p.%E"));
   EXPECT_FALSE(matches_core_pattern("core", "core.%p"));
   EXPECT_TRUE(matches_core_pattern("a[b]-x-7", "a[b]-%e-%p"));
   EXPECT_TRUE(matches_core_pattern("100%", "100%%"));
 }
 
 TEST(CoreDump, ALongExecutableIsCut) {
-  EXPECT_EQ(core_dump_name({.process = 54, .executable = "/root/work/dump", .started_as = ""}),
-            "core.54.!root!work!dump");
+  EXPECT_EQ(core_dump_name({.process = 54, .executable = "/root/project/dump", .started_as = ""}),
+            "core.54.!root!project!dump");
   EXPECT_EQ(core_dump_name({.process = 1, .executable = std::string(400, '/'), .started_as = ""}).size(), 255u);
 }
 
