@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "catalog/rows.hpp"
+
 namespace kist::catalog {
 namespace {
 

@@ -1,4 +1,6 @@
 // Outputs that are remembered by key, and taken instead of running a node again.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "engine/fingerprint.hpp"
@@ -10,6 +12,13 @@ namespace kist::engine {
 namespace {
 
 using model::State;
+
+// What was collected since cannot be taken.
+bool are_kept(store::Store& store, const std::vector<model::ArtifactRecord>& artifacts) {
+  return std::ranges::all_of(artifacts, [&](const model::ArtifactRecord& artifact) {
+    return store.find({artifact.tree, artifact.times}, "").has_value();
+  });
+}
 
 }  // namespace
 
@@ -32,8 +41,7 @@ Result<bool> Scheduler::recall(Node& node) {
   if (!known && known.error().kind == ErrorKind::not_found) return false;
   if (!known) return std::unexpected(known.error());
   if (max_age && parts_.clock() - known->created > *max_age) return false;
-  for (const model::ArtifactRecord& artifact : known->node.output_artifacts)
-    if (!parts_.store.find({artifact.tree, artifact.times}, "")) return false;
+  if (!are_kept(parts_.store, known->node.output_artifacts)) return false;
 
   node.record.memo->hit = true;
   node.record.taken_from = known->run;
@@ -61,14 +69,10 @@ Result<bool> Scheduler::take_from_earlier(Node& node, const task::Document& docu
   auto known = parts_.catalog.find_work(record.fingerprint, run_.created);
   if (!known && known.error().kind == ErrorKind::not_found) return false;
   if (!known) return std::unexpected(known.error());
-  for (const model::ArtifactRecord& artifact : known->node.output_artifacts)
-    if (!parts_.store.find({artifact.tree, artifact.times}, "")) return false;
+  if (!are_kept(parts_.store, known->node.output_artifacts)) return false;
 
   const model::NodeRecord& done = known->node;
-  record.exit_code = done.exit_code;
-  record.result = done.result;
-  record.output_parameters = done.output_parameters;
-  record.output_artifacts = done.output_artifacts;
+  copy_outputs(done, record);
   // Under keys of the default repository they are as they would be had it run.
   for (model::ArtifactRecord& artifact : record.output_artifacts) artifact.producer.reset();
   note_sent(node.sendings, record);

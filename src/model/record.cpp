@@ -1,65 +1,20 @@
-// States by name, and records as JSON. The JSON is a stored format (docs/run-record.md): keys are added, never renamed;
-// what is empty is left out; readers ignore keys they do not know. The format's number is in `version`.
+// Records as JSON: a stored format (docs/run-record.md). Keys are added, never renamed; what is empty is left out;
+// readers ignore keys they do not know. The format's number is in `version`.
 #include "model/record.hpp"
 
 #include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+
+#include "model/fields.hpp"
 
 namespace kist::model {
 namespace {
 
 constexpr int kVersion = 1;
 
-struct StateWord {
-  State state;
-  std::string_view word;
-};
-
-constexpr auto kStates = std::to_array<StateWord>({
-    {State::pending, "pending"},
-    {State::running, "running"},
-    {State::stopping, "stopping"},
-    {State::succeeded, "succeeded"},
-    {State::failed, "failed"},
-    {State::error, "error"},
-    {State::skipped, "skipped"},
-    {State::omitted, "omitted"},
-    {State::stopped, "stopped"},
-    {State::aborted, "aborted"},
-    {State::interrupted, "interrupted"},
-});
-
-struct ArchiveWord {
-  Archive::Kind kind;
-  std::string_view word;
-};
-
-constexpr auto kArchives = std::to_array<ArchiveWord>(
-    {{Archive::Kind::none, "none"}, {Archive::Kind::tar, "tar"}, {Archive::Kind::zip, "zip"}});
-
-struct CollectWord {
-  Save::Collect collect;
-  std::string_view word;
-};
-
-constexpr auto kCollects = std::to_array<CollectWord>({{Save::Collect::never, "never"},
-                                                       {Save::Collect::at_completion, "at_completion"},
-                                                       {Save::Collect::at_deletion, "at_deletion"}});
-
 constexpr std::string_view kSourceKinds[] = {"text", "project"};
-
-// ---- writing: what is empty is left out
-
-void put(Json& object, const char* key, const std::string& text) {
-  if (!text.empty()) object[key] = text;
-}
-
-void put(Json& object, const char* key, Time time) {
-  if (time != Time{}) object[key] = to_rfc3339_micros(time);
-}
 
 Json to_json(const ParameterRecord& parameter) {
   Json value = {{"name", parameter.name}, {"value", parameter.value}};
@@ -71,14 +26,6 @@ Json to_json(const MemoRecord& memo) {
 }
 Json to_json(const SourceText& source) {
   return {{"name", source.name}, {"text", source.text}};
-}
-
-Json to_json(const Producer& producer) {
-  Json value = Json::object();
-  put(value, "run", producer.run);
-  put(value, "node", producer.node);
-  put(value, "artifact", producer.artifact);
-  return value;
 }
 
 Json to_json(const InputSource& source) {
@@ -104,95 +51,16 @@ void put_all(Json& object, const char* key, const std::vector<T>& items) {
   for (const T& item : items) list.push_back(to_json(item));
 }
 
-using Pairs = std::vector<std::pair<std::string, std::string>>;
-
 void put_pairs(Json& object, const char* key, const Pairs& pairs) {
   if (pairs.empty()) return;
   Json& list = object[key] = Json::array();
   for (const auto& [name, value] : pairs) list.push_back({{"name", name}, {"value", value}});
 }
 
-void put_map(Json& object, const char* key, const Pairs& pairs) {
-  if (pairs.empty()) return;
-  Json& map = object[key] = Json::object();
-  for (const auto& [name, value] : pairs) map[name] = value;
-}
-
-// ---- reading: a missing key is the empty value, a key of the wrong type is an error
-
-Result<const Json*> member(const Json& object, const char* key) {
-  if (!object.is_object()) return fail(ErrorKind::corrupt, "run record: expected an object");
-  auto found = object.find(key);
-  return found == object.end() ? nullptr : &*found;
-}
-
-std::unexpected<Error> wrong_type(const char* key, std::string_view expected) {
-  return fail(ErrorKind::corrupt, fmt::format("run record: `{}` is not {}", key, expected));
-}
-
-Status get(const Json& object, const char* key, std::string& text) {
-  KIST_TRY_ASSIGN(const Json* found, member(object, key));
-  if (found == nullptr) return {};
-  if (!found->is_string()) return wrong_type(key, "a text");
-  text = found->get<std::string>();
-  return {};
-}
-
-Status get(const Json& object, const char* key, Time& time) {
-  std::string text;
-  KIST_TRY(get(object, key, text));
-  if (text.empty()) return {};
-  KIST_TRY_ASSIGN(time, parse_rfc3339(text));
-  return {};
-}
-
-Status get(const Json& object, const char* key, Digest& digest) {
-  std::string text;
-  KIST_TRY(get(object, key, text));
-  KIST_TRY_ASSIGN(digest, Digest::parse(text));
-  return {};
-}
-
-Status get(const Json& object, const char* key, State& state) {
+Status get_state(const Json& object, const char* key, State& state) {
   std::string text;
   KIST_TRY(get(object, key, text));
   KIST_TRY_ASSIGN(state, parse_state(text));
-  return {};
-}
-
-template <std::integral T>
-Status get(const Json& object, const char* key, T& number) {
-  KIST_TRY_ASSIGN(const Json* found, member(object, key));
-  if (found == nullptr) return {};
-  if (!found->is_number_integer()) return wrong_type(key, "a whole number");
-  number = found->get<T>();
-  return {};
-}
-
-Status get(const Json& object, const char* key, bool& flag) {
-  KIST_TRY_ASSIGN(const Json* found, member(object, key));
-  if (found == nullptr) return {};
-  if (!found->is_boolean()) return wrong_type(key, "true or false");
-  flag = found->get<bool>();
-  return {};
-}
-
-template <typename T>
-Status get(const Json& object, const char* key, std::optional<T>& value) {
-  KIST_TRY_ASSIGN(const Json* found, member(object, key));
-  if (found == nullptr) return {};
-  return get(object, key, value.emplace());
-}
-
-template <typename T, typename Read>
-Status get_all(const Json& object, const char* key, std::vector<T>& items, const Read& read) {
-  KIST_TRY_ASSIGN(const Json* found, member(object, key));
-  if (found == nullptr) return {};
-  if (!found->is_array()) return wrong_type(key, "a list");
-  for (const Json& element : *found) {
-    KIST_TRY_ASSIGN(T item, read(element));
-    items.push_back(std::move(item));
-  }
   return {};
 }
 
@@ -226,22 +94,6 @@ Status get_pairs(const Json& object, const char* key, Pairs& pairs) {
   });
 }
 
-Status get_map(const Json& object, const char* key, Pairs& pairs) {
-  KIST_TRY_ASSIGN(const Json* map, member(object, key));
-  if (map == nullptr) return {};
-  if (!map->is_object()) return wrong_type(key, "an object");
-  for (const auto& [name, value] : map->items()) {
-    if (!value.is_string()) return wrong_type(key, "texts");
-    pairs.emplace_back(name, value.get<std::string>());
-  }
-  return {};
-}
-
-Result<std::string> text_from_json(const Json& value) {
-  if (!value.is_string()) return fail(ErrorKind::corrupt, "run record: expected a text");
-  return value.get<std::string>();
-}
-
 struct NodeKindWord {
   NodeKind kind;
   std::string_view word;
@@ -261,14 +113,6 @@ Result<NodeKind> parse_node_kind(std::string_view word) {
   const auto* found = std::ranges::find(kNodeKinds, word, &NodeKindWord::word);
   if (found != kNodeKinds.end()) return found->kind;
   return fail(ErrorKind::corrupt, fmt::format("run record: '{}' is not a kind of node", word));
-}
-
-Result<Producer> producer_from_json(const Json& value) {
-  Producer producer;
-  KIST_TRY(get(value, "run", producer.run));
-  KIST_TRY(get(value, "node", producer.node));
-  KIST_TRY(get(value, "artifact", producer.artifact));
-  return producer;
 }
 
 Result<InputSource> input_source_from_json(const Json& value) {
@@ -294,157 +138,10 @@ Result<Revision> revision_from_json(const Json& value) {
   return revision;
 }
 
-Result<Archive> archive_from_json(const Json& value) {
-  Archive archive;
-  std::string word;
-  KIST_TRY(get(value, "kind", word));
-  const auto* found = std::ranges::find(kArchives, word, &ArchiveWord::word);
-  if (found == kArchives.end())
-    return fail(ErrorKind::corrupt, fmt::format("run record: '{}' is not a kind of archive", word));
-  archive.kind = found->kind;
-  KIST_TRY(get(value, "compression_level", archive.compression_level));
-  return archive;
-}
-
 }  // namespace
-
-std::string_view to_string(State state) {
-  return std::ranges::find(kStates, state, &StateWord::state)->word;
-}
-
-Result<State> parse_state(std::string_view word) {
-  const auto* found = std::ranges::find(kStates, word, &StateWord::word);
-  if (found == kStates.end()) return fail(ErrorKind::invalid, fmt::format("'{}' is not a state", word));
-  return found->state;
-}
-
-bool is_final(State state) {
-  switch (state) {
-    case State::pending:
-    case State::running:
-    case State::stopping:
-    case State::interrupted:
-      return false;
-    default:
-      return true;
-  }
-}
-
-bool is_success(State state) {
-  return state == State::succeeded || state == State::skipped || state == State::omitted;
-}
-
-bool has_failed(State state) {
-  return state == State::failed || state == State::error;
-}
 
 std::string_view to_string(NodeKind kind) {
   return std::ranges::find(kNodeKinds, kind, &NodeKindWord::kind)->word;
-}
-
-namespace {
-
-Json to_json(const SentArtifact& sent) {
-  Json value = {{"kind", sent.to.kind}, {"fields", Json::array()}};
-  for (const LocationField& field : sent.to.fields) {
-    Json one = {{"name", field.name}};
-    if (const auto* text = std::get_if<Text>(&field.value)) {
-      one["value"] = text->source();
-    } else {
-      const auto& secret = std::get<SecretReference>(field.value);
-      one["secret"] = secret.name.source();
-      one["key"] = secret.key.source();
-      if (secret.optional) one["optional"] = true;
-    }
-    value["fields"].push_back(std::move(one));
-  }
-  if (sent.collect != Save::Collect::never)
-    value["collect"] = std::ranges::find(kCollects, sent.collect, &CollectWord::collect)->word;
-  if (sent.may_stay) value["may_stay"] = true;
-  if (sent.deleted) value["deleted"] = true;
-  return value;
-}
-
-Result<LocationField> field_from_json(const Json& value) {
-  LocationField field;
-  KIST_TRY(get(value, "name", field.name));
-  std::string text;
-  std::string secret;
-  KIST_TRY(get(value, "value", text));
-  KIST_TRY(get(value, "secret", secret));
-  if (secret.empty()) {
-    field.value = Text::literal(std::move(text));
-    return field;
-  }
-  std::string key;
-  SecretReference reference;
-  KIST_TRY(get(value, "key", key));
-  KIST_TRY(get(value, "optional", reference.optional));
-  reference.name = Text::literal(std::move(secret));
-  reference.key = Text::literal(std::move(key));
-  field.value = std::move(reference);
-  return field;
-}
-
-Result<SentArtifact> sent_from_json(const Json& value) {
-  SentArtifact sent;
-  KIST_TRY(get(value, "kind", sent.to.kind));
-  KIST_TRY(get_all(value, "fields", sent.to.fields, field_from_json));
-  std::string collect;
-  KIST_TRY(get(value, "collect", collect));
-  const auto* found = std::ranges::find(kCollects, collect.empty() ? "never" : collect, &CollectWord::word);
-  if (found == kCollects.end()) return fail(ErrorKind::invalid, fmt::format("'{}' is no time to collect", collect));
-  sent.collect = found->collect;
-  KIST_TRY(get(value, "may_stay", sent.may_stay));
-  KIST_TRY(get(value, "deleted", sent.deleted));
-  return sent;
-}
-
-}  // namespace
-
-Json to_json(const ArtifactRecord& artifact) {
-  Json value = {{"name", artifact.name}};
-  put(value, "path", artifact.path);
-  value["tree"] = artifact.tree.to_string();
-  value["times"] = artifact.times.to_string();
-  value["bytes"] = artifact.bytes;
-  value["files"] = artifact.files;
-  if (artifact.archive.kind != Archive::Kind::none) {
-    Json& archive = value["archive"];
-    archive["kind"] = std::ranges::find(kArchives, artifact.archive.kind, &ArchiveWord::kind)->word;
-    if (artifact.archive.compression_level) archive["compression_level"] = *artifact.archive.compression_level;
-  }
-  if (artifact.live) value["live"] = true;
-  if (artifact.producer) value["producer"] = to_json(*artifact.producer);
-  if (!artifact.left_out.empty()) value["left_out"] = artifact.left_out;
-  put(value, "global", artifact.global);
-  put(value, "sub_path", artifact.sub_path);
-  for (const SentArtifact& sent : artifact.sent) value["sent"].push_back(to_json(sent));
-  return value;
-}
-
-Result<ArtifactRecord> artifact_from_json(const Json& value) {
-  ArtifactRecord artifact;
-  KIST_TRY(get(value, "name", artifact.name));
-  KIST_TRY(get(value, "path", artifact.path));
-  KIST_TRY(get(value, "tree", artifact.tree));
-  KIST_TRY(get(value, "times", artifact.times));
-  KIST_TRY(get(value, "bytes", artifact.bytes));
-  KIST_TRY(get(value, "files", artifact.files));
-  KIST_TRY(get(value, "live", artifact.live));
-  KIST_TRY(get(value, "global", artifact.global));
-  KIST_TRY(get(value, "sub_path", artifact.sub_path));
-  KIST_TRY(get_all(value, "left_out", artifact.left_out, text_from_json));
-  KIST_TRY(get_all(value, "sent", artifact.sent, sent_from_json));
-  KIST_TRY_ASSIGN(const Json* archive, member(value, "archive"));
-  if (archive != nullptr) {
-    KIST_TRY_ASSIGN(artifact.archive, archive_from_json(*archive));
-  }
-  KIST_TRY_ASSIGN(const Json* producer, member(value, "producer"));
-  if (producer != nullptr) {
-    KIST_TRY_ASSIGN(artifact.producer, producer_from_json(*producer));
-  }
-  return artifact;
 }
 
 Json to_json(const NodeRecord& node) {
@@ -484,7 +181,7 @@ Result<NodeRecord> node_from_json(const Json& value) {
   NodeRecord node;
   std::string kind;
   KIST_TRY(get(value, "name", node.names.name));
-  KIST_TRY(get(value, "status", node.state));
+  KIST_TRY(get_state(value, "status", node.state));
   KIST_TRY(get(value, "display", node.names.display));
   KIST_TRY(get(value, "id", node.names.id));
   KIST_TRY(get(value, "host", node.names.host));
@@ -606,7 +303,7 @@ Result<RunRecord> run_from_json(const Json& value) {
     return fail(ErrorKind::unsupported,
                 fmt::format("run record of version {}: made by a newer kist (this one reads {})", version, kVersion));
   KIST_TRY(get(value, "name", run.name));
-  KIST_TRY(get(value, "status", run.state));
+  KIST_TRY(get_state(value, "status", run.state));
   KIST_TRY(get(value, "id", run.id));
   KIST_TRY(get(value, "workflow", run.workflow));
   KIST_TRY(get(value, "dialect", run.dialect));

@@ -9,65 +9,13 @@
 #include <utility>
 #include <vector>
 
-#include "base/digest.hpp"
 #include "base/json.hpp"
 #include "base/time.hpp"
+#include "model/artifact.hpp"
+#include "model/state.hpp"
 #include "model/workflow.hpp"
 
 namespace kist::model {
-
-enum class State {
-  pending,
-  running,
-  stopping,
-  succeeded,
-  failed,       // a process said no
-  error,        // kist could not: an artifact missing, a wrong expression
-  skipped,      // its condition was false
-  omitted,      // its dependencies did not come true
-  stopped,      // on request, artifacts kept
-  aborted,      // on request, artifacts not kept
-  interrupted,  // the owner died; resume goes on
-};
-
-// Lower-case words: "succeeded".
-std::string_view to_string(State state);
-Result<State> parse_state(std::string_view word);
-bool is_final(State state);    // nothing more happens unless somebody asks (interrupted is not final)
-bool is_success(State state);  // succeeded, skipped, omitted: whoever depends on it goes on
-bool has_failed(State state);  // failed, error
-
-// Which output of which node an artifact is.
-struct Producer {
-  std::string run;   // empty: this run
-  std::string node;  // names.name
-  std::string artifact;
-};
-
-// Where an artifact was sent beside being kept.
-struct SentArtifact {
-  Location to;  // texts literal; secrets by name
-  Save::Collect collect = Save::Collect::never;
-  bool may_stay = false;  // its run can be removed though this could not be deleted
-  bool deleted = false;   // it was deleted there, or another took its place
-};
-
-// An artifact of a node, in the store.
-struct ArtifactRecord {
-  std::string name;
-  std::string path;  // where the task had it
-  Digest tree;
-  Digest times;
-  std::uint64_t bytes = 0;
-  std::uint64_t files = 0;
-  Archive archive;
-  bool live = false;                       // saved while it was written, or published by the task
-  std::optional<Producer> producer = {};   // of an input, and of what a group hands on
-  std::vector<std::string> left_out = {};  // what could not be kept: "PATH: WHY"
-  std::string global = {};                 // of an output: workflow.outputs.artifacts.NAME is this one too
-  std::vector<SentArtifact> sent = {};     // of an output
-  std::string sub_path = {};               // of an input: only what lies there in the tree
-};
 
 // What a node was given that no node made.
 struct InputSource {
@@ -218,7 +166,5 @@ Json to_json(const RunRequest& request);
 Result<RunRequest> request_from_json(const Json& value);
 Json to_json(const UsedRun& used);
 Result<UsedRun> used_run_from_json(const Json& value);
-Json to_json(const ArtifactRecord& artifact);
-Result<ArtifactRecord> artifact_from_json(const Json& value);
 
 }  // namespace kist::model

@@ -138,6 +138,12 @@ Host look_at_host(const fs::path& project) {
     host.needed.push_back(directory);
     if (directory.filename() == "bin") host.needed.push_back(directory.parent_path());
   }
+  // Wherever kist lies, a task finds it: `kist publish` and `kist report` are its way to speak to us.
+  std::error_code error;
+  if (const fs::path self = fs::read_symlink("/proc/self/exe", error); !error) {
+    host.programs.push_back(self.parent_path());
+    host.needed.push_back(self.parent_path());
+  }
   std::erase_if(host.needed, [](const fs::path& directory) { return !directory_exists(directory); });
   host.needs_python_alias = find_program(host.programs, "python3") && !find_program(host.programs, "python");
   return host;

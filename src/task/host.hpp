@@ -1,6 +1,6 @@
 // What this machine offers to the tasks of a project when they run without an image: the caller's PATH and home, the
-// Python the project is meant to run with, and the directories that must stay visible although a task has a /tmp of its
-// own.
+// Python the project is meant to run with, kist itself (last in PATH), and the directories that must stay visible
+// although a task has a /tmp of its own.
 #pragma once
 
 #include <filesystem>

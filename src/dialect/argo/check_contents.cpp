@@ -219,7 +219,8 @@ void check_resource(const Template& definition, Report& report) {
   const std::string action = resource.action ? resource.action->text : "";
   if (!action.contains("{{") && std::ranges::count(kActions, std::string_view(action)) == 0)
     report.error(definition.mark, where + ".action must be one of: get, create, apply, delete, replace, patch");
-  if (resource.merge_strategy && std::ranges::count(kMergeStrategies, std::string_view(resource.merge_strategy->text)) == 0)
+  if (resource.merge_strategy &&
+      std::ranges::count(kMergeStrategies, std::string_view(resource.merge_strategy->text)) == 0)
     report.error(resource.merge_strategy->mark, where + ".mergeStrategy must be one of: strategic, merge, json");
   if (!resource.manifest && !resource.manifest_from) {
     if (action != "delete" && action != "get")
