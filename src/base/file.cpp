@@ -15,6 +15,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/system.hpp"
+
 namespace kist {
 
 namespace fs = std::filesystem;
@@ -87,6 +89,12 @@ Status replace_file(const fs::path& path, std::string_view text, unsigned mode) 
     return written;
   }
   return sync_directory(path.has_parent_path() ? path.parent_path() : fs::path("."));
+}
+
+Status make_directory(const fs::path& path, unsigned mode) {
+  if (os::mkdirat(AT_FDCWD, path.c_str(), mode) == 0) return sync_directory(path.parent_path());
+  if (errno == EEXIST) return {};
+  return fail_errno(fmt::format("cannot make {}", path.string()));
 }
 
 Status sync_directory(const fs::path& path) {

@@ -51,15 +51,13 @@ Result<std::vector<Documents::Listed>> Documents::list() const {
 
 Status Documents::put(std::string_view kind, std::string_view name, std::string_view text) const {
   KIST_TRY_ASSIGN(const fs::path path, path_of(kind, name));
-  for (const fs::path& directory : {directory_, path.parent_path()})
-    if (os::mkdirat(AT_FDCWD, directory.c_str(), 0700) != 0 && errno != EEXIST)
-      return fail_errno(fmt::format("making {}", directory.string()));
+  for (const fs::path& directory : {directory_, path.parent_path()}) KIST_TRY(make_directory(directory, 0700));
   return replace_file(path, text, 0600);
 }
 
 Status Documents::remove(std::string_view kind, std::string_view name) const {
   KIST_TRY_ASSIGN(const fs::path path, path_of(kind, name));
-  if (os::unlinkat(AT_FDCWD, path.c_str(), 0) == 0) return {};
+  if (os::unlinkat(AT_FDCWD, path.c_str(), 0) == 0) return sync_directory(path.parent_path());
   if (errno == ENOENT) return fail(ErrorKind::not_found, fmt::format("there is no {} '{}' in this home", kind, name));
   return fail_errno(fmt::format("removing {}", path.string()));
 }

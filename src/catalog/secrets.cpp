@@ -50,13 +50,17 @@ std::unexpected<Error> missing(std::string_view name) {
 Result<std::vector<Secrets::Listed>> Secrets::list() const {
   std::vector<Listed> all;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory_, error)) {
-    std::string name = entry.path().filename();
+  for (fs::directory_iterator at(directory_, error), end; !error && at != end; at.increment(error)) {
+    std::string name = at->path().filename();
     if (!check(name, "a secret")) continue;  // the lock, a file that is being written
-    KIST_TRY_ASSIGN(Values values, read(name));
+    auto values = read(name);
+    if (!values && values.error().kind == ErrorKind::not_found) continue;  // removed meanwhile
+    if (!values && values.error().kind != ErrorKind::corrupt) return std::unexpected(values.error());
     Listed& listed = all.emplace_back();
     listed.name = std::move(name);
-    for (const auto& [key, value] : values) listed.keys.push_back(key);
+    listed.damaged = !values;
+    if (values)
+      for (const auto& [key, value] : *values) listed.keys.push_back(key);
   }
   if (error && error != std::errc::no_such_file_or_directory)
     return fail_errno(fmt::format("cannot list {}", directory_.string()), error.value());
@@ -96,6 +100,10 @@ Status Secrets::set(std::string_view name, std::string_view key, std::string_vie
 Status Secrets::remove(std::string_view name) const {
   KIST_TRY(check(name, "a secret"));
   KIST_TRY_ASSIGN(FileLock held, lock());
+  return unlink(name);
+}
+
+Status Secrets::unlink(std::string_view name) const {
   fs::path path = directory_ / name;
   if (os::unlinkat(AT_FDCWD, path.c_str(), 0) == 0) return sync_directory(directory_);
   if (errno == ENOENT) return missing(name);
@@ -104,19 +112,15 @@ Status Secrets::remove(std::string_view name) const {
 
 Status Secrets::remove(std::string_view name, std::string_view key) const {
   KIST_TRY(check(name, "a secret"));
-  Values values;
-  {
-    KIST_TRY_ASSIGN(FileLock held, lock());
-    KIST_TRY_ASSIGN(values, read(name));
-    if (values.erase(std::string(key)) == 0) {
-      std::vector<std::string> keys;
-      for (const auto& [known, value] : values) keys.push_back(known);
-      return fail(ErrorKind::not_found,
-                  fmt::format("the secret '{}' has no key '{}', but {}", name, key, fmt::join(keys, ", ")));
-    }
-    if (!values.empty()) return write(name, values);
+  KIST_TRY_ASSIGN(FileLock held, lock());
+  KIST_TRY_ASSIGN(Values values, read(name));
+  if (values.erase(std::string(key)) == 0) {
+    std::vector<std::string> keys;
+    for (const auto& [known, value] : values) keys.push_back(known);
+    return fail(ErrorKind::not_found,
+                fmt::format("the secret '{}' has no key '{}', but {}", name, key, fmt::join(keys, ", ")));
   }
-  return remove(name);
+  return values.empty() ? unlink(name) : write(name, values);
 }
 
 Result<Secrets::Values> Secrets::read(std::string_view name) const {
@@ -157,8 +161,7 @@ Status Secrets::write(std::string_view name, const Values& values) const {
 }
 
 Result<FileLock> Secrets::lock() const {
-  if (::mkdir(directory_.c_str(), kDirectoryMode) != 0 && errno != EEXIST)
-    return fail_errno(fmt::format("cannot make {}", directory_.string()));
+  KIST_TRY(make_directory(directory_, kDirectoryMode));
   return FileLock::lock(directory_ / kLock, FileLock::Kind::exclusive);
 }
 

@@ -23,6 +23,7 @@ class Secrets {
   struct Listed {
     std::string name;
     std::vector<std::string> keys;
+    bool damaged = false;  // its file cannot be read as a secret: no keys are known
   };
   static constexpr std::size_t kLargest = 1 << 20;  // bytes of all values of one secret
 
@@ -44,7 +45,9 @@ class Secrets {
 
  private:
   Result<Values> read(std::string_view name) const;
+  // Both with the lock held.
   Status write(std::string_view name, const Values& values) const;
+  Status unlink(std::string_view name) const;
   Result<FileLock> lock() const;
 
   std::filesystem::path directory_;

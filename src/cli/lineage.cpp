@@ -191,13 +191,14 @@ Json Lineage::commands(Known& known, const model::NodeRecord& node) {
   const auto* task = std::get_if<model::Task>(&definition->second.body);
   if (task == nullptr) return list;
 
-  const auto run_scope = engine::RunScope::make(known.run, *known.workflow);
+  engine::RunScope run_scope(known.run, *known.workflow);
+  const auto given = run_scope.set_parameters(*known.workflow);
   model::NodeRecord record = node;
   engine::Node its(record, engine::Node::Role::step);
   its.definition = &definition->second;
   const auto filled = [&](const model::Text& text) {
-    if (run_scope) {
-      if (auto value = expression::evaluate(text, engine::NodeScope(*run_scope, its))) return *value;
+    if (given) {
+      if (auto value = expression::evaluate(text, engine::NodeScope(run_scope, its))) return *value;
     }
     return text.source();  // as it is written
   };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/subject.hpp"
+#include "engine/references.hpp"
 #include "engine/retention.hpp"
 #include "engine/run_record.hpp"
 
@@ -195,16 +196,6 @@ Status check_tag(catalog::Catalog& catalog, OpenRemote& remote, const std::strin
                           name, here->run, remote.named.name));
 }
 
-// Errors: conflict never: what is there is replaced.
-Status refer(store::Store& store, const std::string& name, const Digest& record) {
-  std::optional<Digest> before;
-  if (auto found = store.reference(name))
-    before = *found;
-  else if (found.error().kind != ErrorKind::not_found)
-    return std::unexpected(found.error());
-  return store.set_reference(name, record, before);
-}
-
 }  // namespace
 
 Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word, const PullOptions& options,
@@ -234,7 +225,7 @@ Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word
     KIST_TRY(transaction->put_object(renamed));
     KIST_TRY(transaction->commit());
   }
-  KIST_TRY(refer(*store, run_reference(run.name), record));
+  KIST_TRY(engine::refer(*store, run_reference(run.name), record));
   if (options.project) run.project = *options.project;
   KIST_TRY(catalog->import_run(run, record));
   if (found.tag) {

@@ -347,12 +347,13 @@ Status remove_run(const Parts& parts, std::string_view name, bool force,
     run.state = State::interrupted;
     KIST_TRY(keep_record(parts, run));
   }
-  KIST_TRY(parts.catalog.remove_run(name));
+  // The row goes last: until then nobody can have a new run of this name, and a removal that was cut short is repeated.
+  KIST_TRY(remove_tree(task::run_volumes(parts.home.path(), name)));
   if (auto removed = parts.store.remove_reference(fmt::format("runs/{}", name));
       !removed && removed.error().kind != ErrorKind::not_found)
     return removed;
-  KIST_TRY(remove_tree(task::run_volumes(parts.home.path(), name)));
-  return remove_tree(parts.home.run(name));
+  KIST_TRY(remove_tree(parts.home.run(name)));
+  return parts.catalog.remove_run(name);
 }
 
 }  // namespace kist::engine

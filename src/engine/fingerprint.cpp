@@ -12,18 +12,14 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 namespace kist::engine {
 namespace {
-
-namespace fs = std::filesystem;
 
 using model::Text;
 
 // Changes whenever the same task would be written otherwise here.
 constexpr std::string_view kVersion = "kist task 1";
-constexpr std::size_t kMostFiles = 200'000;
 
 // Values one behind the other, each so that it cannot be taken for another; or that it cannot be told.
 class Writer {
@@ -193,35 +189,6 @@ std::optional<std::string> fingerprint_of(const task::Document& document,
     writer.add(load);
   }
   return writer.finish();
-}
-
-std::optional<Digest> state_of_project(const model::RunRecord& run, const fs::path& home) {
-  const fs::path project = run.project;
-  if (project.empty()) return std::nullopt;
-  std::vector<fs::path> left_out{home.lexically_normal()};
-  for (const model::SourceText& file : run.request.files) left_out.push_back((project / file.name).lexically_normal());
-  std::vector<std::string> entries;
-  std::error_code error;
-  fs::recursive_directory_iterator at(project, error);
-  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-    const fs::path& path = at->path();
-    struct stat status{};
-    if (path.filename() == ".git" || std::ranges::find(left_out, path.lexically_normal()) != left_out.end()) {
-      at.disable_recursion_pending();
-      continue;
-    }
-    if (entries.size() == kMostFiles || ::lstat(path.c_str(), &status) != 0) return std::nullopt;
-    // Of a directory only what is in it counts.
-    const bool is_directory = S_ISDIR(status.st_mode);
-    entries.push_back(fmt::format("{}\n{:o} {} {}.{}\n", path.lexically_relative(project).string(), status.st_mode,
-                                  is_directory ? 0 : status.st_size, is_directory ? 0 : status.st_mtim.tv_sec,
-                                  is_directory ? 0 : status.st_mtim.tv_nsec));
-  }
-  if (error) return std::nullopt;
-  std::ranges::sort(entries);
-  Sha256 all;
-  for (const std::string& entry : entries) all.update(entry);
-  return all.finish();
 }
 
 }  // namespace kist::engine

@@ -25,9 +25,4 @@ namespace kist::engine {
 std::optional<std::string> fingerprint_of(const task::Document& document,
                                           const std::function<std::optional<Digest>()>& project);
 
-// The names, sizes, modes and times of all that is in the project directory of a run, without version control's own
-// directory, kist's home, and the workflow files: those count by what they say. nullopt: it cannot be read, or is so
-// large that looking would take long.
-std::optional<Digest> state_of_project(const model::RunRecord& run, const std::filesystem::path& home);
-
 }  // namespace kist::engine

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "engine/references.hpp"
+#include "engine/tags.hpp"
 #include "task/task.hpp"
 
 namespace kist::engine {
@@ -16,7 +18,8 @@ namespace fs = std::filesystem;
 Result<std::optional<model::ArtifactRecord>> save_logs(const fs::path& directory, store::Transaction& transaction) {
   std::error_code error;
   if (!fs::exists(directory, error) || fs::is_empty(directory, error)) return std::nullopt;
-  KIST_TRY_ASSIGN(store::Saved saved, transaction.save(directory, {.adopt = true, .strict = false}));
+  // Copied: where the end does not succeed, a resumed run writes on into these files.
+  KIST_TRY_ASSIGN(store::Saved saved, transaction.save(directory, {.adopt = false, .strict = false}));
   model::ArtifactRecord logs;
   logs.name = "logs";
   logs.tree = saved.id.tree;
@@ -26,24 +29,18 @@ Result<std::optional<model::ArtifactRecord>> save_logs(const fs::path& directory
   return logs;
 }
 
-// A run that was finished once already, by an owner that died before it wrote the row, has a reference.
-Status refer(store::Store& store, const std::string& name, const Digest& record) {
-  std::optional<Digest> before;
-  auto found = store.reference(name);
-  if (found)
-    before = *found;
-  else if (found.error().kind != ErrorKind::not_found)
-    return std::unexpected(found.error());
-  return store.set_reference(name, record, before);
-}
-
 Result<Digest> put_record(const Parts& parts, const model::RunRecord& run, store::Transaction& transaction) {
   KIST_TRY_ASSIGN(Digest record, transaction.put_object(to_text(to_json(run))));
   KIST_TRY(transaction.commit());
   KIST_TRY(refer(parts.store, fmt::format("runs/{}", run.name), record));
-  KIST_TRY_ASSIGN(auto summary, parts.catalog.summary(run.name));
-  for (const std::string& tag : summary.tags) KIST_TRY(refer(parts.store, fmt::format("tags/{}", tag), record));
   return record;
+}
+
+// Tags are moved by others meanwhile, so their references go by the catalog, and follow the row that gives them their
+// record. Where a crash comes between, `kist gc` does it.
+Status refer_tags_of(const Parts& parts, std::string_view run) {
+  KIST_TRY_ASSIGN(const auto summary, parts.catalog.summary(run));
+  return refer_tags(parts, summary.tags);
 }
 
 }  // namespace
@@ -67,6 +64,7 @@ Status finish_run(const Parts& parts, model::RunRecord& run, Committer& committe
   shown.nodes.clear();
   committer.run(std::move(changes), std::move(shown));
   KIST_TRY(committer.flush());
+  KIST_TRY(refer_tags_of(parts, run.name));
   // A run that did not succeed may go on, and finds its volumes then.
   if (run.state == model::State::succeeded) KIST_TRY(remove_tree(task::run_volumes(parts.home.path(), run.name)));
   return remove_tree(logs);
@@ -77,7 +75,8 @@ Status keep_record(const Parts& parts, const model::RunRecord& run) {
   catalog::Changes changes;
   changes.run = run.name;
   KIST_TRY_ASSIGN(changes.record, put_record(parts, run, *transaction));
-  return parts.catalog.apply(std::span(&changes, 1));
+  KIST_TRY(parts.catalog.apply(std::span(&changes, 1)));
+  return refer_tags_of(parts, run.name);
 }
 
 }  // namespace kist::engine

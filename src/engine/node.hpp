@@ -108,16 +108,21 @@ struct Node {
     std::string output;
     std::string name;
   };
-  std::vector<Global> globals;  // of a task: its outputs that are the run's too
-  bool at_exit = false;         // it, or what it is below, is run at an end, also when the run is stopped
-  bool completed = false;       // whoever waits for it has gone on
-  bool counted = false;         // against its group's parallelism
-  bool overdue = false;         // its deadline has passed: it, and what is below it, is being ended
-  bool released = false;        // a daemon whose group has ended: it was asked to end, and that is its success
+  std::vector<Global> globals;    // of a task: its outputs that are the run's too
+  std::optional<Digest> project;  // of a task that hangs on the project's files: their state when it began
+  bool at_exit = false;           // it, or what it is below, is run at an end, also when the run is stopped
+  bool completed = false;         // whoever waits for it has gone on
+  bool counted = false;           // against its group's parallelism
+  bool overdue = false;           // its deadline has passed: it, and what is below it, is being ended
+  bool released = false;          // a daemon whose group has ended: it was asked to end, and that is its success
 };
 
 // The group whose step a node is, or is an item, an attempt or a hook of; nullptr: none.
 Node* group_of(const Node& node);
+
+// As it is before it runs, again: its names, times of beginning, attempt and inputs stay, and what a task had saved
+// while it ran: that stays however it ends, until what the next attempt makes replaces it.
+void forget_outcome(model::NodeRecord& record);
 
 // Whether a node has come so far that whoever waits for it goes on.
 inline bool is_complete(const model::NodeRecord& record) {

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/node.hpp"
 #include "engine/plan.hpp"
 
 namespace kist::engine {
@@ -203,18 +204,8 @@ class TakingBack {
   void take(NodeRecord& node) {
     taken_ = true;
     if (was_tried(node)) ++node.attempt;
-    node.state = State::pending;
-    node.message.clear();
-    node.created = node.first_started = node.started = node.finished = Time{};
-    node.daemoned = false;
-    node.address.clear();
-    node.memo.reset();
-    node.fingerprint.clear();
-    node.taken_from.clear();
-    node.exit_code.reset();
-    node.result.reset();
-    node.output_parameters.clear();
-    std::erase_if(node.output_artifacts, [](const model::ArtifactRecord& artifact) { return !artifact.live; });
+    node.created = node.first_started = node.started = Time{};
+    forget_outcome(node);
   }
 
   model::RunRecord& run_;

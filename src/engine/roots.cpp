@@ -40,15 +40,15 @@ class Taking {
       if (!run) return std::unexpected(run.error());
       KIST_TRY(artifacts(fmt::format("run {}", summary.name), *run));
     }
-    auto remembered = catalog_->memos([&](std::string_view cache, std::string_view key, const catalog::Memo& memo) {
-      Status status;
+    // Gathered first: while memos() reads, the catalog waits, and to take one means to walk its trees.
+    std::vector<store::Root> remembered;
+    KIST_TRY(catalog_->memos([&](std::string_view cache, std::string_view key, const catalog::Memo& memo) {
       for (const model::ArtifactRecord& artifact : memo.node.output_artifacts)
-        if (status)
-          status = take_({fmt::format("what is remembered as '{}' in '{}'", key, cache),
-                          store::ArtifactId{artifact.tree, artifact.times}});
-      return status;
-    });
-    KIST_TRY(remembered);
+        remembered.push_back({fmt::format("what is remembered as '{}' in '{}'", key, cache),
+                              store::ArtifactId{artifact.tree, artifact.times}});
+      return Status();
+    }));
+    for (const store::Root& root : remembered) KIST_TRY(take_(root));
     KIST_TRY_ASSIGN(auto tags, catalog_->tags());
     for (const catalog::Tag& tag : tags)
       if (tag.record) KIST_TRY(record(fmt::format("tag {}", tag.name), *tag.record));

@@ -67,7 +67,8 @@ Result<model::RunRecord> Scheduler::run() {
   auto fill_with_chance = [random = parts_.random](std::span<std::byte> bytes) {
     for (std::byte& one : bytes) one = static_cast<std::byte>(random(256));
   };
-  KIST_TRY_ASSIGN(scope_, RunScope::make(run_, workflow_, {.now = parts_.clock, .random = fill_with_chance}));
+  scope_.emplace(run_, workflow_, expression::Surroundings{.now = parts_.clock, .random = fill_with_chance});
+  const auto given = scope_->set_parameters(workflow_);
   if (!earlier_.empty()) KIST_TRY(parts_.catalog.release(run_.name, ""));
   take_globals();
   if (run_.started == Time{}) run_.started = parts_.clock();
@@ -80,6 +81,8 @@ Result<model::RunRecord> Scheduler::run() {
   entry_ = &make_node(Node::Role::entry, nullptr, 0);
   if (is_stopping())
     end(*entry_, stopped_state(), stopped_message());
+  else if (!given)
+    end(*entry_, State::error, given.error().text);
   else if (auto marked = mark_run(); !marked)
     end(*entry_, State::error, marked.error().text);
   else if (auto watched = watch_run(); !watched)

@@ -155,6 +155,8 @@ class Scheduler {
   // Whether an earlier run did what this task does, with the same inputs, and the run is to take it from there: then
   // the node has ended with its outputs.
   Result<bool> take_from_earlier(Node& node, const task::Document& document);
+  // Of a task that has ended: a fingerprint stands for the project it was begun with, and that may have been edited.
+  void check_fingerprint(Node& node) const;
 
   // ---- gates (scheduler_gates.cpp)
   Status start_gate(Node& node);
@@ -245,8 +247,7 @@ class Scheduler {
   std::unordered_map<std::string, std::string> blocked_;  // what is said of a lock that is waited for, by its name
   std::unordered_set<std::string> holding_;
   bool locks_used_ = false;
-  bool lock_is_free_ = false;                     // one was given back since those that wait were asked
-  std::optional<std::optional<Digest>> project_;  // its state, once it was looked at; none: that cannot be told
+  bool lock_is_free_ = false;  // one was given back since those that wait were asked
   Timers timers_;
   bool suspended_ = false;  // the entry waits for approval
   task::Stop stopping_ = task::Stop::none;

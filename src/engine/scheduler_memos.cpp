@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "engine/fingerprint.hpp"
+#include "engine/project_state.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/sent.hpp"
 #include "expression/duration.hpp"
@@ -60,9 +61,9 @@ Result<bool> Scheduler::take_from_earlier(Node& node, const task::Document& docu
   bool is_of_hook = false;
   for (const Node* one = &node; one != nullptr; one = one->parent) is_of_hook |= one->role == Node::Role::hook;
   if (is_of_hook || node.definition->memo) return false;
-  auto project = [this] {
-    if (!project_) project_.emplace(state_of_project(run_, parts_.home.path()));
-    return *project_;
+  auto project = [&] {
+    if (!node.project) node.project = state_of_project(run_, parts_.home.path());
+    return node.project;
   };
   record.fingerprint = fingerprint_of(document, project).value_or("");
   if (!run_.request.cached || record.fingerprint.empty()) return false;
@@ -87,6 +88,10 @@ Result<bool> Scheduler::take_from_earlier(Node& node, const task::Document& docu
   record.taken_from = known->run;
   end(node, State::succeeded, fmt::format("taken from {}", known->run));
   return true;
+}
+
+void Scheduler::check_fingerprint(Node& node) const {
+  if (node.project && node.project != state_of_project(run_, parts_.home.path())) node.record.fingerprint.clear();
 }
 
 void Scheduler::remember(const Node& node) {

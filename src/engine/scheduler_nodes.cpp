@@ -50,33 +50,17 @@ model::NodeKind kind_of(const Node& node) {
 // Ready for another attempt: nothing of the last one is left but its number, and what was to stay however it ends: that
 // is replaced by what the next one makes.
 void begin_again(model::NodeRecord& record) {
-  bool was_under_way = record.state != State::pending;
+  const bool was_under_way = record.state != State::pending;
   if (was_under_way && record.kind == model::NodeKind::task) ++record.attempt;
-  record.state = State::pending;
-  record.message.clear();
   // What it has of its time is gone, whoever owned it meanwhile; only a task's next attempt has a beginning of its own.
   if (record.kind == model::NodeKind::task) {
     if (record.first_started == Time{}) record.first_started = record.started;
     record.started = Time{};
   }
-  record.finished = Time{};
-  record.daemoned = false;
-  record.address.clear();
-  record.memo.reset();
-  record.fingerprint.clear();
-  record.taken_from.clear();
-  record.exit_code.reset();
-  record.result.reset();
-  record.output_parameters.clear();
-  std::erase_if(record.output_artifacts, [](const model::ArtifactRecord& artifact) { return !artifact.live; });
+  forget_outcome(record);
 }
 
 }  // namespace
-
-Node* group_of(const Node& node) {
-  if (node.role == Node::Role::entry || node.parent == nullptr) return nullptr;
-  return node.role == Node::Role::step ? node.parent : group_of(*node.parent);
-}
 
 model::NodeRecord& Scheduler::record_for(model::NodeNames names) {
   // Dialects give every node a name of its own; should one not, its nodes must still not become one.

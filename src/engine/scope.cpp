@@ -91,26 +91,26 @@ std::string parameters_as_json(const std::vector<model::ParameterRecord>& parame
   return to_text(list);
 }
 
-Result<RunScope> RunScope::make(const model::RunRecord& run, const model::Workflow& workflow,
-                                expression::Surroundings surroundings) {
-  RunScope scope;
-  scope.surroundings_ = std::move(surroundings);
-  auto& values = scope.values_;
-  values["workflow.namespace"] = "default";
-  for (const auto& [name, value] : workflow.variables) values[name] = value;
-  values["workflow.name"] = run.name;
-  values["workflow.uid"] = run.id;
-  scope.created_ = run.created;
-  values["workflow.creationTimestamp"] = to_rfc3339(run.created);
-  values.try_emplace("workflow.mainEntrypoint", workflow.entry.definition);
+RunScope::RunScope(const model::RunRecord& run, const model::Workflow& workflow, expression::Surroundings surroundings)
+    : created_(run.created), surroundings_(std::move(surroundings)) {
+  values_["workflow.namespace"] = "default";
+  for (const auto& [name, value] : workflow.variables) values_[name] = value;
+  values_["workflow.name"] = run.name;
+  values_["workflow.uid"] = run.id;
+  values_["workflow.creationTimestamp"] = to_rfc3339(run.created);
+  values_.try_emplace("workflow.mainEntrypoint", workflow.entry.definition);
+}
+
+Status RunScope::set_parameters(const model::Workflow& workflow) {
   std::vector<model::ParameterRecord> parameters;
   for (const auto& [name, text] : workflow.parameters) {
-    KIST_TRY_ASSIGN(std::string value, expression::evaluate(text, scope));
-    parameters.push_back({name, value});
-    values["workflow.parameters." + name] = std::move(value);
+    auto value = expression::evaluate(text, *this);
+    if (!value) return with_context(fmt::format("parameter '{}' of the workflow", name), value.error());
+    parameters.push_back({name, *value});
+    values_["workflow.parameters." + name] = std::move(*value);
   }
-  values["workflow.parameters"] = values["workflow.parameters.json"] = parameters_as_json(parameters);
-  return scope;
+  values_["workflow.parameters"] = values_["workflow.parameters.json"] = parameters_as_json(parameters);
+  return {};
 }
 
 void RunScope::set_marks(const model::Marks& marks) {

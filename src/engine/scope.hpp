@@ -23,9 +23,10 @@ namespace kist::engine {
 // .outputs.artifacts.NAME; .status, and for what is called at the end .duration and .failures.
 class RunScope : public expression::Scope {
  public:
-  // Errors: a parameter's text that cannot be evaluated.
-  static Result<RunScope> make(const model::RunRecord& run, const model::Workflow& workflow,
-                               expression::Surroundings surroundings = {});
+  // Without the workflow's parameters.
+  RunScope(const model::RunRecord& run, const model::Workflow& workflow, expression::Surroundings surroundings = {});
+  // Errors: a parameter's text that cannot be evaluated; those before it are there.
+  Status set_parameters(const model::Workflow& workflow);
   Result<std::optional<std::string>> find(std::string_view name) const override;
   Result<std::optional<Json>> value(std::string_view name) const override;
   std::vector<std::string> names(std::string_view prefix) const override;

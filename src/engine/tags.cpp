@@ -1,27 +1,8 @@
 #include "engine/tags.hpp"
 
-#include <fmt/format.h>
+#include "engine/references.hpp"
 
 namespace kist::engine {
-namespace {
-
-Result<std::optional<Digest>> current(store::Store& store, const std::string& reference) {
-  auto target = store.reference(reference);
-  if (target) return *target;
-  if (target.error().kind == ErrorKind::not_found) return std::nullopt;
-  return std::unexpected(target.error());
-}
-
-Status refer(store::Store& store, const catalog::Tag& tag) {
-  if (!tag.record) return {};
-  const std::string reference = "tags/" + tag.name;
-  KIST_TRY_ASSIGN(auto before, current(store, reference));
-  if (before == tag.record) return {};
-  return store.set_reference(reference, *tag.record, before);
-}
-
-}  // namespace
-
 Status set_tag(const Parts& parts, std::string_view name, std::string_view run, bool replace) {
   KIST_TRY(parts.catalog.set_tag(name, run, parts.clock(), replace));
   const std::string names[] = {std::string(name)};
@@ -39,7 +20,7 @@ Status refer_tags(const Parts& parts, std::span<const std::string> names) {
     auto tag = parts.catalog.tag(name);
     if (!tag && tag.error().kind != ErrorKind::not_found) return std::unexpected(tag.error());
     if (tag && tag->record) {
-      KIST_TRY(refer(parts.store, *tag));
+      KIST_TRY(refer(parts.store, "tags/" + name, *tag->record));
       continue;
     }
     auto removed = parts.store.remove_reference("tags/" + name);
@@ -50,7 +31,8 @@ Status refer_tags(const Parts& parts, std::span<const std::string> names) {
 
 Status refer_all_tags(const Parts& parts) {
   KIST_TRY_ASSIGN(auto tags, parts.catalog.tags());
-  for (const catalog::Tag& tag : tags) KIST_TRY(refer(parts.store, tag));
+  for (const catalog::Tag& tag : tags)
+    if (tag.record) KIST_TRY(refer(parts.store, "tags/" + tag.name, *tag.record));
   return {};
 }
 

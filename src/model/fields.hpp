@@ -73,6 +73,9 @@ Status get(const Json& object, const char* key, T& number) {
   KIST_TRY_ASSIGN(const Json* found, member(object, key));
   if (found == nullptr) return {};
   if (!found->is_number_integer()) return wrong_type(key, "a whole number");
+  const bool fits = found->is_number_unsigned() ? std::in_range<T>(found->get<std::uint64_t>())
+                                                : std::in_range<T>(found->get<std::int64_t>());
+  if (!fits) return wrong_type(key, "a number that can be");
   number = found->get<T>();
   return {};
 }

@@ -189,6 +189,7 @@ Result<NodeRecord> node_from_json(const Json& value) {
   KIST_TRY(get(value, "step", node.step));
   KIST_TRY(get(value, "hook", node.hook));
   KIST_TRY(get(value, "index", node.index));
+  if (node.index && *node.index < 0) return wrong_type("index", "a number from 0 on");
   KIST_TRY(get(value, "definition", node.definition));
   KIST_TRY(get(value, "kind", kind));
   KIST_TRY_ASSIGN(node.kind, parse_node_kind(kind));

@@ -1,4 +1,5 @@
 """What is run again and what is not: `kist retry`, `kist run --cached`, and retries inside a container set."""
+import os
 import signal
 
 from conftest import wait_until
@@ -89,8 +90,7 @@ def test_retry_loses_nothing_when_it_is_killed(kist):
     kist("run", "w.yaml", "--name", "r", "-p", "word=bad", code=1)
     (kist.project / "go").unlink()
     process = kist.start("retry", "r", "-p", "word=good", start_new_session=True)
-    wait_until(lambda: any(one["display"] == "use" and one["status"] == "running"
-                           for one in kist.json("show", "r")["nodes"]))
+    wait_until(lambda: "use good" in said(kist, "r"))
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
     assert kist.json("show", "r")["status"] == "interrupted"
@@ -162,3 +162,29 @@ def test_a_container_of_a_set_is_tried_again_in_its_pod(kist):
     assert said(kist, "s") == ["a", "a"]
     assert {one["display"]: one["status"] for one in kist.json("show", "s")["nodes"]} == {
         "s": "failed", "a": "failed", "main": "omitted"}
+
+
+def test_what_was_made_while_the_project_was_edited_is_not_taken_later(kist):
+    kist.write(".dstack/workflows/w.yaml", """\
+        workflows:
+          - name: w
+            provider: bash
+            commands:
+              - mkdir -p out; echo ran begin; sleep 2; cat data.txt > out/data.txt
+            artifacts:
+              - path: out
+        """)
+    data = kist.write("data.txt", "before")
+    times = data.stat()
+    kist("run", "w", "-d", "--name", "first")
+    wait_until(lambda: said(kist, "first"))
+    data.write_text("edited")
+    wait_until(lambda: kist.json("show", "first")["status"] == "succeeded")
+    assert kist("cat", "first", "out/data.txt").stdout == "edited"
+    data.write_text("before")
+    os.utime(data, ns=(times.st_atime_ns, times.st_mtime_ns))  # all is as it was when the first began
+
+    kist("run", "w", "--cached", "--name", "second")
+    assert kist("cat", "second", "out/data.txt").stdout == "before"
+    kist("run", "w", "--cached", "--name", "third")
+    assert kist.json("show", "third")["nodes"][0]["taken_from"] == "second"

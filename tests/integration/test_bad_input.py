@@ -215,3 +215,21 @@ def test_two_processes_at_once(kist):
 def test_what_does_not_exist_is_a_usage_error(kist, words):
     done = kist(*words, code=2)
     assert done.stderr.strip() and "nope" in done.stderr + "nope" * ("nope" not in words)
+
+
+def test_a_run_whose_parameter_cannot_be_told_ends_and_says_so(kist):
+    kist.write("w.yaml", """\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {name: w}
+        spec:
+          entrypoint: main
+          arguments: {parameters: [{name: number, value: "{{=asInt('x')}}"}]}
+          templates:
+          - {name: main, container: {image: alpine, command: [echo, "{{workflow.parameters.number}}"]}}
+        """)
+    kist("run", "w.yaml", code=None)
+    runs = kist.json("ps", "-a")
+    assert all(run["status"] in ("failed", "error") for run in runs), runs
+    for run in runs:
+        assert "number" in kist.json("show", run["name"])["message"]

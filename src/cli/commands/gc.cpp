@@ -95,7 +95,7 @@ Result<int> act(Context& context, const Options& options) {
     KIST_TRY_ASSIGN(const bool agreed, context.confirm(fmt::format("Remove {} runs?", runs.size()), options.yes));
     if (!agreed) return 0;
   }
-  std::set<std::string> without;
+  std::set<std::string> to_be_removed;  // of a dry run; else they are gone, and a new run may have such a name by now
   auto tell = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
   for (const auto& run : runs) {
     if (!options.dry_run) {
@@ -106,12 +106,12 @@ Result<int> act(Context& context, const Options& options) {
       }
       KIST_TRY(removed);
     }
-    without.insert(run.name);
+    if (options.dry_run) to_be_removed.insert(run.name);
   }
   if (!options.dry_run) KIST_TRY(engine::refer_all_tags(parts));
 
   KIST_TRY_ASSIGN(auto maintenance, store::Maintenance::open(parts.home.store()));
-  auto roots = [&](const store::TakeRoot& take) { return engine::take_roots(parts, take, without); };
+  auto roots = [&](const store::TakeRoot& take) { return engine::take_roots(parts, take, to_be_removed); };
   KIST_TRY_ASSIGN(const auto done,
                   maintenance->collect(
                       roots, {.dry_run = options.dry_run, .grace = settings.grace, .views_budget = settings.views}));

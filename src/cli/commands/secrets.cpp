@@ -71,12 +71,17 @@ Result<int> list(Context& context, bool json) {
   KIST_TRY_ASSIGN(const auto secrets, catalog::Secrets(*home).list());
   if (json) {
     Json array = Json::array();
-    for (const auto& secret : secrets) array.push_back({{"name", secret.name}, {"keys", secret.keys}});
+    for (const auto& secret : secrets) {
+      array.push_back({{"name", secret.name}, {"keys", secret.keys}});
+      if (secret.damaged) array.back()["damaged"] = true;
+    }
     print_json(array);
     return 0;
   }
   Table table({"NAME", "KEYS"});
-  for (const auto& secret : secrets) table.add({secret.name, fmt::format("{}", fmt::join(secret.keys, ", "))});
+  for (const auto& secret : secrets)
+    table.add({secret.name, secret.damaged ? "damaged: `kist secrets delete` removes it"
+                                           : fmt::format("{}", fmt::join(secret.keys, ", "))});
   print(table.to_text(context.colored_output()));
   return 0;
 }

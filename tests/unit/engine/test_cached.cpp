@@ -1,6 +1,7 @@
 // What an earlier run did is not done again, where that is asked for.
 #include "engine/fingerprint.hpp"
 #include "engine/house.hpp"
+#include "engine/project_state.hpp"
 
 namespace kist::engine::testing {
 namespace {
