@@ -26,6 +26,19 @@ Result<std::string> content_digest(const Body& body) {
                      to_base64({reinterpret_cast<const char*>(digest.value.data()), digest.value.size()}));
 }
 
+// What is missing, or of another type than it should be, is the default.
+template <typename T>
+T value_of(const Json& object, const char* name, T otherwise) {
+  const auto found = object.find(name);
+  if (found == object.end()) return otherwise;
+  if constexpr (std::is_same_v<T, bool>)
+    return found->is_boolean() ? found->template get<bool>() : otherwise;
+  else if constexpr (std::is_same_v<T, std::string>)
+    return found->is_string() ? found->template get<std::string>() : otherwise;
+  else
+    return found->is_number_unsigned() ? found->template get<T>() : otherwise;
+}
+
 struct Sent {
   HttpAnswer answer;
   bool doubtful = false;  // an earlier attempt may have been done, though its answer never came
@@ -136,13 +149,13 @@ class KistObjects final : public ObjectStore {
       for (const Json& one : (*page)["objects"]) {
         if (!one.is_object() || !one.contains("name") || !one["name"].is_string()) return not_kist();
         ObjectInfo info{.name = one["name"].get<std::string>(),
-                        .size = one.value("size", std::uint64_t{0}),
-                        .version = one.value("version", "")};
+                        .size = value_of(one, "size", std::uint64_t{0}),
+                        .version = value_of(one, "version", std::string())};
         if (info.name <= after || !info.name.starts_with(prefix)) return not_kist();  // or it would never end
         after = info.name;
         if (!each(info)) return {};
       }
-      if (!page->value("more", false) || (*page)["objects"].empty()) return {};
+      if (!value_of(*page, "more", false) || (*page)["objects"].empty()) return {};
     }
   }
 
@@ -205,7 +218,7 @@ class KistObjects final : public ObjectStore {
     std::string message = fmt::format("HTTP status {}", answer.status);
     if (auto value = parse_json(answer.text); value && value->is_object() && value->contains("error")) {
       const Json& error = (*value)["error"];
-      if (error.is_object()) message = error.value("message", message);
+      if (error.is_object()) message = value_of(error, "message", message);
     }
     const std::string text = fmt::format("cannot {} {}: {}", doing, show(name), message);
     switch (answer.status) {

@@ -15,6 +15,8 @@ bool Retry::again(bool known, std::optional<std::chrono::seconds> asked) {
   const milliseconds limit = std::min<milliseconds>(settings_.longest, doubled);
   thread_local std::minstd_rand random(std::random_device{}());
   milliseconds pause(std::uniform_int_distribution<std::int64_t>(limit.count() / 2, limit.count())(random));
+  // Whoever asks for more patience than there is gets none; such numbers may be too large to reckon with.
+  if (asked && *asked > std::chrono::ceil<std::chrono::seconds>(settings_.total)) return false;
   if (asked) pause = std::max<milliseconds>(pause, *asked);
   if (now + pause > began_ + settings_.total) return false;
   if (!settings_.cancelled) {

@@ -68,7 +68,9 @@ class S3Objects final : public ObjectStore {
     do {
       KIST_TRY_ASSIGN(auto page, client_->list(key(prefix), {}, continuation));
       for (S3Object& object : page.objects)
-        if (!each(info(std::move(object)))) return {};
+        if (object.key.starts_with(prefix_) && !each(info(std::move(object)))) return {};
+      if (!continuation.empty() && page.continuation == continuation)
+        return fail(ErrorKind::unavailable, fmt::format("the listing of {} does not come to an end", address_));
       continuation = std::move(page.continuation);
     } while (!continuation.empty());
     return {};

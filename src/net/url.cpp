@@ -44,6 +44,9 @@ Result<Url> parse_url(std::string_view text) {
   };
   Url url;
   const auto colon = text.find("://");
+  const auto authority_at = colon == std::string_view::npos ? 0 : colon + 3;
+  if (text.substr(authority_at, text.find('/', authority_at) - authority_at).contains('@'))
+    return fail(ErrorKind::invalid, "an address with a user or password is not taken");
   if (colon == std::string_view::npos) return wrong("expected http://HOST[:PORT] or https://HOST[:PORT]");
   url.scheme = lower(text.substr(0, colon));
   if (url.scheme != "http" && url.scheme != "https") return wrong("expected http:// or https://");
@@ -57,7 +60,6 @@ Result<Url> parse_url(std::string_view text) {
     while (url.path.ends_with('/')) url.path.pop_back();
   }
   std::string_view authority = rest.substr(0, slash);
-  if (authority.contains('@')) return fail(ErrorKind::invalid, "an address with a user or password is not taken");
   std::string_view port;
   if (authority.starts_with('[')) {
     const auto end = authority.find(']');

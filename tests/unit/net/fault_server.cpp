@@ -204,7 +204,7 @@ bool FaultServer::serve_one(int connection, std::string& buffer) {
     std::lock_guard lock(mutex_);
     reply = answer(request, fault.store_damaged);
   }
-  reply.headers.insert(fault.headers.begin(), fault.headers.end());
+  for (const auto& [name, value] : fault.headers) reply.headers[name] = value;
   if (fault.lose_answer) {
     reset(connection);
     return false;
