@@ -13,6 +13,7 @@
 #include "location/fields.hpp"
 #include "location/part_upload.hpp"
 #include "location/web.hpp"
+#include "net/md5.hpp"
 #include "net/url.hpp"
 #include "net/xml.hpp"
 
@@ -41,10 +42,6 @@ std::string http_date() {
 // Names of metadata are those of variables there.
 std::string outside_name(std::string name) {
   std::ranges::replace(name, '-', '_');
-  return name;
-}
-std::string inside_name(std::string name) {
-  std::ranges::replace(name, '_', '-');
   return name;
 }
 
@@ -93,25 +90,12 @@ class AzureBucket final : public Bucket {
 
   Status get(std::string_view key, const std::function<Status(const Attributes&)>& begins,
              const net::Sink& sink) override {
-    Md5 md5;
-    auto takes = [&](std::span<const std::byte> bytes) {
-      md5.update(bytes);
-      return sink(bytes);
-    };
-    auto told = [&](const net::HttpAnswer& answer) {
-      Attributes attributes;
-      attributes.content_type = answer.header("content-type");
-      for (const auto& [name, value] : answer.headers)
-        if (name.starts_with(kAzureMetadata))
-          attributes.metadata.emplace_back(inside_name(name.substr(kAzureMetadata.size())), value);
-      return begins(attributes);
-    };
     const std::string doing = "load " + address(key);
-    KIST_TRY_ASSIGN(const auto answer, web_.get(doing, maker({.method = "GET", .key = std::string(key)}), told, takes));
-    if (!answer.ok()) return failed(doing, answer);
-    // Of a part, the digest is not of the whole.
-    const std::string_view expected = answer.header("content-md5");
-    if (answer.status == 200 && !expected.empty() && expected != to_base64(md5.finish()))
+    KIST_TRY_ASSIGN(const auto arrived, get_object(web_, doing, maker({.method = "GET", .key = std::string(key)}),
+                                                   kAzureMetadata, begins, sink));
+    if (!arrived.answer.ok()) return failed(doing, arrived.answer);
+    const std::string_view expected = arrived.answer.header("content-md5");
+    if (!expected.empty() && expected != arrived.md5)
       return fail(ErrorKind::corrupt,
                   fmt::format("what arrived of {} is not what the server says it has", address(key)));
     return {};
@@ -121,9 +105,8 @@ class AzureBucket final : public Bucket {
     Call call{.method = "PUT", .key = std::string(key)};
     call.headers = headers_for(attributes, "content-type");
     call.headers.emplace_back("x-ms-blob-type", "BlockBlob");
-    Md5 md5;
-    KIST_TRY(net::read_body(body, [&](std::span<const std::byte> bytes) { md5.update(bytes); }));
-    call.headers.emplace_back("content-md5", to_base64(md5.finish()));
+    KIST_TRY_ASSIGN(std::string md5, net::md5_base64(body));
+    call.headers.emplace_back("content-md5", std::move(md5));
     call.body = body;
     KIST_TRY(send("send " + address(key), std::move(call)));
     return {};
@@ -222,14 +205,13 @@ class AzureParts final : public Parts {
   Status whole(std::span<const std::byte> bytes) override { return bucket_.put(key_, {.bytes = bytes}, attributes_); }
   Status begin() override { return {}; }
   Status part(unsigned number, std::span<const std::byte> bytes) override {
-    Md5 md5;
-    md5.update(bytes);
-    KIST_TRY(bucket_.send("send " + bucket_.address(key_), {.method = "PUT",
-                                                            .key = key_,
-                                                            .query = {{"comp", "block"}, {"blockid", block(number)}},
-                                                            .headers = {{"content-md5", to_base64(md5.finish())},
-                                                                        {"content-type", "application/octet-stream"}},
-                                                            .body = net::Body{.bytes = bytes}}));
+    KIST_TRY_ASSIGN(const std::string md5, net::md5_base64(net::Body{.bytes = bytes}));
+    KIST_TRY(bucket_.send("send " + bucket_.address(key_),
+                          {.method = "PUT",
+                           .key = key_,
+                           .query = {{"comp", "block"}, {"blockid", block(number)}},
+                           .headers = {{"content-md5", md5}, {"content-type", "application/octet-stream"}},
+                           .body = net::Body{.bytes = bytes}}));
     return {};
   }
   Status complete(unsigned parts) override {

@@ -1,6 +1,7 @@
 #include "location/crypto.hpp"
 
 #include <array>
+#include <memory>
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
@@ -19,36 +20,6 @@ const unsigned char* bytes_of(std::string_view text) {
 }
 
 }  // namespace
-
-struct Md5::Context {
-  EVP_MD_CTX* digest = ::EVP_MD_CTX_new();
-  ~Context() { ::EVP_MD_CTX_free(digest); }
-};
-
-Md5::Md5() : context_(std::make_unique<Context>()) {
-  ::EVP_DigestInit_ex(context_->digest, ::EVP_md5(), nullptr);
-}
-Md5::~Md5() = default;
-
-void Md5::update(std::span<const std::byte> bytes) {
-  ::EVP_DigestUpdate(context_->digest, bytes.data(), bytes.size());
-}
-
-std::string Md5::finish() {
-  std::array<unsigned char, 16> value{};
-  ::EVP_DigestFinal_ex(context_->digest, value.data(), nullptr);
-  return text_of(value.data(), value.size());
-}
-
-std::string to_hex(std::string_view bytes) {
-  static constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += kDigits[static_cast<unsigned char>(c) >> 4];
-    text += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
-}
 
 std::string hmac_sha256(std::string_view key, std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> value{};

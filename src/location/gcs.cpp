@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
+#include <random>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -16,6 +17,8 @@
 #include "location/fields.hpp"
 #include "location/part_upload.hpp"
 #include "location/web.hpp"
+#include "net/header_values.hpp"
+#include "net/md5.hpp"
 #include "net/url.hpp"
 
 namespace kist::location {
@@ -114,7 +117,8 @@ class GoogleIdentity {
     token_ = text_of(value, "access_token");
     if (token_.empty()) return fail(ErrorKind::denied, fmt::format("cannot {}: there is none in the answer", doing));
     const auto lifetime = value.find("expires_in");
-    const std::int64_t seconds = lifetime != value.end() && lifetime->is_number() ? lifetime->get<std::int64_t>() : 600;
+    const std::int64_t seconds =
+        lifetime != value.end() && lifetime->is_number_integer() ? lifetime->get<std::int64_t>() : 600;
     expires_ = at + std::chrono::seconds(std::clamp<std::int64_t>(seconds, 60, 3600) * 4 / 5);
     return {};
   }
@@ -134,7 +138,7 @@ class GoogleIdentity {
 class GoogleBucket final : public Bucket {
  public:
   GoogleBucket(WebAddress endpoint, std::string bucket, const Context& context)
-      : base_(endpoint.origin() + endpoint.rest), bucket_(std::move(bucket)), web_(context) {
+      : base_(endpoint.origin() + endpoint.rest), bucket_(std::move(bucket)), context_(context), web_(context) {
     while (base_.ends_with('/')) base_.pop_back();
   }
   Status identify(const std::optional<std::string>& key, const Context& context) {
@@ -176,35 +180,31 @@ class GoogleBucket final : public Bucket {
 
   Status get(std::string_view key, const std::function<Status(const Attributes&)>& begins,
              const net::Sink& sink) override {
-    Md5 md5;
-    auto takes = [&](std::span<const std::byte> bytes) {
-      md5.update(bytes);
-      return sink(bytes);
-    };
-    auto told = [&](const net::HttpAnswer& answer) {
-      Attributes attributes;
-      attributes.content_type = answer.header("content-type");
-      for (const auto& [name, value] : answer.headers)
-        if (name.starts_with(kGcsMetadata)) attributes.metadata.emplace_back(name.substr(kGcsMetadata.size()), value);
-      return begins(attributes);
-    };
     const std::string doing = "load " + address(key);
     Call call{.method = "GET",
               .url = fmt::format("{}/{}/{}", base_, net::percent_encode(bucket_), net::percent_encode(key))};
     call.headers = {{"accept-encoding", "gzip"}};  // as it is stored
-    KIST_TRY_ASSIGN(const auto answer, web_.get(doing, maker(std::move(call)), told, takes));
-    if (!answer.ok()) return failed(doing, answer);
-    const std::string arrived = to_base64(md5.finish());
-    for (const auto& [name, value] : answer.headers) {
+    KIST_TRY_ASSIGN(const auto arrived, get_object(web_, doing, maker(std::move(call)), kGcsMetadata, begins, sink));
+    if (!arrived.answer.ok()) return failed(doing, arrived.answer);
+    for (const auto& [name, value] : arrived.answer.headers) {
       if (name != "x-goog-hash") continue;
       const auto at = value.find("md5=");
       if (at == std::string::npos) continue;
       const std::string expected = value.substr(at + 4, value.find(',', at) - at - 4);
-      if (expected != arrived)
+      if (expected != arrived.md5)
         return fail(ErrorKind::corrupt,
                     fmt::format("what arrived of {} is not what the server says it has", address(key)));
     }
     return {};
+  }
+
+  // Where the server says that an upload goes on, mapped as every address is; the token goes there with it.
+  Result<std::string> place_of(std::string_view told) const {
+    KIST_TRY_ASSIGN(auto place, parse_web_address(told));
+    KIST_TRY_ASSIGN(place, apply(context_.endpoints, std::move(place)));
+    if (base_.starts_with("https:") && place.scheme != "https")
+      return fail(ErrorKind::denied, "it leads from https to http");
+    return place.url();
   }
 
   Json description(std::string_view key, const Attributes& attributes) const {
@@ -214,24 +214,25 @@ class GoogleBucket final : public Bucket {
   }
 
   Status put(std::string_view key, const net::Body& body, const Attributes& attributes) override {
-    constexpr std::string_view kBoundary = "kist-boundary-5f2c9a7d41e8b603";
+    // Nothing that is sent can hold a name that was not known before.
+    std::random_device random;
+    const std::string boundary = fmt::format("kist-{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
     std::string text = fmt::format(
         "--{0}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{1}\r\n--{0}\r\nContent-Type: {2}\r\n\r\n",
-        kBoundary, to_text(description(key, attributes)), attributes.content_type);
-    Md5 md5;
+        boundary, to_text(description(key, attributes)), attributes.content_type);
+    net::Md5 md5;
     KIST_TRY(net::read_body(body, [&](std::span<const std::byte> bytes) {
       md5.update(bytes);
       text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     }));
-    text += fmt::format("\r\n--{}--\r\n", kBoundary);
+    text += fmt::format("\r\n--{}--\r\n", boundary);
     const std::string doing = "send " + address(key);
-    KIST_TRY_ASSIGN(
-        const auto answer,
-        send(doing, {.method = "POST",
-                     .url = objects("/upload") + "?uploadType=multipart",
-                     .headers = {{"content-type", fmt::format("multipart/related; boundary={}", kBoundary)}},
-                     .body = net::text_body(text)}));
-    return check(doing, answer, to_base64(md5.finish()));
+    KIST_TRY_ASSIGN(const auto answer,
+                    send(doing, {.method = "POST",
+                                 .url = objects("/upload") + "?uploadType=multipart",
+                                 .headers = {{"content-type", fmt::format("multipart/related; boundary={}", boundary)}},
+                                 .body = net::text_body(text)}));
+    return check(doing, answer, md5.base64());
   }
 
   // What was stored is what was sent.
@@ -293,6 +294,7 @@ class GoogleBucket final : public Bucket {
 
   std::string base_;
   std::string bucket_;
+  const Context& context_;
   Web web_;
   std::unique_ptr<GoogleIdentity> identity_;
 };
@@ -315,9 +317,12 @@ class GoogleParts final : public Parts {
                                            .headers = {{"content-type", "application/json; charset=UTF-8"},
                                                        {"x-upload-content-type", attributes_.content_type}},
                                            .body = net::text_body(text)}));
-    session_ = answer.header("location");
-    if (session_.empty())
-      return fail(ErrorKind::unavailable, fmt::format("cannot {}: the server begins no upload", doing()));
+    auto session = bucket_.place_of(answer.header("location"));
+    if (!session)
+      return fail(ErrorKind::unavailable, fmt::format("cannot {}: the server begins no upload where it can be gone on "
+                                                      "with: {}",
+                                                      doing(), session.error().text));
+    session_ = std::move(*session);
     return {};
   }
 
@@ -335,28 +340,37 @@ class GoogleParts final : public Parts {
  private:
   std::string doing() const { return "send " + bucket_.address(key_); }
 
+  // The server may keep a part of it only, and is then sent the rest.
   Status send_kept(const std::string& total) {
     md5_.update(kept_);
-    const std::uint64_t size = kept_.size();
-    KIST_TRY_ASSIGN(
-        const auto answer,
-        bucket_.send(doing(),
-                     {.method = "PUT",
-                      .url = session_,
-                      .headers = {{"content-range", fmt::format("bytes {}-{}/{}", sent_, sent_ + size - 1, total)}},
-                      .body = net::Body{.bytes = kept_}}));
-    sent_ += size;
-    kept_.clear();
     const bool is_last = total != "*";
-    if (is_last != answer.ok())
-      return fail(ErrorKind::unavailable, fmt::format("cannot {}: HTTP status {} for a part", doing(), answer.status));
-    if (!is_last) {
-      const std::string expected = fmt::format("bytes=0-{}", sent_ - 1);
-      if (answer.header("range") == expected) return {};
-      return fail(ErrorKind::unavailable, fmt::format("cannot {}: the server has '{}' of it, expected '{}'", doing(),
-                                                      answer.header("range"), expected));
+    const std::uint64_t end = sent_ + kept_.size();
+    std::span<const std::byte> rest = kept_;
+    for (;;) {
+      KIST_TRY_ASSIGN(
+          const auto answer,
+          bucket_.send(doing(), {.method = "PUT",
+                                 .url = session_,
+                                 .headers = {{"content-range", fmt::format("bytes {}-{}/{}", sent_, end - 1, total)}},
+                                 .body = net::Body{.bytes = rest}}));
+      if (answer.ok()) {
+        kept_.clear();
+        if (is_last) return GoogleBucket::check(doing(), answer, md5_.base64());
+        return fail(ErrorKind::unavailable,
+                    fmt::format("cannot {}: HTTP status {} for a part", doing(), answer.status));
+      }
+      const std::string_view range = answer.header("range");
+      const std::uint64_t has = range.starts_with("bytes=0-") ? net::number(range.substr(8)) + 1 : 0;
+      if (has == end && !is_last) break;
+      if (has <= sent_ || has >= end)
+        return fail(ErrorKind::unavailable,
+                    fmt::format("cannot {}: the server has '{}' of it, where {} bytes were sent", doing(), range, end));
+      rest = rest.subspan(static_cast<std::size_t>(has - sent_));
+      sent_ = has;
     }
-    return GoogleBucket::check(doing(), answer, to_base64(md5_.finish()));
+    sent_ = end;
+    kept_.clear();
+    return {};
   }
 
   GoogleBucket& bucket_;
@@ -365,7 +379,7 @@ class GoogleParts final : public Parts {
   std::string session_;
   std::uint64_t sent_ = 0;
   std::vector<std::byte> kept_;
-  Md5 md5_;
+  net::Md5 md5_;
 };
 
 Result<std::unique_ptr<Upload>> GoogleBucket::upload(std::string_view key, const Attributes& attributes,

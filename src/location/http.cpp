@@ -7,11 +7,11 @@
 #include "base/digest.hpp"
 #include "base/file.hpp"
 #include "location/address.hpp"
-#include "location/crypto.hpp"
 #include "location/driver.hpp"
 #include "location/fields.hpp"
 #include "location/spooled.hpp"
 #include "location/web.hpp"
+#include "net/md5.hpp"
 #include "net/url.hpp"
 
 namespace kist::location {
@@ -58,9 +58,11 @@ class HttpDriver final : public Driver {
 
   Status fetch(const fs::path& target) override {
     FileDescriptor file;
-    Md5 md5;
+    net::Md5 md5;
     Sha256 sha256;
-    auto begins = [&](const net::HttpAnswer&) -> Status {
+    net::HttpAnswer first;  // what later ones tell is of a part
+    auto begins = [&](const net::HttpAnswer& told) -> Status {
+      first.headers = told.headers;
       KIST_TRY_ASSIGN(file, open_file(target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW));
       return {};
     };
@@ -78,10 +80,10 @@ class HttpDriver final : public Driver {
                   fmt::format("what arrived of {} is not what the server says it has", plan_.shown));
     };
     // A digest of what was stored says nothing of what was compressed on its way.
-    if (!answer.header("content-encoding").empty()) return {};
-    const std::string_view told_md5 = answer.header("content-md5");
-    if (!told_md5.empty() && told_md5 != to_base64(md5.finish())) return damaged();
-    const std::string_view told_sha256 = answer.header("x-checksum-sha256");
+    if (!first.header("content-encoding").empty()) return {};
+    const std::string_view told_md5 = first.header("content-md5");
+    if (!told_md5.empty() && told_md5 != md5.base64()) return damaged();
+    const std::string_view told_sha256 = first.header("x-checksum-sha256");
     if (!told_sha256.empty() && told_sha256 != sha256.finish().hex()) return damaged();
     return {};
   }

@@ -8,10 +8,10 @@
 #include "base/base64.hpp"
 #include "location/address.hpp"
 #include "location/bucket.hpp"
-#include "location/crypto.hpp"
 #include "location/fields.hpp"
 #include "location/part_upload.hpp"
 #include "net/aws_profile.hpp"
+#include "net/md5.hpp"
 #include "net/url.hpp"
 
 namespace kist::location {
@@ -81,21 +81,21 @@ class S3Bucket final : public Bucket {
   // object is read once more: what comes the same twice was not damaged on its way.
   Status get(std::string_view key, const std::function<Status(const Attributes&)>& begins,
              const net::Sink& sink) override {
-    Md5 md5;
+    net::Md5 md5;
     auto takes = [&](std::span<const std::byte> bytes) {
       md5.update(bytes);
       return sink(bytes);
     };
     auto told = [&](const net::S3Object& object) { return begins(attributes_of_object(object)); };
     KIST_TRY_ASSIGN(const auto object, client_->get(key, takes, 0, UINT64_MAX, context_.moved, told));
-    const std::string arrived = to_hex(md5.finish());
+    const std::string arrived = md5.hex();
     if (!may_be_md5(object) || object.etag == arrived) return {};
-    Md5 again;
+    net::Md5 again;
     KIST_TRY(client_->get(key, [&](std::span<const std::byte> bytes) {
       again.update(bytes);
       return Status();
     }));
-    if (to_hex(again.finish()) == arrived) return {};
+    if (again.hex() == arrived) return {};
     return fail(ErrorKind::corrupt,
                 fmt::format("what arrived of {} is not what the server says it has (its ETag is {})", address(key),
                             object.etag));
@@ -199,11 +199,9 @@ Result<net::HttpHeaders> encryption_headers(const Fields& fields, net::S3Setting
       return fail(ErrorKind::invalid,
                   fmt::format("s3: encryptionOptions.serverSideCustomerKeySecret has {} bytes, expected 32",
                               customer_key->size()));
-    Md5 md5;
-    md5.update(std::as_bytes(std::span(*customer_key)));
     settings.object_headers = {{"x-amz-server-side-encryption-customer-algorithm", "AES256"},
                                {"x-amz-server-side-encryption-customer-key", to_base64(*customer_key)},
-                               {"x-amz-server-side-encryption-customer-key-md5", to_base64(md5.finish())}};
+                               {"x-amz-server-side-encryption-customer-key-md5", net::md5_base64(*customer_key)}};
   } else if (!kms_key.empty()) {
     headers = {{"x-amz-server-side-encryption", "aws:kms"}, {"x-amz-server-side-encryption-aws-kms-key-id", kms_key}};
     if (!kms_context.empty()) headers.emplace_back("x-amz-server-side-encryption-context", to_base64(kms_context));

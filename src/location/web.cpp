@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "base/utf8.hpp"
+#include "net/header_values.hpp"
+#include "net/md5.hpp"
 
 namespace kist::location {
 namespace {
@@ -27,14 +29,21 @@ bool says_later(int status) {
   return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
-// Where the part of an answer 206 begins.
-std::optional<std::uint64_t> part_begins(const net::HttpAnswer& answer) {
+// Of an answer 206: where its part begins, and of how much it is one ("*": not told).
+struct PartOfBody {
+  std::uint64_t begin = 0;
+  std::optional<std::uint64_t> total;
+};
+std::optional<PartOfBody> part_of(const net::HttpAnswer& answer) {
   const std::string_view range = answer.header("content-range");
   if (!range.starts_with("bytes ")) return std::nullopt;
-  std::uint64_t begin = 0;
-  const auto [end, error] = std::from_chars(range.data() + 6, range.data() + range.size(), begin);
-  return error == std::errc() && end != range.data() + range.size() && *end == '-' ? std::optional(begin)
-                                                                                   : std::nullopt;
+  PartOfBody part;
+  const auto [end, error] = std::from_chars(range.data() + 6, range.data() + range.size(), part.begin);
+  if (error != std::errc() || end == range.data() + range.size() || *end != '-') return std::nullopt;
+  const auto slash = range.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  if (range.substr(slash + 1) != "*") part.total = net::number(range.substr(slash + 1));
+  return part;
 }
 
 // What tells one version of a thing from another.
@@ -88,6 +97,8 @@ Result<net::HttpAnswer> Web::get(std::string_view doing, const MakeRequest& make
   std::uint64_t received = 0;
   std::uint64_t before = 0;     // received when it broke last
   std::uint64_t pass_over = 0;  // of this attempt's body, what came already
+  bool asked_for_part = false;
+  std::optional<std::uint64_t> total;  // as an answer with a part tells it
   bool begun = false;
   std::string version;
   auto change = [&](net::HttpRequest& request) {
@@ -98,11 +109,12 @@ Result<net::HttpAnswer> Web::get(std::string_view doing, const MakeRequest& make
       version = now;
       pass_over = received;
       if (answer.status == 206) {
-        const auto begin = part_begins(answer);
-        if (!begin || *begin > received)
+        const auto part = part_of(answer);
+        if (!asked_for_part || !part || part->begin > received)
           return fail(ErrorKind::unsupported,
                       fmt::format("cannot {}: the server gives another part than it was asked for", doing));
-        pass_over = received - *begin;
+        pass_over = received - part->begin;
+        total = part->total;
       }
       return std::exchange(begun, true) ? Status() : begins(answer);
     };
@@ -115,9 +127,45 @@ Result<net::HttpAnswer> Web::get(std::string_view doing, const MakeRequest& make
     };
   };
   // Only what a version names can be asked for in part.
-  auto range = [&] { return received > 0 && !version.empty() ? fmt::format("bytes={}-", received) : std::string(); };
+  auto range = [&] {
+    asked_for_part = received > 0 && !version.empty();
+    return asked_for_part ? fmt::format("bytes={}-", received) : std::string();
+  };
   auto progressed = [&] { return received > std::exchange(before, received); };
-  return attempt(doing, make, range, change, progressed);
+  for (;;) {
+    const std::uint64_t had = received;
+    KIST_TRY_ASSIGN(auto answer, attempt(doing, make, range, change, progressed));
+    if (!answer.ok() || !total || received == *total) return answer;
+    // A server may give less than it was asked for, and is asked for the rest.
+    if (received == had || received > *total)
+      return fail(ErrorKind::unavailable,
+                  fmt::format("cannot {}: the server gave {} of {} bytes", doing, received, *total));
+  }
+}
+
+Result<ArrivedObject> get_object(Web& web, std::string_view doing, const MakeRequest& make, std::string_view metadata,
+                                 const std::function<Status(const Attributes&)>& begins, const net::Sink& sink) {
+  net::HttpHeaders first;
+  net::Md5 md5;
+  auto told = [&](const net::HttpAnswer& answer) {
+    first = answer.headers;
+    Attributes attributes;
+    attributes.content_type = answer.header("content-type");
+    for (const auto& [name, value] : answer.headers) {
+      if (!name.starts_with(metadata)) continue;
+      std::string own = name.substr(metadata.size());
+      std::ranges::replace(own, '_', '-');
+      attributes.metadata.emplace_back(std::move(own), value);
+    }
+    return begins(attributes);
+  };
+  auto takes = [&](std::span<const std::byte> bytes) {
+    md5.update(bytes);
+    return sink(bytes);
+  };
+  KIST_TRY_ASSIGN(auto answer, web.get(doing, make, told, takes));
+  if (answer.ok()) answer.headers = std::move(first);
+  return ArrivedObject{.answer = std::move(answer), .md5 = md5.base64()};
 }
 
 std::unexpected<Error> refused(std::string_view doing, const net::HttpAnswer& answer, std::string_view detail) {

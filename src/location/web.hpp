@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "location/location.hpp"
+#include "location/upload.hpp"
 #include "net/http.hpp"
 
 namespace kist::location {
@@ -28,7 +29,7 @@ class Web {
 
   // The same for a body of any size. Answers of 2xx go to `begins`, once, and the sink, in order, each byte once: a
   // transfer that breaks goes on where it broke, or what came already is passed over. Errors: conflict (it was
-  // replaced meanwhile).
+  // replaced meanwhile), unavailable (there is less of it, or more, than the server says).
   Result<net::HttpAnswer> get(std::string_view doing, const MakeRequest& make,
                               const std::function<Status(const net::HttpAnswer&)>& begins, const net::Sink& sink);
 
@@ -43,6 +44,15 @@ class Web {
   net::HttpClient client_;
   std::atomic<bool> reached_{false};
 };
+
+// What came of an object that a place keeps.
+struct ArrivedObject {
+  net::HttpAnswer answer;  // where it is 2xx, with the headers of the first: those of later ones are of a part
+  std::string md5;         // of all that came, in base64
+};
+// Web::get() for an object whose metadata are headers: `metadata` and then the name, where '_' stands for '-' too.
+Result<ArrivedObject> get_object(Web& web, std::string_view doing, const MakeRequest& make, std::string_view metadata,
+                                 const std::function<Status(const Attributes&)>& begins, const net::Sink& sink);
 
 // What an answer that is no 2xx means: not_found, denied, conflict, … `detail`: the server's own words, if any.
 std::unexpected<Error> refused(std::string_view doing, const net::HttpAnswer& answer, std::string_view detail = {});

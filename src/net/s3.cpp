@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include "net/header_values.hpp"
+#include "net/md5.hpp"
 #include "net/s3_request.hpp"
 
 namespace kist::net {
@@ -13,19 +13,6 @@ namespace {
 
 constexpr std::uint64_t kReadBack = 1 << 20;  // the ETag of bodies up to this is compared
 constexpr std::size_t kKeysPerRemoval = 1000;
-
-struct Md5 {
-  EVP_MD_CTX* context = ::EVP_MD_CTX_new();
-  Md5() { ::EVP_DigestInit_ex(context, ::EVP_md5(), nullptr); }
-  ~Md5() { ::EVP_MD_CTX_free(context); }
-  Md5(Md5&&) = delete;
-  void update(std::span<const std::byte> bytes) { ::EVP_DigestUpdate(context, bytes.data(), bytes.size()); }
-  std::array<unsigned char, 16> finish() {
-    std::array<unsigned char, 16> value{};
-    ::EVP_DigestFinal_ex(context, value.data(), nullptr);
-    return value;
-  }
-};
 
 bool is_digest(std::string_view etag) {
   return etag.size() == 32 && etag.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -47,22 +34,6 @@ bool may_be_in_host(std::string_view bucket) {
 }
 
 }  // namespace
-
-Result<std::string> md5_hex(const Body& body) {
-  Md5 md5;
-  KIST_TRY(read_body(body, [&](std::span<const std::byte> bytes) { md5.update(bytes); }));
-  std::string text;
-  for (const unsigned char byte : md5.finish()) text += fmt::format("{:02x}", byte);
-  return text;
-}
-
-std::string md5_base64(std::string_view text) {
-  Md5 md5;
-  md5.update(std::as_bytes(std::span(text)));
-  std::array<unsigned char, 25> encoded{};
-  const int size = ::EVP_EncodeBlock(encoded.data(), md5.finish().data(), 16);
-  return {reinterpret_cast<const char*>(encoded.data()), static_cast<std::size_t>(size)};
-}
 
 Result<std::unique_ptr<S3Client>> S3Client::make(S3Settings settings) {
   if (settings.bucket.empty() || settings.bucket.find_first_of("/?#%\\ ") != std::string::npos)

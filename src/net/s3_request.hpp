@@ -34,8 +34,4 @@ struct S3Client::Answer {
   bool ok() const { return http.ok() && code.empty(); }
 };
 
-// The MD5 of a body. S3's ETags and the header Content-MD5 are made of it; nothing is trusted because of it.
-Result<std::string> md5_hex(const Body& body);
-std::string md5_base64(std::string_view text);
-
 }  // namespace kist::net

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "net/header_values.hpp"
+#include "net/md5.hpp"
 #include "net/s3_request.hpp"
 
 namespace kist::net {

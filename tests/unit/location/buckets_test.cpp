@@ -121,6 +121,12 @@ TEST_P(BucketTest, keeps_a_file_as_it_is) {
   ASSERT_OK(kist::location::save(at("data.csv"), kNone, artifact(path("work") / "data.csv"), context));
   ASSERT_OK(load(at("data.csv"), {}, target("data"), context));
   EXPECT_EQ(picture(target("data"), false), picture(path("work") / "data.csv", false));
+
+  const std::string borders = "\r\n--kist-boundary-5f2c9a7d41e8b603--\r\nafter what ends a form";
+  write(path("work") / "borders", borders);
+  ASSERT_OK(kist::location::save(at("borders"), kNone, artifact(path("work") / "borders"), context));
+  ASSERT_OK(load(at("borders"), {}, target("borders"), context));
+  EXPECT_EQ(contents(target("borders")), borders);
 }
 
 TEST_P(BucketTest, streams_archives_and_unpacks_them) {

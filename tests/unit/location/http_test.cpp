@@ -2,6 +2,7 @@
 #include "location/fixture.hpp"
 #include "location/served.hpp"
 #include "net/fault_server.hpp"
+#include "net/md5.hpp"
 
 namespace kist::location {
 namespace {
@@ -164,6 +165,78 @@ TEST_F(FaultTest, notices_what_was_damaged) {
   server.fail({.method = "GET", .target_part = "file", .headers = {{"ETag", "\"0123456789abcdef0123456789abcdef\""}}});
   ASSERT_OK(load(s3("file"), {}, target("b"), context));
   EXPECT_EQ(contents(target("b")), text);
+}
+
+TEST_F(FaultTest, believes_no_part_for_the_whole) {
+  auto part = [&](const std::string& range, std::size_t from, std::size_t count) {
+    server.fail({.method = "GET",
+                 .target_part = "file",
+                 .status = 206,
+                 .body = text.substr(from, count),
+                 .headers = {{"Content-Range", range}, {"ETag", "\"x\""}}});
+  };
+  part("bytes 0-9/300000", 0, 10);  // not asked for
+  EXPECT_FAILS(load(web(), {}, target("a"), context), ErrorKind::unsupported, "another part");
+  auto breaks = [&] {
+    server.fail({.method = "GET", .target_part = "file", .headers = {{"ETag", "\"x\""}}, .cut_answer_at = 100'000});
+  };
+  breaks();
+  part("bytes 100000-199999/300000", 100'000, 100'000);  // less than the rest, then that
+  part("bytes 200000-299999/300000", 200'000, 100'000);
+  ASSERT_OK(load(web(), {}, target("b"), context));
+  EXPECT_EQ(contents(target("b")), text);
+  breaks();
+  part("bytes 100000-199999/300000", 100'000, 100'000);
+  part("bytes 100000-199999/300000", 100'000, 100'000);  // nothing new
+  EXPECT_FAILS(load(web(), {}, target("c"), context), ErrorKind::unavailable, "200000 of 300000 bytes");
+}
+
+// A digest that comes with a part is of that part: what counts is what came first.
+TEST_F(FaultTest, compares_what_broke_on_its_way_with_the_whole) {
+  const std::string whole = net::md5_base64(text);
+  for (const std::string& digest : {whole, net::md5_base64("other")}) {
+    server.fail({.method = "GET",
+                 .target_part = "file",
+                 .headers = {{"ETag", "\"x\""}, {"Content-MD5", digest}},
+                 .cut_answer_at = 100'000});
+    server.fail({.method = "GET",
+                 .target_part = "file",
+                 .headers = {{"ETag", "\"x\""}, {"Content-MD5", net::md5_base64(text.substr(100'000))}}});
+    auto loaded = load(place("azure", {{"endpoint", server.endpoint()}, {"container", "bucket"}, {"blob", "file"}}), {},
+                       target("azure"), context);
+    if (digest == whole) {
+      ASSERT_OK(loaded);
+      EXPECT_EQ(server.requests().back().header("range"), "bytes=100000-");
+      fs::remove(target("azure"));
+    } else {
+      EXPECT_FAILS(loaded, ErrorKind::corrupt, "not what the server says");
+    }
+  }
+}
+
+TEST_F(FaultTest, sends_google_what_it_did_not_keep) {
+  const std::string large = noise(9 << 20, 3);
+  write(path("work") / "large", large);
+  context.endpoints = {{"elsewhere.example", server.endpoint()}};
+  server.fail({.method = "POST",
+               .target_part = "resumable",
+               .status = 200,
+               .headers = {{"Location", "https://elsewhere.example/session"}}});
+  auto keeps = [&](const std::string& range) {
+    server.fail({.method = "PUT", .target_part = "session", .status = 308, .headers = {{"Range", range}}});
+  };
+  keeps("bytes=0-262143");
+  keeps("bytes=0-8388607");
+  server.fail({.method = "PUT", .target_part = "session", .status = 200, .body = "{}"});
+  ASSERT_OK(kist::location::save(place("gcs", {{"endpoint", server.endpoint()}, {"bucket", "b"}, {"key", "k"}}), kNone,
+                                 artifact(path("work") / "large"), context));
+  std::string arrived;
+  for (const auto& request : server.requests()) {
+    if (!request.target.contains("session")) continue;
+    EXPECT_THAT(request.header("content-range"), testing::StartsWith(fmt::format("bytes {}-", arrived.size())));
+    arrived += arrived.empty() ? request.body.substr(0, 262'144) : request.body;
+  }
+  EXPECT_TRUE(arrived == large);
 }
 
 TEST_F(FaultTest, can_be_cancelled_while_the_server_is_silent) {
