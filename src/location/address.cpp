@@ -36,9 +36,14 @@ Result<WebAddress> parse_web_address(std::string_view text) {
   WebAddress address;
   const auto colon = text.find("://");
   if (colon != std::string_view::npos) address.scheme = lower(text.substr(0, colon));
-  if (address.scheme != "http" && address.scheme != "https")
-    return fail(ErrorKind::invalid, fmt::format("'{}' is no web address: expected http://… or https://…",
-                                                printable(text.substr(0, text.find_first_of("@?")))));
+  // Neither a user nor a query is repeated: they may be secrets.
+  if (address.scheme != "http" && address.scheme != "https") {
+    std::string_view shown = text.substr(0, text.find('?'));
+    const auto at = shown.rfind('@');
+    if (at != std::string_view::npos) shown.remove_prefix(at + 1);
+    return fail(ErrorKind::invalid,
+                fmt::format("'{}' is no web address: expected http://… or https://…", printable(shown)));
+  }
   std::string_view rest = text.substr(colon + 3);
   rest = rest.substr(0, rest.find('#'));
   const auto end = std::min(rest.find_first_of("/?"), rest.size());
@@ -48,11 +53,15 @@ Result<WebAddress> parse_web_address(std::string_view text) {
     const std::string_view user = authority.substr(0, at);
     const auto separator = user.find(':');
     address.has_user = true;
-    KIST_TRY_ASSIGN(address.user, net::percent_decode(user.substr(0, separator)));
-    if (separator != std::string_view::npos) {
-      KIST_TRY_ASSIGN(address.password, net::percent_decode(user.substr(separator + 1)));
-    }
+    auto name = net::percent_decode(user.substr(0, separator));
+    auto password = net::percent_decode(separator == std::string_view::npos ? "" : user.substr(separator + 1));
     authority.remove_prefix(at + 1);
+    if (!name || !password)
+      return fail(ErrorKind::invalid,
+                  fmt::format("the user before {} has a % that two hexadecimal digits do not follow: write it as %25",
+                              printable(authority)));
+    address.user = std::move(*name);
+    address.password = std::move(*password);
   }
   address.authority = lower(authority);
   KIST_TRY(net::parse_url(address.origin()));

@@ -146,7 +146,7 @@ class FileDriver final : public Driver {
     std::error_code error;
     if (fs::is_regular_file(path_, error)) return std::vector<std::string>{path_.string()};
     for (fs::recursive_directory_iterator each(path_, error), end; !error && each != end; each.increment(error))
-      if (!each->is_directory()) found.push_back(each->path().string());
+      if (std::error_code ignored; !each->is_directory(ignored)) found.push_back(each->path().string());
     if (error == std::errc::no_such_file_or_directory) return found;
     if (error) return fail_errno(fmt::format("cannot list {}", printable(path_.string())), error.value());
     return found;

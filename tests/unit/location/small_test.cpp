@@ -1,4 +1,5 @@
 // Addresses, types, fields and signatures, by themselves.
+#include "base/base64.hpp"
 #include "base/process.hpp"
 #include "location/address.hpp"
 #include "location/content_type.hpp"
@@ -6,6 +7,8 @@
 #include "location/fields.hpp"
 #include "location/fixture.hpp"
 #include "location/part_upload.hpp"
+#include "net/md5.hpp"
+#include "net/url.hpp"
 
 namespace kist::location {
 namespace {
@@ -26,6 +29,20 @@ TEST(WebAddress, is_what_is_asked_for_without_what_nobody_may_see) {
   EXPECT_EQ(address.password, "p:w");
   EXPECT_EQ(address.shown(), "https://host/path");
   EXPECT_EQ(address.url(), "https://host/path?token=secret");
+}
+
+TEST_F(LocationTest, errors_repeat_no_password) {
+  for (const char* address :
+       {"ftp://user:hidden@host/path?hidden", "https://user:hidden%2@host/", "https://u:hidden@"}) {
+    auto parsed = parse_web_address(address);
+    ASSERT_FALSE(parsed) << address;
+    EXPECT_THAT(parsed.error().text, Not(HasSubstr("hidden")));
+    auto url = net::parse_url(std::string(address) + "?");
+    ASSERT_FALSE(url);
+    EXPECT_THAT(url.error().text, Not(HasSubstr("hidden")));
+  }
+  EXPECT_EQ(model::to_string(place("http", {{"url", "https://u:hidden@host/a@b?hidden"}})), "https://host/a@b");
+  EXPECT_EQ(model::to_string(place("git", {{"repo", "git@host:a/b"}})), "git@host:a/b");
 }
 
 TEST(WebAddress, redirects_lead_somewhere) {
@@ -59,11 +76,10 @@ TEST(Parts, are_never_too_many) {
 }
 
 TEST(Crypto, signs_as_others_verify) {
-  EXPECT_EQ(to_hex(hmac_sha256("key", "The quick brown fox jumps over the lazy dog")),
-            "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8");
-  Md5 md5;
-  md5.update(std::as_bytes(std::span(std::string_view("abc"))));
-  EXPECT_EQ(to_hex(md5.finish()), "900150983cd24fb0d6963f7d28e17f72");
+  EXPECT_EQ(to_base64(hmac_sha256("key", "The quick brown fox jumps over the lazy dog")),
+            "97yD9DBThCSxMpjmqm+xQ+9NWaFJRhdZl0edvC0aPNg=");
+  EXPECT_EQ(net::md5_base64("abc"), "kAFQmDzST7DWlj99KOF/cg==");
+  EXPECT_EQ(net::md5_hex(net::text_body("abc")), "900150983cd24fb0d6963f7d28e17f72");
   EXPECT_FALSE(sign_rs256("no key", "text"));
 
   const auto scratch = ScratchDirectory::make(fs::temp_directory_path(), "kist-crypto-").value();
@@ -104,7 +120,9 @@ TEST_F(FieldsTest, a_folder_of_this_machine_comes_and_goes_as_it_is) {
   EXPECT_EQ(picture(path("work") / "new/place"), picture(source));
   write(path("work") / "new/place/inner/other", "stays");
   ASSERT_OK(kist::location::remove(there, kNone, made, context));
-  EXPECT_THAT(list(there, context).value(), ElementsAre(HasSubstr("new/place/inner/other")));
+  fs::create_symlink("round", path("work") / "new/place/inner/round");  // leads to itself
+  EXPECT_THAT(list(there, context).value(),
+              ElementsAre(HasSubstr("new/place/inner/other"), HasSubstr("new/place/inner/round")));
   EXPECT_FAILS(kist::location::load(place("file", {{"path", "/does/not/exist"}}), {}, target("x"), context),
                ErrorKind::not_found, "/does/not/exist");
   EXPECT_FAILS(kist::location::load(place("file", {{"path", "relative"}}), {}, target("x"), context),
