@@ -231,7 +231,7 @@ Result<Found> NodeScope::find_output(std::string_view name) const {
   } else if (auto parameter = between(name, "outputs.parameters.", ".path")) {
     const auto* read =
         find_action<model::Read>(*task, [&](const model::Read& one) { return one.parameter == *parameter; });
-    if (read != nullptr) path = &read->path;
+    if (read != nullptr && !read->path.source().empty()) path = &read->path;
   }
   if (path == nullptr) return Found();
   KIST_TRY_ASSIGN(std::string value, expression::evaluate(*path, PathScope(run_, node_)));
@@ -314,7 +314,7 @@ Result<Found> GroupScope::output_fallback(const Node& child, std::string_view pa
   if (const auto* task = std::get_if<model::Task>(&definition->second.body)) {
     const auto* read =
         find_action<model::Read>(*task, [&](const model::Read& one) { return one.parameter == parameter; });
-    if (read != nullptr) fallback = &read->fallback;
+    if (read != nullptr && !read->path.source().empty()) fallback = &read->fallback;
   } else if (const auto* group = std::get_if<model::Group>(&definition->second.body)) {
     auto output = std::ranges::find(group->parameters, parameter, &model::OutputParameter::name);
     if (output != group->parameters.end()) fallback = &output->fallback;

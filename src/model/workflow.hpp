@@ -205,7 +205,7 @@ struct Watch {
 // Reads a small file into an output parameter, one trailing newline trimmed.
 struct Read {
   std::string parameter;
-  Text path;
+  Text path;                                  // empty: there is no file, the value is the fallback
   std::optional<Text> fallback;               // where the file does not exist; else that is an error
   std::optional<Text> global = std::nullopt;  // also workflow.outputs.parameters.NAME
 };

@@ -276,3 +276,35 @@ def test_what_go_and_argo_read_generously(kist):
     assert sorted(line.split(": ")[1] for line in out.splitlines() if "write" in line) == ["one", "two"]
     main = next(node for node in kist.json("show", "r")["nodes"] if node["name"] == "r")
     assert main["output_parameters"] == [{"name": "said", "value": '["one", "two"]'}]
+
+
+def test_outputs_that_are_written_in_the_template(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    steps:
+    - - {name: pod, template: pod, arguments: {parameters: [{name: x, value: "4"}]}}
+      - {name: many, template: pod, withItems: [1, 2], arguments: {parameters: [{name: x, value: "{{item}}"}]}}
+      - {name: gate, template: gate}
+    - - name: show
+        template: show
+        arguments:
+          parameters:
+          - name: text
+            value: "{{steps.pod.outputs.parameters.constant}} {{steps.many.outputs.parameters.constant}}
+              {{steps.gate.outputs.parameters.word}} {{workflow.outputs.parameters.everywhere}}"
+  - name: pod
+    inputs: {parameters: [{name: x}]}
+    container: {image: alpine, command: ["true"]}
+    outputs:
+      parameters:
+      - {name: constant, value: "v{{inputs.parameters.x}}"}
+      - {name: other, value: always, globalName: everywhere}
+  - name: gate
+    suspend: {duration: "0"}
+    outputs:
+      parameters:
+      - {name: word, value: told}
+  - name: show
+    inputs: {parameters: [{name: text}]}
+    container: {image: alpine, command: [echo, "{{inputs.parameters.text}}"]}"""))
+    assert 'v4 ["v1","v2"] told always' in kist("run", "w.yaml").stdout

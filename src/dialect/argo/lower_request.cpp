@@ -78,6 +78,15 @@ model::Task lower_request(const Spec& spec, const Template& definition, const Re
     action.what = lower_resource(spec, definition);
   }
   task.actions.push_back(std::move(action));
+  for (const Parameter& parameter : definition.outputs.parameters) {
+    if (!parameter.value) continue;
+    model::Read constant{.parameter = parameter.name.text, .path = {}, .fallback = make_text(parameter.value->text)};
+    if (parameter.global) constant.global = make_text(parameter.global->text);
+    model::Action& given = task.actions.emplace_back();
+    given.title = parameter.name.text;
+    given.origin = report.origin(parameter.mark);
+    given.what = std::move(constant);
+  }
   task.capture_result = true;
   return task;
 }
@@ -86,10 +95,13 @@ model::Gate lower_suspend(const Template& definition) {
   model::Gate gate;
   if (definition.duration) gate.duration = make_text(definition.duration->text);
   for (const Parameter& parameter : definition.outputs.parameters) {
-    if (!parameter.supplied) continue;
+    if (!parameter.supplied && !parameter.value) continue;
     model::Gate::Supplied& supplied = gate.supplied.emplace_back();
     supplied.name = parameter.name.text;
-    if (parameter.absent) supplied.fallback = make_text(parameter.absent->text);
+    if (parameter.value)
+      supplied.fallback = make_text(parameter.value->text);
+    else if (parameter.absent)
+      supplied.fallback = make_text(parameter.absent->text);
     // A form for people: the input of the same name says what may be chosen.
     const auto input = std::ranges::find_if(
         definition.inputs.parameters, [&](const Parameter& each) { return each.name.text == parameter.name.text; });

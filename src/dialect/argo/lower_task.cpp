@@ -179,11 +179,13 @@ class PodLowerer {
 
   void add_outputs() {
     for (const Parameter& parameter : definition_.outputs.parameters) {
-      if (!parameter.path) continue;
-      model::Read read{.parameter = parameter.name.text,
-                       .path = make_text(fill_names(clean_path(parameter.path->text), names_)),
-                       .fallback = std::nullopt};
-      if (parameter.absent) read.fallback = text(*parameter.absent);
+      if (!parameter.path && !parameter.value) continue;
+      model::Read read{.parameter = parameter.name.text, .path = {}, .fallback = std::nullopt};
+      if (parameter.path) read.path = make_text(fill_names(clean_path(parameter.path->text), names_));
+      if (parameter.value)
+        read.fallback = text(*parameter.value);
+      else if (parameter.absent)
+        read.fallback = text(*parameter.absent);
       if (parameter.global) read.global = make_text(parameter.global->text);
       add(parameter.name.text, std::string(kMain), kAfterwards, parameter.mark, std::move(read));
     }
