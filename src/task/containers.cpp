@@ -1,6 +1,7 @@
 #include "task/containers.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -38,6 +39,8 @@ ContainerHere describe_one(const model::Container& container, const Host& host, 
   ContainerHere here;
   here.container = &container;
   if (std::string image = container.image.source(); !image.empty()) here.image = find_image(table, image);
+  if (has_rich_shell(container.image.source()))
+    if (auto bash = find_program(host.programs, "bash")) here.rich_shell = bash->string();
   here.working_directory = absolute_path(container.working_directory.source(), project, host.home);
   here.base["PATH"] = search_path(host, here.image);
   here.base["HOME"] = host.home.string();
@@ -91,6 +94,14 @@ std::vector<std::string> Containers::unknown_images() const {
     if (here.image == nullptr && !here.container->image.source().empty())
       images.push_back(here.container->image.source());
   return images;
+}
+
+void use_rich_shell(const ContainerHere& container, std::vector<std::string>& arguments) {
+  static constexpr std::array<std::string_view, 3> kShells = {"sh", "/bin/sh", "/usr/bin/sh"};
+  if (container.rich_shell.empty() || arguments.empty()) return;
+  if (std::ranges::find(kShells, arguments.front()) == kShells.end()) return;
+  arguments.front() = container.rich_shell;
+  arguments.insert(arguments.begin() + 1, "--posix");  // as bash behaves where it is called sh
 }
 
 Result<ProcessEnvironment> environment_of(const ContainerHere& container, const model::Run& run,

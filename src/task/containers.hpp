@@ -25,8 +25,12 @@ struct ContainerHere {
   const model::Container* container = nullptr;
   const ImageRule* image = nullptr;  // nullptr: no image was named, or nobody knows it
   std::filesystem::path working_directory;
-  Environment base;  // PATH, HOME, what is inherited, what the image's rule sets
+  Environment base;        // PATH, HOME, what is inherited, what the image's rule sets
+  std::string rich_shell;  // the bash of this machine, where the image's `sh` understands what only that does here
 };
+
+// Has the container's rich shell, if it has one, run what `sh` was to run.
+void use_rich_shell(const ContainerHere& container, std::vector<std::string>& arguments);
 
 // The task's containers, what they stand on, and the paths its actions name. Immutable.
 class Containers {

@@ -114,6 +114,13 @@ std::string without_prefix(std::string_view image) {
   return std::string(image.substr(0, image.find('@')));
 }
 
+// What is mirrored at another registry is the same: the name without the registry's; empty: it names none.
+std::string without_registry(std::string_view name) {
+  const std::string_view host = name.substr(0, name.find('/'));
+  if (host.size() == name.size() || host.find_first_of(".:") == std::string_view::npos) return "";
+  return without_prefix(name.substr(host.size() + 1));
+}
+
 }  // namespace
 
 Result<ImageTable> parse_image_rules(std::string_view text, std::string_view name, const fs::path& project) {
@@ -161,16 +168,27 @@ const ImageRule* find_image(const ImageTable& table, std::string_view image) {
   auto colon = name.find(':', name.rfind('/') == std::string::npos ? 0 : name.rfind('/'));
   std::string untagged = name.substr(0, colon);
   std::string tagged = colon == std::string::npos ? name + ":latest" : name;
-  // What is mirrored at another registry is the same.
   std::vector<std::string> candidates{tagged, untagged};
-  std::string_view host = std::string_view(name).substr(0, name.find('/'));
-  if (host.size() < name.size() && host.find_first_of(".:") != std::string_view::npos)
-    for (const std::string& candidate : {tagged, untagged})
-      candidates.push_back(without_prefix(std::string_view(candidate).substr(host.size() + 1)));
+  for (const std::string& candidate : {tagged, untagged})
+    if (std::string mirrored = without_registry(candidate); !mirrored.empty())
+      candidates.push_back(std::move(mirrored));
   for (const ImageRule& rule : table)
     for (const std::string& candidate : candidates)
       if (::fnmatch(rule.image.c_str(), candidate.c_str(), 0) == 0) return &rule;
   return nullptr;
+}
+
+bool has_rich_shell(std::string_view image) {
+  static constexpr std::array kGlobs = {"*alpine*",         "busybox*",          "bash*",     "argoproj/argosay*",
+                                        "curlimages/curl*", "appropriate/curl*", "docker:*",  "rclone/*",
+                                        "hashicorp/*",      "fedora*",           "centos*",   "rockylinux*",
+                                        "almalinux*",       "amazonlinux*",      "amazon/*",  "redhat/*",
+                                        "ubi*/*",           "opensuse/*",        "archlinux*"};
+  const std::string name = without_prefix(image);
+  for (const std::string& candidate : {name, without_registry(name)})
+    for (const char* glob : kGlobs)
+      if (!candidate.empty() && ::fnmatch(glob, candidate.c_str(), 0) == 0) return true;
+  return false;
 }
 
 }  // namespace kist::task

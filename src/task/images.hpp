@@ -44,4 +44,8 @@ Result<ImageTable> parse_image_rules(std::string_view text, std::string_view nam
 // missing tag is "latest", a digest is left out. An image of another registry is also looked for without that.
 const ImageRule* find_image(const ImageTable& table, std::string_view image);
 
+// Whether the `sh` of an image is known to understand what bash does and a plain POSIX shell does not (`[[`, $RANDOM,
+// `echo -e`): BusyBox's, as in all of Alpine's, and that of Red Hat's kin, which is bash. Debian's is dash.
+bool has_rich_shell(std::string_view image);
+
 }  // namespace kist::task

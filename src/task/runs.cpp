@@ -435,6 +435,7 @@ Result<sandbox::Command> Runs::make_command(std::size_t index, const model::Run&
     command.arguments.push_back(path);
   }
   if (command.arguments.empty()) return fail(ErrorKind::invalid, "there is no command to start");
+  use_rich_shell(container, command.arguments);
   command.environment = std::move(environment.variables);
   command.working_directory = container.working_directory;
   if (run.working_directory)

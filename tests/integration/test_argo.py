@@ -308,3 +308,13 @@ def test_outputs_that_are_written_in_the_template(kist):
     inputs: {parameters: [{name: text}]}
     container: {image: alpine, command: [echo, "{{inputs.parameters.text}}"]}"""))
     assert 'v4 ["v1","v2"] told always' in kist("run", "w.yaml").stdout
+
+
+def test_sh_understands_what_that_of_its_image_does(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    container:
+      image: alpine:3.20
+      command: [sh, -c]
+      args: ['[[ "$RANDOM" != "$RANDOM$RANDOM" ]] && echo -e "a\\tb"']"""))
+    assert "a\tb" in kist("run", "w.yaml").stdout

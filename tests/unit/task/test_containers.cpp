@@ -57,6 +57,14 @@ TEST(Images, AreFoundByNameAndTag) {
   EXPECT_EQ(glob("localhost:5000/python-like:1"), "");
 }
 
+TEST(Images, HaveShellsOfTheirOwn) {
+  for (std::string_view image : {"alpine", "docker.io/library/alpine:3.23", "python:3.12-alpine", "python:alpine3.6",
+                                 "busybox@sha256:0123", "quay.io/argoproj/argosay:v2", "rockylinux:9"})
+    EXPECT_TRUE(has_rich_shell(image)) << image;
+  for (std::string_view image : {"", "debian:12", "ubuntu", "python:3.12", "docker/whalesay", "localhost:5000/x"})
+    EXPECT_FALSE(has_rich_shell(image)) << image;
+}
+
 TEST(Images, OfTheProjectComeBeforeThoseOfTheHomeAndTheTable) {
   TemporaryDirectory directory;
   write(directory / "project/.kist/images.yaml",
