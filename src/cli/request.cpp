@@ -143,6 +143,13 @@ Result<Choice> choose(const std::vector<Offer>& all, const std::vector<std::stri
     if (count > 1)
       return fail(ErrorKind::invalid, fmt::format("which workflow? {} has:{}", where, list_workflows(all)));
     if (!broken.empty()) return fail(ErrorKind::invalid, texts_of(broken));
+    for (const auto& offer : all) {  // its system knows what is missing, and where
+      if (offer.files.empty()) continue;
+      model::RunRequest request;
+      request.dialect = offer.dialect->name();
+      request.files = offer.files;
+      if (auto checked = offer.dialect->check(request); !checked) return std::unexpected(std::move(checked).error());
+    }
     return fail(ErrorKind::invalid, fmt::format("{} has no workflow", where));
   }
 

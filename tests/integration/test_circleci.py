@@ -113,3 +113,10 @@ def test_jobs_of_one_artifact_name_stay_apart(kist):
     assert kist("cat", name, "b/out/name").stdout == "b\n"
     kist("artifacts", "download", name, "-o", "into")
     assert (kist.project / "into/a/out/name").read_text() == "a\n"
+
+
+def test_a_config_without_anything_to_run_says_what_is_missing(kist):
+    kist.write(".circleci/config.yml", "version: 2.1\njobs:\n  test:\n    docker: [{image: a}]\n    steps: [{run: 'true'}]\n")
+    said = kist("run", code=2).stderr
+    assert ".circleci/config.yml:3:3: error: expected `workflows`, or a job named `build`" in said
+    assert "there are the jobs: test" in said

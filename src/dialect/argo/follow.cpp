@@ -122,8 +122,9 @@ class Follower {
       const yaml::Node* inner = document == nullptr ? nullptr : document->root.find("spec");
       if (inner == nullptr) {
         report_.error(called.library->mark,
-                      fmt::format("{} template reference {}.{} not found: no {} of that name is known here", where,
-                                  called.library->text, called.name->text, kind_name(called.cluster)));
+                      fmt::format("{} template reference {}.{} not found: no {} of that name is known here: give its "
+                                  "file too, or `kist apply` it",
+                                  where, called.library->text, called.name->text, kind_name(called.cluster)));
         return;
       }
       libraries_.emplace(library, inner);
@@ -192,7 +193,8 @@ Merged merge_reference(const yaml::Node& spec, const std::vector<Document>& docu
   const yaml::Node* base = document == nullptr ? nullptr : document->root.find("spec");
   if (base == nullptr) {
     report.error(name->mark,
-                 fmt::format("spec.workflowTemplateRef: {} \"{}\" not found", kind_name(cluster), name->text));
+                 fmt::format("spec.workflowTemplateRef: {} \"{}\" not found: give its file too, or `kist apply` it",
+                             kind_name(cluster), name->text));
     return {spec, true};
   }
   if (const yaml::Node* templates = spec.find("templates"); templates != nullptr && !templates->items.empty())
