@@ -15,7 +15,8 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
 from conftest import Kist  # noqa: E402
-from corpus import CORPUS, documents  # noqa: E402
+from collection import CORPUS  # noqa: E402
+from corpus import documents  # noqa: E402
 from servers import S3Server, serve_s3  # noqa: E402
 
 ARGO = CORPUS / "argo"
