@@ -207,6 +207,8 @@ class GoogleBucket final : public Bucket {
     return place.url();
   }
 
+  void take_back() const { web_.take_back(); }
+
   Json description(std::string_view key, const Attributes& attributes) const {
     Json value{{"name", key}, {"contentType", attributes.content_type}};
     for (const auto& [name, text] : attributes.metadata) value["metadata"][name] = text;
@@ -333,8 +335,9 @@ class GoogleParts final : public Parts {
   }
   Status complete(unsigned) override { return send_kept(fmt::to_string(sent_ + kept_.size())); }
   void abort() override {
-    if (!session_.empty())
-      (void)bucket_.send("end the upload of " + bucket_.address(key_), {.method = "DELETE", .url = session_});
+    if (session_.empty()) return;
+    bucket_.take_back();
+    (void)bucket_.send("end the upload of " + bucket_.address(key_), {.method = "DELETE", .url = session_});
   }
 
  private:

@@ -8,6 +8,7 @@
 #include "base/base64.hpp"
 #include "location/address.hpp"
 #include "location/bucket.hpp"
+#include "location/cancelling.hpp"
 #include "location/fields.hpp"
 #include "location/part_upload.hpp"
 #include "net/aws_profile.hpp"
@@ -27,8 +28,12 @@ struct Options {
 
 class S3Parts final : public Parts {
  public:
-  S3Parts(net::S3Client& client, std::string key, net::HttpHeaders headers, net::Moved moved)
-      : client_(client), key_(std::move(key)), headers_(std::move(headers)), moved_(std::move(moved)) {}
+  S3Parts(net::S3Client& client, std::string key, net::HttpHeaders headers, net::Moved moved, Cancelling cancelling)
+      : client_(client),
+        key_(std::move(key)),
+        headers_(std::move(headers)),
+        moved_(std::move(moved)),
+        cancelling_(std::move(cancelling)) {}
 
   Status whole(std::span<const std::byte> bytes) override {
     KIST_TRY(client_.put(key_, {.bytes = bytes}, {.condition = {}, .headers = headers_, .moved = moved_}));
@@ -49,13 +54,17 @@ class S3Parts final : public Parts {
     KIST_TRY(client_.complete_upload(upload_, parts_));
     return {};
   }
-  void abort() override { (void)client_.abort_upload(upload_); }
+  void abort() override {
+    cancelling_.take_back();
+    (void)client_.abort_upload(upload_);
+  }
 
  private:
   net::S3Client& client_;
   std::string key_;
   net::HttpHeaders headers_;
   net::Moved moved_;
+  const Cancelling cancelling_;
   net::S3Upload upload_;
   std::mutex mutex_;
   std::vector<net::S3Part> parts_;
@@ -63,8 +72,11 @@ class S3Parts final : public Parts {
 
 class S3Bucket final : public Bucket {
  public:
-  S3Bucket(std::unique_ptr<net::S3Client> client, Options options, const Context& context)
-      : client_(std::move(client)), options_(std::move(options)), context_(context) {}
+  S3Bucket(std::unique_ptr<net::S3Client> client, Options options, Cancelling cancelling, const Context& context)
+      : client_(std::move(client)),
+        options_(std::move(options)),
+        cancelling_(std::move(cancelling)),
+        context_(context) {}
 
   std::string address(std::string_view key) const override { return client_->address(key); }
 
@@ -109,7 +121,7 @@ class S3Bucket final : public Bucket {
   Result<std::unique_ptr<Upload>> upload(std::string_view key, const Attributes& attributes, std::uint64_t at_most,
                                          unsigned parallel) override {
     return std::make_unique<PartUpload>(
-        std::make_unique<S3Parts>(*client_, std::string(key), headers_for(attributes), context_.moved),
+        std::make_unique<S3Parts>(*client_, std::string(key), headers_for(attributes), context_.moved, cancelling_),
         part_size_for(at_most), parallel);
   }
 
@@ -167,6 +179,7 @@ class S3Bucket final : public Bucket {
 
   std::unique_ptr<net::S3Client> client_;
   const Options options_;
+  const Cancelling cancelling_;
   const Context& context_;
 };
 
@@ -254,21 +267,22 @@ MadeDriver make(const model::Location& location, const Context& context, const N
     return fail(ErrorKind::invalid,
                 fmt::format("{}: 'addressingStyle' is '{}', expected path or virtual-hosted", location.kind, style));
   KIST_TRY_ASSIGN(auto ca, fields.secret("caSecret"));
+  const Cancelling cancelling(context.cancelled);
   settings.http = {.ca_file = std::move(ca_file),
                    .connect_timeout = context.connect_timeout,
                    .idle_timeout = context.idle_timeout,
                    .ca = ca.value_or(""),
-                   .cancelled = context.cancelled};
+                   .cancelled = cancelling};
   settings.retry = context.retry;
-  settings.retry.cancelled = context.cancelled;
+  settings.retry.cancelled = cancelling;
   Options options;
   KIST_TRY_ASSIGN(options.encryption, encryption_headers(fields, settings));
   KIST_TRY_ASSIGN(options.object_locking, fields.flag("createBucketIfNotPresent.objectLocking"));
   KIST_TRY_ASSIGN(options.create_bucket, fields.flag("createBucketIfNotPresent"));
   options.create_bucket = options.create_bucket || location.text("createBucketIfNotPresent.objectLocking") != nullptr;
   KIST_TRY_ASSIGN(auto client, net::S3Client::make(std::move(settings)));
-  return at_key(std::make_unique<S3Bucket>(std::move(client), std::move(options), context), fields.text("key"),
-                context);
+  return at_key(std::make_unique<S3Bucket>(std::move(client), std::move(options), cancelling, context),
+                fields.text("key"), context);
 }
 
 }  // namespace

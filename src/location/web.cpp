@@ -12,16 +12,16 @@
 namespace kist::location {
 namespace {
 
-net::HttpSettings with_context(net::HttpSettings settings, const Context& context) {
+net::HttpSettings with_context(net::HttpSettings settings, const Context& context, const Cancelling& cancelling) {
   settings.connect_timeout = context.connect_timeout;
   settings.idle_timeout = context.idle_timeout;
-  settings.cancelled = context.cancelled;
+  settings.cancelled = cancelling;
   return settings;
 }
 
-net::RetrySettings retry_of(const Context& context) {
+net::RetrySettings retry_of(const Context& context, const Cancelling& cancelling) {
   net::RetrySettings retry = context.retry;
-  retry.cancelled = context.cancelled;
+  retry.cancelled = cancelling;
   return retry;
 }
 
@@ -55,7 +55,10 @@ std::string version_of(const net::HttpAnswer& answer) {
 }  // namespace
 
 Web::Web(const Context& context, net::HttpSettings settings)
-    : retry_(retry_of(context)), moved_(context.moved), client_(with_context(std::move(settings), context)) {}
+    : cancelling_(context.cancelled),
+      retry_(retry_of(context, cancelling_)),
+      moved_(context.moved),
+      client_(with_context(std::move(settings), context, cancelling_)) {}
 
 Result<net::HttpAnswer> Web::attempt(std::string_view doing, const MakeRequest& make,
                                      const std::function<std::string()>& range,

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "location/cancelling.hpp"
 #include "location/location.hpp"
 #include "location/upload.hpp"
 #include "net/http.hpp"
@@ -33,12 +34,16 @@ class Web {
   Result<net::HttpAnswer> get(std::string_view doing, const MakeRequest& make,
                               const std::function<Status(const net::HttpAnswer&)>& begins, const net::Sink& sink);
 
+  // What is sent from now on takes back what was begun, and may do so for some seconds after all is cancelled.
+  void take_back() const { cancelling_.take_back(); }
+
  private:
   Result<net::HttpAnswer> attempt(std::string_view doing, const MakeRequest& make,
                                   const std::function<std::string()>& range,
                                   const std::function<void(net::HttpRequest&)>& change,
                                   const std::function<bool()>& progressed);
 
+  const Cancelling cancelling_;
   net::RetrySettings retry_;
   net::Moved moved_;
   net::HttpClient client_;

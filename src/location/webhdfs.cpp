@@ -310,7 +310,10 @@ Status WebHdfs::write(const std::string& path, const net::Body& body, unsigned m
       if (there && there->is_file && there->length == body.length()) return {};
     }
   }
-  if (!written) (void)remove(partial);
+  if (!written) {
+    for (const NameNode& node : name_nodes_) node.web.take_back();
+    (void)remove(partial);
+  }
   return written;
 }
 

@@ -249,6 +249,37 @@ TEST_F(FaultTest, can_be_cancelled_while_the_server_is_silent) {
   }
 }
 
+TEST_F(FaultTest, takes_back_what_it_began_when_it_is_cancelled) {
+  context.idle_timeout = std::chrono::seconds(60);
+  context.endpoints = {{"names:8020", server.endpoint()}};
+  write(path("work") / "large", noise(9 << 20, 3));
+  const Artifact large = artifact(path("work") / "large");
+  server.fail({.method = "POST",
+               .target_part = "resumable",
+               .status = 200,
+               .headers = {{"Location", server.endpoint() + "/session"}}});
+  server.fail({.method = "GET", .target_part = "GETFILESTATUS", .status = 404});
+  server.fail({.method = "PUT",
+               .target_part = "op=CREATE",
+               .status = 200,
+               .body = R"({"Location":")" + server.endpoint() + R"(/data-node"})"});
+  struct Case {
+    model::Location to;
+    std::string sent;     // hangs
+    std::string removed;  // must be
+  };
+  const std::vector<Case> cases{
+      {s3("large"), "partNumber", "uploadId"},
+      {place("gcs", {{"endpoint", server.endpoint()}, {"bucket", "b"}, {"key", "k"}}), "session", "session"},
+      {place("hdfs", {{"addresses", "names:8020"}, {"path", "/large"}, {"hdfsUser", "me"}}), "data-node", "op=DELETE"}};
+  for (const Case& each : cases) {
+    for (int i = 0; i < 4; ++i) server.fail({.method = "PUT", .target_part = each.sent, .hang = true});
+    context.cancelled = [&] { return server.count("PUT", each.sent) > 0; };
+    EXPECT_FAILS(kist::location::save(each.to, kNone, large, context), ErrorKind::unavailable, "cancelled");
+    EXPECT_EQ(server.count("DELETE", each.removed), 1U) << each.to.kind;
+  }
+}
+
 TEST_F(FaultTest, refuses_keys_that_lead_out) {
   write(path("work") / "evil", "evil");
   const Artifact evil = artifact(path("work") / "evil");
