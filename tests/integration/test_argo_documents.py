@@ -106,3 +106,11 @@ def test_a_schedule_is_told_and_run_once(kist):
     assert "nightly is to run at 20" in said.stdout + said.stderr
     assert "T03:00:00Z" in said.stdout + said.stderr
     assert kist("run", "cron.yaml").stdout.endswith("at night\n")
+
+
+def test_a_file_without_a_kind_may_run_a_template(kist):
+    kist.write("template.yaml", ASKS_MAP.replace("kind: Workflow", "kind: WorkflowTemplate").replace("generateName: asks-", "name: asks"))
+    kist.write("run.yaml", "metadata: {generateName: run-}\nspec: {workflowTemplateRef: {name: asks}}\n")
+    kist.write("words.yaml", MAP)
+    done = kist("run", "run.yaml", "template.yaml", "words.yaml")
+    assert "a {{b}} c" in done.stdout and "kind is missing" in done.stderr

@@ -52,7 +52,8 @@ Document::Form form_of(const yaml::Node& root) {
   if (root.find("kind") != nullptr) return form_of_kind(text_at(root, {"kind"}), text_at(root, {"apiVersion"}));
   if (is_spec(root)) return Document::Form::bare;
   const yaml::Node* spec = root.find("spec");
-  if (spec == nullptr || !is_spec(*spec)) return Document::Form::other;
+  const bool runs = spec != nullptr && (is_spec(*spec) || spec->find("workflowTemplateRef") != nullptr);
+  if (!runs) return Document::Form::other;
   const std::string_view stored = text_at(root, {"metadata", "kind"});
   if (stored.empty()) return Document::Form::workflow;
   return stored == "Workflow" ? Document::Form::stored : Document::Form::other;
