@@ -48,7 +48,6 @@ END
 
 constexpr std::string_view kArgosay = R"sh(#!/bin/sh
 # argosay [echo [TEXT [FILE]] | cat FILE... | sleep DURATION | exit [CODE] | sh FILE | assert_contains FILE TEXT]
-# The original says its texts on the standard error.
 set -eu
 verb=${1:-echo}
 [ $# -eq 0 ] || shift
@@ -58,7 +57,7 @@ case $verb in
       mkdir -p -- "$(dirname -- "$2")"
       printf '%s' "$1" > "$2"
     else
-      printf '%s\n' "${1:-hello argo}" >&2
+      printf '%s\n' "${1:-hello argo}"
     fi ;;
   cat) cat -- "$@" ;;
   sleep)

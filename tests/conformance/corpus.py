@@ -142,8 +142,8 @@ def what_stays_away(said):
     return None
 
 
-def approver(text, directory):
-    """Who lets a run go on that waits for people, with a value for each that it waits for."""
+def approver(text, phase, directory):
+    """Who lets a run go on that waits for people, with a value for each that it waits for, or stops it."""
     if not re.search(r"\bsuspend:", text):
         return None
     names = re.findall(r"name: *[\"']?([\w.-]+)[\"']?(?:, *|\n *)valueFrom: *\{?\s*supplied", text)
@@ -151,7 +151,8 @@ def approver(text, directory):
     for name in names:
         allowed = re.search(rf"name: *[\"']?{re.escape(name)}[\"']?\n(?:.*\n){{0,4}}? *enum: *\n? *(?:-|\[) *[\"']?(\w+)", text)
         values += ["-p", f"{name}={allowed[1] if allowed else 1}"]
-    return lambda: execute(["approve", *values, "r"], directory / "home", directory, 20)
+    words = ["stop", "-y", "r"] if phase == "Failed" else ["approve", *values, "r"]
+    return lambda: execute(words, directory / "home", directory, 20)
 
 
 def run(row, known, directory, limit):
@@ -169,7 +170,7 @@ def run(row, known, directory, limit):
     limit = patience(text, limit)
     while True:
         words = ["run", str(CORPUS / row.file), *map(str, further), "--name", "r", "--jobs", "32"]
-        code, out, err = execute(words, directory / "home", project, limit, approver(text, directory))
+        code, out, err = execute(words, directory / "home", project, limit, approver(text, expected_phase(row), directory))
         wanted = missing_document(err) if code == 2 else None
         if not wanted:
             break

@@ -36,8 +36,8 @@ TEST_F(StandIns, CowsaySaysItsArgumentsOrItsInput) {
 }
 
 TEST_F(StandIns, ArgosayDoesWhatTheImageDoes) {
-  EXPECT_EQ(run("argosay", {}).error_output, "hello argo\n");
-  EXPECT_EQ(run("argosay", {"echo", "-n $HOME"}).error_output, "-n $HOME\n");
+  EXPECT_EQ(run("argosay", {}).output, "hello argo\n");
+  EXPECT_EQ(run("argosay", {"echo", "-n $HOME"}).output, "-n $HOME\n");
   EXPECT_EQ(run("argosay", {"echo", "text", "a/b/file"}).exit_code, 0);
   EXPECT_EQ(read(directory_ / "a/b/file"), "text");
   EXPECT_EQ(run("argosay", {"cat", "a/b/file"}).output, "text");
