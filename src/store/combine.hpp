@@ -1,4 +1,5 @@
-// One tree out of several: a merge of their sorted lists. No file's content is touched.
+// One tree out of several: a merge of their sorted lists. No file's content is touched, nor is it asked whether it is
+// there: who gives an artifact has held the store since it was made or was last referred to.
 #pragma once
 
 #include <span>

@@ -42,6 +42,19 @@ std::string_view kind_of(mode_t mode) {
   return "neither file, directory nor link";
 }
 
+// Reads only what the transaction may count on. What is condemned can be read as well, and may be gone when the
+// transaction commits.
+class ContainedChunks final : public ChunkSource {
+ public:
+  explicit ContainedChunks(Pending& pending) : pending_(pending) {}
+  Status read(const Digest& id, Bytes& out) override {
+    return pending_.contains(id) ? pending_.read(id, out) : fail(ErrorKind::not_found, "");
+  }
+
+ private:
+  Pending& pending_;
+};
+
 // An entry that waits for its content, or for those before it.
 struct PendingEntry {
   TreeEntry entry;
@@ -202,16 +215,16 @@ class Saver {
     return leave_out(path, Error{ErrorKind::unsupported, fmt::format("it is {}", kind_of(status.st_mode))});
   }
 
-  // A file that is as it was when it was saved before, whose chunks are all still here.
+  // A file that is as it was when it was saved before, whose chunks are all still here, and the pieces that list them.
   bool save_known(int directory, const std::string& name, const std::string& path) {
     struct stat status{};
     if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) return false;
     auto content = stat_cache_.find(status);
     if (!content) return false;
-    auto stored =
-        each_chunk(*content, context_.pending, 0, content->size, [&](const ChunkRecord& chunk, std::uint64_t) {
-          return context_.pending.contains(chunk.id) ? Status() : fail(ErrorKind::not_found, "");
-        });
+    ContainedChunks contained(context_.pending);
+    auto stored = each_chunk(*content, contained, 0, content->size, [&](const ChunkRecord& chunk, std::uint64_t) {
+      return context_.pending.contains(chunk.id) ? Status() : fail(ErrorKind::not_found, "");
+    });
     if (!stored) return false;
     PendingEntry& pending = add_entry(EntryType::file, path, status);
     pending.entry.content = std::move(*content);

@@ -1,4 +1,4 @@
-// One tree out of the last one and what has changed since.
+// One tree out of the last one and what has changed since. As in combine.hpp, who gives the last one holds it.
 #pragma once
 
 #include <optional>

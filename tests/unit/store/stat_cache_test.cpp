@@ -114,6 +114,52 @@ TEST_F(StatCacheTest, WhatChangedIsReadWhateverItsSizeAndTime) {
   ::munmap(mapped, 4096);
 }
 
+// Of a long file the list of its chunks is a chunk too, and may go while the chunks stay: they lie in another pack,
+// which is needed.
+TEST_F(StatCacheTest, AListThatIsToBeCollectedIsNotCountedOn) {
+  const std::string whole = noise(4 << 20, 5);
+  fs::create_directory(path("work/parts"));
+  for (std::size_t at = 0, length = 0; at < whole.size(); at += length) {
+    const std::string_view rest = std::string_view(whole).substr(at);
+    length = first_chunk(std::as_bytes(std::span(rest)));
+    write(path("work/parts") / std::to_string(at), rest.substr(0, length));
+  }
+  write(tree() / "long", whole);
+  age();
+  const ArtifactId parts = save(path("work/parts")).id;
+  save(tree());
+  auto maintenance = Maintenance::open(home());
+  ASSERT_OK(maintenance);
+  auto collect = [&](const std::optional<ArtifactId>& also) {
+    auto collected = (*maintenance)
+                         ->collect(
+                             [&](const TakeRoot& take) -> Status {
+                               KIST_TRY(take({"the parts", parts}));
+                               return also ? take({"the tree", *also}) : Status();
+                             },
+                             {});
+    EXPECT_TRUE(collected) << collected.error().text;
+    return collected.value_or(Collected{});
+  };
+  auto holding = store_->hold();
+  ASSERT_OK(holding);
+  EXPECT_EQ(collect({}).waiting, 1U) << "the pack of the list and the tree";
+
+  auto transaction = store_->begin();
+  ASSERT_OK(transaction);
+  auto saved = (*transaction)->save(tree());
+  ASSERT_OK(saved);
+  holding->reset();
+  EXPECT_EQ(collect({}).containers, 1U) << "the pack is older than the transaction, which was told of it";
+  ASSERT_OK((*transaction)->commit());
+  transaction->reset();
+  collect(saved->id);
+  reopen();
+  auto read_back = read(saved->id, "long");
+  ASSERT_OK(read_back);
+  EXPECT_EQ(*read_back, whole);
+}
+
 TEST_F(StatCacheTest, AFileOfThisMomentIsNotBelieved) {
   for (int i = 0; i < 20; ++i) {
     write(tree() / "f", std::to_string(100 + i));
