@@ -79,7 +79,8 @@ class Saver {
     struct stat status{};
     KIST_TRY_ASSIGN(FileDescriptor top, open_top(status));
     if (S_ISREG(status.st_mode)) {
-      KIST_TRY(save_file(top.get(), "", status, Taking::again));
+      KIST_TRY_ASSIGN(const Taken taken, save_file(top.get(), "", status, Taking::again));
+      if (taken == Taken::changed) return changed("");
       KIST_TRY(add_attributes(top.get(), "", ""));
     } else if (S_ISDIR(status.st_mode)) {
       add_entry(EntryType::directory, "", status);
@@ -111,20 +112,30 @@ class Saver {
       std::size_t slash = path.rfind('/');
       std::string_view above = slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
       if (!directories.contains(above)) continue;
+      // What is left out here is gone for who asked, so it must be gone, or such that no save could keep it.
       auto directory = chain_->open(above);
-      if (!directory) continue;
+      if (!directory) {
+        if (!is_gone(directory.error())) KIST_TRY(leave_out(std::string(path), directory.error()));
+        continue;
+      }
       std::string name(path.substr(slash == std::string_view::npos ? 0 : slash + 1));
-      if (::fstatat(*directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (::fstatat(*directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        const Error error = fail_errno("cannot read it").error();
+        if (!is_gone(error)) KIST_TRY(leave_out(std::string(path), error));
+        continue;
+      }
       if (S_ISDIR(status.st_mode)) {
         directories.insert(path);
       } else if (change == nullptr) {
         continue;
       }
       Taking taking = change != nullptr && !change->settled ? Taking::as_read : Taking::once;
-      auto saved = save_entry(*directory, name, std::string(path), IFTODT(status.st_mode), taking);
-      if (saved) saved = add_attributes(*directory, name, path);
-      if (!saved && saved.error().kind != ErrorKind::unavailable) return std::unexpected(saved.error());
-      if (!saved) unsettled.emplace_back(path);
+      KIST_TRY_ASSIGN(const Taken taken,
+                      save_entry(*directory, name, std::string(path), IFTODT(status.st_mode), taking));
+      if (taken == Taken::changed)
+        unsettled.emplace_back(path);
+      else
+        KIST_TRY(add_attributes(*directory, name, path));
       KIST_TRY(emit());
     }
     return finish();
@@ -141,6 +152,10 @@ class Saver {
   Result<Saved> finish() {
     KIST_TRY(contents_.settle());
     KIST_TRY(emit());
+    // An entry that is not complete would end the artifact there, and what comes after it would count as gone.
+    if (!pending_.empty())
+      return fail(ErrorKind::io,
+                  fmt::format("cannot save {}: it was not read to its end", show(pending_.front().entry.path)));
     stat_cache_.flush();
     KIST_TRY_ASSIGN(auto saved, tree_.finish());
     if (left_out_ > kMostNotices) notices_.push_back(fmt::format("and {} more", left_out_ - kMostNotices));
@@ -174,8 +189,10 @@ class Saver {
         continue;
       }
       KIST_TRY_ASSIGN(int directory, chain_->open(level.path));
-      if (item.type != DT_REG || !stat_cache_.may_know(item.inode) || !save_known(directory, name, path))
-        KIST_TRY(save_entry(directory, name, path, item.type, Taking::again));
+      if (item.type != DT_REG || !stat_cache_.may_know(item.inode) || !save_known(directory, name, path)) {
+        KIST_TRY_ASSIGN(const Taken taken, save_entry(directory, name, path, item.type, Taking::again));
+        if (taken == Taken::changed) return changed(path);
+      }
       KIST_TRY(add_attributes(directory, name, path));
       KIST_TRY(emit());
     }
@@ -194,25 +211,29 @@ class Saver {
   // How a file is taken that may change while it is read: read again until it does not, given up, or taken as it came
   // up to the size that it had.
   enum class Taking { again, once, as_read };
+  // What came of it: an entry, or a notice that it cannot be one; or, that it was not the same before and after.
+  enum class Taken { yes, changed };
 
-  Status save_entry(int directory, const std::string& name, const std::string& path, std::uint8_t type, Taking taking) {
+  Result<Taken> save_entry(int directory, const std::string& name, const std::string& path, std::uint8_t type,
+                           Taking taking) {
     if (type == DT_REG) {
       FileDescriptor file(os::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
       struct stat status{};
-      if (!file || ::fstat(file.get(), &status) != 0) return leave_out(path, fail_errno("cannot open it").error());
-      if (!S_ISREG(status.st_mode)) return changed(path);
+      if (!file && errno == ELOOP) return Taken::changed;  // a link has its name now
+      if (!file || ::fstat(file.get(), &status) != 0) return left_out(path, fail_errno("cannot open it").error());
+      if (!S_ISREG(status.st_mode)) return Taken::changed;
       return save_file(file.get(), path, status, taking);
     }
     struct stat status{};
     if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
-      return leave_out(path, fail_errno("cannot read it").error());
+      return left_out(path, fail_errno("cannot read it").error());
     if (S_ISDIR(status.st_mode) && type == DT_DIR) {
       add_entry(EntryType::directory, path, status);
-      return {};
+      return Taken::yes;
     }
     if (S_ISLNK(status.st_mode)) return save_link(directory, name, path, status);
-    if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) return changed(path);
-    return leave_out(path, Error{ErrorKind::unsupported, fmt::format("it is {}", kind_of(status.st_mode))});
+    if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) return Taken::changed;
+    return left_out(path, Error{ErrorKind::unsupported, fmt::format("it is {}", kind_of(status.st_mode))});
   }
 
   // A file that is as it was when it was saved before, whose chunks are all still here, and the pieces that list them.
@@ -233,11 +254,11 @@ class Saver {
     return true;
   }
 
-  Status save_link(int directory, const std::string& name, const std::string& path, const struct stat& status) {
+  Result<Taken> save_link(int directory, const std::string& name, const std::string& path, const struct stat& status) {
     std::string target(static_cast<std::size_t>(status.st_size) + 1, '\0');
     while (true) {
       ssize_t length = ::readlinkat(directory, name.c_str(), target.data(), target.size());
-      if (length < 0) return leave_out(path, fail_errno("cannot read the link").error());
+      if (length < 0) return left_out(path, fail_errno("cannot read the link").error());
       if (static_cast<std::size_t>(length) < target.size()) {
         target.resize(static_cast<std::size_t>(length));
         break;
@@ -246,7 +267,7 @@ class Saver {
     }
     PendingEntry& pending = add_entry(EntryType::link, path, status);
     pending.entry.link_target = std::move(target);
-    return {};
+    return Taken::yes;
   }
 
   PendingEntry& add_entry(EntryType type, const std::string& path, const struct stat& status) {
@@ -294,9 +315,19 @@ class Saver {
     return {};
   }
 
+  Result<Taken> left_out(const std::string& path, const Error& why) {
+    KIST_TRY(leave_out(path, why));
+    return Taken::yes;
+  }
+
+  // Something on the way is not there, or is no directory any more.
+  static bool is_gone(const Error& error) {
+    return error.kind == ErrorKind::not_found || error.kind == ErrorKind::conflict;
+  }
+
   // --- One file -----------------------------------------------------------------------------------------------------
 
-  Status save_file(int file, const std::string& path, struct stat status, Taking taking) {
+  Result<Taken> save_file(int file, const std::string& path, struct stat status, Taking taking) {
     PendingEntry& pending = add_entry(EntryType::file, path, status);
     const ContentReader::How how{.adopt = options_.adopt && contents_.may_adopt(status),
                                  .as_read = taking == Taking::as_read};
@@ -307,14 +338,14 @@ class Saver {
       if (*outcome == ContentReader::Outcome::kept) {
         if (keep) pending.keep = status;
         pending.read = true;
-        return {};
+        return Taken::yes;
       }
       if (::fstat(file, &status) != 0) return fail_errno(fmt::format("cannot save {}", show(path)));
       pending.entry.mode = status.st_mode & 07777;
       pending.entry.modified = from_timespec(status.st_mtim);
     }
     pending_.pop_back();
-    return changed(path);
+    return Taken::changed;
   }
 
   // Passes on the entries at the front that are complete.

@@ -81,6 +81,28 @@ class Appending : public os::Observer {
   std::atomic<int> left_;
 };
 
+// Lets the n-th call of a kind fail, and only that one.
+class FailingCall : public os::Observer {
+ public:
+  FailingCall(os::Operation operation, int number, int error) : operation_(operation), left_(number), error_(error) {
+    os::observe(this);
+  }
+  ~FailingCall() override { os::observe(nullptr); }
+  int before(os::Operation operation) override {
+    if (operation != operation_ || left_-- != 0) return 0;
+    failed_ = true;
+    return error_;
+  }
+  void synced(int) override {}
+  bool failed() const { return failed_; }
+
+ private:
+  const os::Operation operation_;
+  std::atomic<int> left_;
+  const int error_;
+  std::atomic<bool> failed_{false};
+};
+
 // Lets the n-th opening of a file or directory be refused.
 class Denying : public os::Observer {
  public:

@@ -133,5 +133,33 @@ TEST_F(UpdateTest, AFileThatChangesWhileItIsReadIsTakenOnlyWhereAsked) {
   }
 }
 
+// A server of files that does not answer in time is no reason to take them, or those behind them, for gone.
+TEST_F(UpdateTest, WhatCannotBeReadIsAnErrorAndNeverLeftOut) {
+  fs::create_directories(path("work/d/e"));
+  for (const char* name : {"a", "d/e/large", "d/small", "z"}) write(path("work") / name, "before");
+  const ArtifactId before = save(path("work")).id;
+  write(path("work/a"), "after");
+  write(path("work/d/e/large"), noise(1 << 20, 1));
+  write(path("work/d/small"), "after");
+  const ArtifactId after = save(path("work")).id;
+  const std::vector<Change> changes = {{.path = "a"}, {.path = "d/e/large"}, {.path = "d/small"}};
+  for (auto [operation, error] : {std::pair(os::Operation::read, ETIMEDOUT), std::pair(os::Operation::open, EIO)}) {
+    int errors = 0;
+    bool failed = true;
+    for (int number = 0; failed; ++number) {
+      auto transaction = store_->begin();
+      ASSERT_OK(transaction);
+      FailingCall failing(operation, number, error);
+      auto updated = (*transaction)->update(before, path("work"), changes);
+      failed = failing.failed();
+      if (updated)
+        EXPECT_EQ(updated->saved.id.tree, after.tree) << "call " << number;
+      else
+        ++errors;
+    }
+    EXPECT_GE(errors, 3) << "one for each file at the least";
+  }
+}
+
 }  // namespace
 }  // namespace kist::store
