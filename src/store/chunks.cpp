@@ -97,7 +97,7 @@ Status Chunks::load(bool checked) {
         vanished = true;
       } else if (file.error().kind == ErrorKind::corrupt) {
         damaged_ = true;
-      } else {
+      } else if (file.error().kind != ErrorKind::unsupported) {  // a newer kist's is for that one alone
         return std::unexpected(file.error());
       }
     }

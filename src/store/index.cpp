@@ -149,11 +149,14 @@ Result<std::shared_ptr<IndexFile>> IndexFile::parse(Bytes bytes, std::string nam
 Status IndexFile::lay_out() {
   if (bytes_.size() < kIndexHeaderSize + kTrailerSize) return fail(ErrorKind::corrupt, "too short for an index");
   ByteReader header(bytes_.first(kIndexHeaderSize));
-  if (header.text(kMagicSize) != kIndexMagic || text_of(bytes_.last(kMagicSize)) != kIndexMagic)
-    return fail(ErrorKind::corrupt, "not an index, or cut off");
+  if (header.text(kMagicSize) != kIndexMagic) return fail(ErrorKind::corrupt, "not an index");
+  // The version first: what a newer kist wrote may end in another way.
   std::uint8_t version = header.u8();
-  if (version != kFormatVersion)
-    return fail(ErrorKind::corrupt, fmt::format("format version {}, this kist reads {}", version, kFormatVersion));
+  if (version > kFormatVersion)
+    return fail(ErrorKind::unsupported,
+                fmt::format("format version {}, this kist reads {}: use the newer one", version, kFormatVersion));
+  if (version != kFormatVersion) return fail(ErrorKind::corrupt, fmt::format("format version {}", version));
+  if (text_of(bytes_.last(kMagicSize)) != kIndexMagic) return fail(ErrorKind::corrupt, "cut off");
   if (header.u8() != static_cast<std::uint8_t>(Digest::Algorithm::sha256))
     return fail(ErrorKind::corrupt, "unknown digest algorithm");
   fan_bits_ = header.u8();

@@ -37,10 +37,10 @@ struct IndexRecord {
 class IndexFile {
  public:
   // Maps (a small one: reads) FOLDER/NAME. Small ones are checked against their checksum at once. Errors: corrupt,
-  // not_found.
+  // not_found, unsupported (a newer kist's).
   static Result<std::shared_ptr<IndexFile>> open(const StoreDirectory& directory, const std::string& name,
                                                  const std::string& folder = "index");
-  // From bytes that the result keeps. Checks that every count fits, not the checksum. Errors: corrupt.
+  // From bytes that the result keeps. Checks that every count fits, not the checksum. Errors: corrupt, unsupported.
   static Result<std::shared_ptr<IndexFile>> parse(Bytes bytes, std::string name);
   ~IndexFile();
   IndexFile(const IndexFile&) = delete;

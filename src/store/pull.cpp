@@ -172,8 +172,8 @@ class Puller {
                                 damaged->second.offset, damaged->second.what));
       if (!found)
         return fail(ErrorKind::corrupt,
-                    fmt::format("{} lacks {}, which is part of the run: push the run again from where it is",
-                                context_.objects.address(), id.to_string()));
+                    fmt::format("{} lacks {}, which is part of the run: {}", context_.objects.address(), id.to_string(),
+                                context_.index.what_to_do()));
       const IndexRecord& record = found->record;
       if (record.stored > record.length || record.length > kLargestObject ||
           record.offset + record.stored > found->container.size)

@@ -26,7 +26,8 @@ Status RemoteChunks::read(const Digest& id, Bytes& out) {
     tried.push_back(place->container.name);
   }
   if (!damaged) return damaged;
-  return fail(ErrorKind::not_found, fmt::format("{} is not on the remote {}", id.to_string(), objects_.address()));
+  return fail(ErrorKind::not_found,
+              fmt::format("{} is not on the remote {}: {}", id.to_string(), objects_.address(), index_.what_to_do()));
 }
 
 Status RemoteChunks::read_at(const RemotePlace& place, Bytes& out) {

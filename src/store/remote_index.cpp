@@ -51,9 +51,14 @@ Status RemoteIndex::refresh() {
     KIST_TRY(directory_.make_directory(directory));
   while (true) {
     std::vector<std::string> names;
+    const auto newer = [&] {
+      std::lock_guard lock(mutex_);
+      return newer_;
+    }();
     KIST_TRY(objects_.list(kIndexes, [&](const net::ObjectInfo& info) {
       std::string name = info.name.substr(kIndexes.size());
-      if (is_hex(name, 2 * kChecksumSize) && info.size <= kLargestIndex) names.push_back(std::move(name));
+      const bool is_ours = is_hex(name, 2 * kChecksumSize) && info.size <= kLargestIndex && !newer.contains(name);
+      if (is_ours) names.push_back(std::move(name));
       return true;
     }));
     auto before = set();
@@ -71,15 +76,22 @@ Status RemoteIndex::refresh() {
     std::atomic<bool> vanished = false;
     KIST_TRY(in_parallel(kRequests, missing.size(), [&](std::size_t number) -> Status {
       const std::size_t i = missing[number];
-      if (auto fetched = fetch(names[i]); !fetched) {
-        if (fetched.error().kind != ErrorKind::not_found) return fetched;
+      auto fetched = fetch(names[i]);
+      if (!fetched && fetched.error().kind == ErrorKind::not_found) {
         vanished = true;
+        return {};
+      }
+      if (!fetched) return std::unexpected(fetched.error());
+      if (*fetched == Fetched::newer) {
+        std::lock_guard lock(mutex_);
+        newer_.insert(names[i]);
         return {};
       }
       KIST_TRY_ASSIGN(files[i], IndexFile::open(directory_, names[i], folder_));
       return {};
     }));
     if (vanished) continue;
+    std::erase(files, nullptr);
     // Large ones first: they answer most questions.
     std::ranges::sort(files, [](const auto& a, const auto& b) { return a->records() > b->records(); });
     if (auto cached = directory_.names(folder_))
@@ -91,7 +103,12 @@ Status RemoteIndex::refresh() {
   }
 }
 
-Status RemoteIndex::fetch(const std::string& name) {
+std::string RemoteIndex::what_to_do() const {
+  std::lock_guard lock(mutex_);
+  return newer_.empty() ? "push the run again from where it is" : "an index there is a newer kist's: use the newer one";
+}
+
+Result<RemoteIndex::Fetched> RemoteIndex::fetch(const std::string& name) {
   const std::string object = index_object(name);
   KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
   KIST_TRY(objects_.get(object, [&](std::span<const std::byte> bytes) { return file.write(bytes); }));
@@ -101,12 +118,14 @@ Status RemoteIndex::fetch(const std::string& name) {
     if (index->checksum() != name) return fail(ErrorKind::corrupt, "it is not the one it is named after");
     return {};
   }();
+  if (!checked && checked.error().kind == ErrorKind::unsupported) return Fetched::newer;
   if (!checked)
     return fail(checked.error().kind,
                 fmt::format("{}/{} is damaged: {}. Remove it there and push again from where the runs are",
                             objects_.address(), object, checked.error().text));
   KIST_TRY(file.sync());
-  return file.move_to(folder_ + "/" + name);
+  KIST_TRY(file.move_to(folder_ + "/" + name));
+  return Fetched::here;
 }
 
 bool RemoteIndex::contains(const IndexSet& set, const Digest& id) {

@@ -41,8 +41,11 @@ class RemoteIndex {
   // All must outlive it.
   RemoteIndex(const StoreDirectory& directory, Lease& lease, net::ObjectStore& objects);
 
-  // Asks the remote for its index objects, and fetches those that are not here. Errors: corrupt, those of the place.
+  // Asks the remote for its index objects, and fetches those that are not here. A newer kist's are passed over. Errors:
+  // corrupt, those of the place.
   Status refresh();
+  // What who misses a chunk there can do, for an error.
+  std::string what_to_do() const;
 
   std::shared_ptr<const IndexSet> set();
   static bool contains(const IndexSet& set, const Digest& id);
@@ -59,7 +62,8 @@ class RemoteIndex {
   Status reconcile();
 
  private:
-  Status fetch(const std::string& name);
+  enum class Fetched { here, newer };
+  Result<Fetched> fetch(const std::string& name);
   Status replace(std::span<const IndexSource> sources, const IndexSet& replaced);
   Status drop(const std::unordered_set<Digest>& gone);
   // nullopt where it is damaged.
@@ -69,7 +73,8 @@ class RemoteIndex {
   Lease& lease_;
   net::ObjectStore& objects_;
   const std::string folder_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;               // of what follows
+  std::unordered_set<std::string> newer_;  // index objects that only a newer kist reads
   std::shared_ptr<const IndexSet> set_ = std::make_shared<IndexSet>();
 };
 

@@ -36,8 +36,11 @@ void write_root_header(Bytes& out, std::string_view magic, std::uint8_t version 
 Result<std::uint8_t> read_root_header(ByteReader& in, std::string_view magic, std::uint8_t latest = kFormatVersion) {
   if (in.text(kMagicSize) != magic) return damaged_tree(fmt::format("does not begin with '{}'", magic));
   std::uint8_t version = in.u8();
-  if (version < kFormatVersion || version > latest)
-    return damaged_tree(fmt::format("format version {}, this kist reads up to {}", version, latest));
+  if (version > latest)
+    return fail(
+        ErrorKind::unsupported,
+        fmt::format("'{}' of format version {}, this kist reads up to {}: use the newer one", magic, version, latest));
+  if (version < kFormatVersion) return damaged_tree(fmt::format("format version {}", version));
   if (!in.zeros(7)) return damaged_tree("impossible header");
   return version;
 }

@@ -388,6 +388,28 @@ TEST_F(RemoteTest, WhatIsDamagedInOnePackComesFromAnother) {
   }
 }
 
+// A newer kist may have merged the index objects of this one into one of its own format.
+TEST_F(RemoteTest, AnIndexOfANewerKistStandsBeside) {
+  write(path("work/a"), noise(300'000, 12));
+  const Saved saved = save(path("work/a"));
+  const Digest record = run_of(saved);
+  ASSERT_OK(push(record));
+  const fs::path ours = fs::directory_iterator(path("remote/index"))->path();
+  const fs::path newer = ours.parent_path() / std::string(32, 'f');
+  std::string text = contents(ours);
+  text[8] = 2;  // the version
+  write(newer, text);
+  fs::remove(ours);
+
+  const auto pulled = pull(record, "other");
+  EXPECT_ERROR(pulled, ErrorKind::corrupt);
+  EXPECT_NE(pulled.error().text.find("use the newer one"), std::string::npos) << pulled.error().text;
+  ASSERT_OK(push(record));
+  ASSERT_OK(pull(record, "other"));
+  EXPECT_EQ(restored(saved.id, "other"), picture(path("work/a")));
+  EXPECT_EQ(contents(newer), text) << "it is not ours to remove";
+}
+
 TEST_F(RemoteTest, ReadsWithoutPulling) {
   make_tree(path("work/a"), 1);
   const Saved saved = save(path("work/a"), {.adopt = true});
