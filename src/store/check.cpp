@@ -197,14 +197,16 @@ class Check {
       auto digest = Digest::parse(std::string_view(name).substr(std::min<std::size_t>(name.size(), 5)));
       bool pack = name.starts_with("pack-");
       if ((!pack && !name.starts_with("file-")) || !digest) return {};  // not ours
-      if (!table.error().text.empty() && table.error().kind == ErrorKind::io) return std::unexpected(table.error());
-      if (table.error().kind == ErrorKind::unsupported) {
+      const ErrorKind kind = table.error().kind;
+      if (kind == ErrorKind::unsupported) {
         // A newer kist's, which this one neither judges nor replaces.
         std::lock_guard lock(mutex_);
         report_.findings.push_back(
             {Finding::Kind::container, directory_.show("containers/" + name), table.error().text});
         return {};
       }
+      // Who may not read it now, or has no descriptor left, has not found it damaged.
+      if (kind != ErrorKind::corrupt && kind != ErrorKind::not_found) return std::unexpected(table.error());
       found.container = {pack ? Container::Kind::pack : Container::Kind::adopted, *digest,
                          static_cast<std::uint64_t>(status->st_size)};
       found.text = table.error().text;

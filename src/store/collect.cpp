@@ -303,7 +303,9 @@ class Collector {
     // elsewhere now.
     auto table = chunks_.table(one.container.path().substr(std::string_view("containers/").size()));
     if (!table) {
-      if (one.number != Rows::kNowhere) keep(one, table.error());
+      // What it holds cannot be told: perhaps what is found nowhere else, or by who reads its table another time.
+      const bool is_unreadable = table.error().kind == ErrorKind::corrupt || table.error().kind == ErrorKind::not_found;
+      if (one.number != Rows::kNowhere || !is_unreadable || needed_->lacks_some()) keep(one, table.error());
       return {};
     }
     one.kept = std::ranges::any_of(table->frames, [&](const IndexRecord& frame) {

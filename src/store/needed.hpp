@@ -32,6 +32,8 @@ class Needed final : public ReachVisitor {
   bool has(const Digest& id) const;
   // The same, or that it cannot be told.
   bool may_have(const Digest& id) const;
+  // Whether something is needed that no index file had: what is in no index file may hold it.
+  bool lacks_some() const { return !rowless_.empty(); }
 
   Result<bool> enter(const Digest& id, Kind kind, unsigned depth) override;
   Status leaf(const Digest& id, std::uint32_t length, std::string_view path, bool file) override;

@@ -262,6 +262,27 @@ TEST_F(CollectTest, UnindexedContainersGoToo) {
   EXPECT_EQ(count("containers"), 1U) << "what kist did not make stays";
 }
 
+// Its table is damaged and no index has it, so it may hold what is found nowhere: that is for a repair, which puts it
+// aside.
+TEST_F(CollectTest, WhatMayHoldWhatIsMissingStays) {
+  fs::create_directories(path("work/tree"));
+  write(path("work/tree/a"), noise(1 << 20, 70));
+  save(path("work/tree/a"));
+  const fs::path damaged = fs::directory_iterator(home() / "containers")->path();
+  write(path("work/tree/b"), noise(1 << 20, 71));
+  kept_["kept"] = save(path("work/tree")).id;
+  store_.reset();
+  for (const auto& entry : fs::directory_iterator(home() / "index")) fs::remove(entry);
+  fs::permissions(damaged, fs::perms(0644));
+  fs::resize_file(damaged, fs::file_size(damaged) - 1);
+  Collected collected = collect();
+  EXPECT_EQ(collected.containers, 0U);
+  EXPECT_EQ(collected.notices.size(), 1U);
+  EXPECT_TRUE(fs::exists(damaged));
+  kept_.clear();
+  EXPECT_EQ(collect().containers, 2U) << "nothing is missing any more";
+}
+
 TEST_F(CollectTest, SaversAndCollectorsAtOnce) {
   constexpr int kRounds = 25;
   constexpr int kSavers = 3;
