@@ -27,16 +27,6 @@ std::string path_of(int directory, const std::string& name) {
                       : fmt::format("/proc/self/fd/{}/{}", directory, name);
 }
 
-ssize_t list(const std::string& path, bool follow, std::string& into) {
-  return follow ? ::listxattr(path.c_str(), into.data(), into.size())
-                : ::llistxattr(path.c_str(), into.data(), into.size());
-}
-
-ssize_t get(const std::string& path, bool follow, const char* name, std::string& into) {
-  return follow ? ::getxattr(path.c_str(), name, into.data(), into.size())
-                : ::lgetxattr(path.c_str(), name, into.data(), into.size());
-}
-
 // Fills a text of a length that is known only by asking, and may change meanwhile. False, with errno: it cannot be
 // read.
 template <typename Ask>
@@ -56,14 +46,12 @@ bool fill(std::string& text, std::size_t size, const Ask& ask) {
   }
 }
 
-}  // namespace
-
-Result<std::vector<Attribute>> read_attributes(int directory, const std::string& name) {
-  const std::string path = path_of(directory, name);
-  const bool follow = name.empty();
+// `list` and `get` ask the kernel as listxattr(2) and getxattr(2) do.
+template <typename List, typename Get>
+Result<std::vector<Attribute>> read_all_attributes(const List& list, const Get& get) {
   std::vector<Attribute> attributes;
   std::string names;
-  if (!fill(names, kUsualList, [&](std::string& into) { return list(path, follow, into); })) {
+  if (!fill(names, kUsualList, list)) {
     if (errno == EOPNOTSUPP || errno == EACCES || errno == EPERM || errno == ENOENT) return attributes;
     return fail_errno("cannot list its extended attributes");
   }
@@ -73,7 +61,7 @@ Result<std::vector<Attribute>> read_attributes(int directory, const std::string&
     attribute.name = names.c_str() + at;
     at += attribute.name.size() + 1;
     if (!is_kept(attribute.name)) continue;
-    auto ask = [&](std::string& into) { return get(path, follow, attribute.name.c_str(), into); };
+    auto ask = [&](std::string& into) { return get(attribute.name.c_str(), into); };
     if (!fill(attribute.value, kUsualList, ask)) {
       if (errno == ENODATA || errno == EACCES || errno == EPERM || errno == EOPNOTSUPP || errno == ENOENT) continue;
       return fail_errno(fmt::format("cannot read its extended attribute '{}'", printable(attribute.name)));
@@ -87,6 +75,22 @@ Result<std::vector<Attribute>> read_attributes(int directory, const std::string&
   }
   std::ranges::sort(attributes, {}, &Attribute::name);
   return attributes;
+}
+
+}  // namespace
+
+Result<std::vector<Attribute>> read_attributes(int file) {
+  return read_all_attributes(
+      [&](std::string& into) { return ::flistxattr(file, into.data(), into.size()); },
+      [&](const char* name, std::string& into) { return ::fgetxattr(file, name, into.data(), into.size()); });
+}
+
+Result<std::vector<Attribute>> read_attributes_at(int directory, const std::string& name) {
+  const std::string path = path_of(directory, name);
+  return read_all_attributes([&](std::string& into) { return ::llistxattr(path.c_str(), into.data(), into.size()); },
+                             [&](const char* attribute, std::string& into) {
+                               return ::lgetxattr(path.c_str(), attribute, into.data(), into.size());
+                             });
 }
 
 void RefusedAttributes::add(std::string_view path, std::string_view name, int error) {

@@ -12,9 +12,11 @@
 
 namespace kist::store {
 
-// Of what is in a directory by this name (not of what a link there leads to), or, where the name is empty, of what is
-// open itself. None where the file system has none. Errors: unsupported (more than kMostAttributeBytes), io.
-Result<std::vector<Attribute>> read_attributes(int directory, const std::string& name);
+// Of an open file or directory. None where the file system has none. Errors: unsupported (more than
+// kMostAttributeBytes), io.
+Result<std::vector<Attribute>> read_attributes(int file);
+// Of what is in a directory by this name, not of what a link there leads to: for what cannot be opened.
+Result<std::vector<Attribute>> read_attributes_at(int directory, const std::string& name);
 
 // What could not be set, to be told of once. Thread-safe.
 class RefusedAttributes {
@@ -29,8 +31,8 @@ class RefusedAttributes {
   std::string first_;
 };
 
-// Sets them, of what `directory` and `name` say as above; `path` is for the notice. What the kernel, its user or the
-// file system do not permit goes to `refused`. Errors: io.
+// Sets them, of what is in a directory by this name, or, where it is empty, of what is open; `path` is for the notice.
+// What the kernel, its user or the file system do not permit goes to `refused`. Errors: io.
 Status set_attributes(int directory, const std::string& name, const std::vector<Attribute>& attributes,
                       std::string_view path, RefusedAttributes& refused);
 

@@ -15,11 +15,6 @@ namespace {
 
 constexpr std::size_t kMostUnpublished = 128 << 10;  // chunks: 8 GiB of data, 13 MB of table
 
-bool unchanged(const struct stat& a, const struct stat& b) {
-  auto same = [](const timespec& x, const timespec& y) { return x.tv_sec == y.tv_sec && x.tv_nsec == y.tv_nsec; };
-  return a.st_size == b.st_size && same(a.st_mtim, b.st_mtim) && same(a.st_ctim, b.st_ctim) && a.st_ino == b.st_ino;
-}
-
 bool is_sparse(const struct stat& status) {
   return status.st_blocks * 512 < status.st_size;
 }
@@ -64,6 +59,12 @@ void decide(ContentUnderWay& content, const Batch& batch) {
 }
 
 }  // namespace
+
+bool unchanged(const struct stat& before, const struct stat& after) {
+  auto same = [](const timespec& x, const timespec& y) { return x.tv_sec == y.tv_sec && x.tv_nsec == y.tv_nsec; };
+  return before.st_size == after.st_size && same(before.st_mtim, after.st_mtim) &&
+         same(before.st_ctim, after.st_ctim) && before.st_ino == after.st_ino && before.st_dev == after.st_dev;
+}
 
 ContentReader::ContentReader(const SaveContext& context)
     : context_(context),

@@ -32,6 +32,9 @@ struct ContentUnderWay {
   std::optional<Adoption> adoption;
 };
 
+// Whether a file is the same one and was not changed, by what the kernel said of it before and after.
+bool unchanged(const struct stat& before, const struct stat& after);
+
 // Not thread-safe.
 class ContentReader {
  public:

@@ -81,10 +81,8 @@ class Saver {
     if (S_ISREG(status.st_mode)) {
       KIST_TRY_ASSIGN(const Taken taken, save_file(top.get(), "", status, Taking::again));
       if (taken == Taken::changed) return changed("");
-      KIST_TRY(add_attributes(top.get(), "", ""));
     } else if (S_ISDIR(status.st_mode)) {
-      add_entry(EntryType::directory, "", status);
-      KIST_TRY(add_attributes(top.get(), "", ""));
+      KIST_TRY(add_top(top.get(), status));
       KIST_TRY(walk());
     } else {
       return fail(ErrorKind::invalid, fmt::format("cannot save {}: it is {}", source_, kind_of(status.st_mode)));
@@ -105,8 +103,7 @@ class Saver {
       for (std::size_t end = path.rfind('/'); end != std::string_view::npos; end = path.rfind('/', end - 1))
         if (!entries.try_emplace(path.substr(0, end), nullptr).second) break;
     }
-    add_entry(EntryType::directory, "", status);
-    KIST_TRY(add_attributes(top.get(), "", ""));
+    KIST_TRY(add_top(top.get(), status));
     std::set<std::string_view> directories = {""};  // an entry lies in a directory that is an entry too
     for (const auto& [path, change] : entries) {
       std::size_t slash = path.rfind('/');
@@ -132,10 +129,7 @@ class Saver {
       Taking taking = change != nullptr && !change->settled ? Taking::as_read : Taking::once;
       KIST_TRY_ASSIGN(const Taken taken,
                       save_entry(*directory, name, std::string(path), IFTODT(status.st_mode), taking));
-      if (taken == Taken::changed)
-        unsettled.emplace_back(path);
-      else
-        KIST_TRY(add_attributes(*directory, name, path));
+      if (taken == Taken::changed) unsettled.emplace_back(path);
       KIST_TRY(emit());
     }
     return finish();
@@ -189,11 +183,14 @@ class Saver {
         continue;
       }
       KIST_TRY_ASSIGN(int directory, chain_->open(level.path));
-      if (item.type != DT_REG || !stat_cache_.may_know(item.inode) || !save_known(directory, name, path)) {
+      bool known = false;
+      if (item.type == DT_REG && stat_cache_.may_know(item.inode)) {
+        KIST_TRY_ASSIGN(known, save_known(directory, name, path));
+      }
+      if (!known) {
         KIST_TRY_ASSIGN(const Taken taken, save_entry(directory, name, path, item.type, Taking::again));
         if (taken == Taken::changed) return changed(path);
       }
-      KIST_TRY(add_attributes(directory, name, path));
       KIST_TRY(emit());
     }
     return {};
@@ -229,7 +226,7 @@ class Saver {
       return left_out(path, fail_errno("cannot read it").error());
     if (S_ISDIR(status.st_mode) && type == DT_DIR) {
       add_entry(EntryType::directory, path, status);
-      return Taken::yes;
+      return add_attributes_at(directory, name, status);
     }
     if (S_ISLNK(status.st_mode)) return save_link(directory, name, path, status);
     if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode)) return Taken::changed;
@@ -237,7 +234,7 @@ class Saver {
   }
 
   // A file that is as it was when it was saved before, whose chunks are all still here, and the pieces that list them.
-  bool save_known(int directory, const std::string& name, const std::string& path) {
+  Result<bool> save_known(int directory, const std::string& name, const std::string& path) {
     struct stat status{};
     if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) return false;
     auto content = stat_cache_.find(status);
@@ -247,10 +244,18 @@ class Saver {
       return context_.pending.contains(chunk.id) ? Status() : fail(ErrorKind::not_found, "");
     });
     if (!stored) return false;
+    std::optional<Result<std::vector<Attribute>>> attributes;
+    if (wants_attributes()) {
+      attributes = read_attributes_at(directory, name);
+      struct stat after{};
+      const bool is_there = ::fstatat(directory, name.c_str(), &after, AT_SYMLINK_NOFOLLOW) == 0;
+      if (!is_there || !unchanged(status, after)) return false;
+    }
     PendingEntry& pending = add_entry(EntryType::file, path, status);
     pending.entry.content = std::move(*content);
     pending.known = true;
     pending.read = true;
+    if (attributes) KIST_TRY(add_attributes(pending, std::move(*attributes)));
     return true;
   }
 
@@ -267,7 +272,7 @@ class Saver {
     }
     PendingEntry& pending = add_entry(EntryType::link, path, status);
     pending.entry.link_target = std::move(target);
-    return Taken::yes;
+    return add_attributes_at(directory, name, status);
   }
 
   PendingEntry& add_entry(EntryType type, const std::string& path, const struct stat& status) {
@@ -281,18 +286,40 @@ class Saver {
     return pending;
   }
 
-  // Those of the entry that was added last, if it is the one at this path: it may have been left out.
-  Status add_attributes(int directory, const std::string& name, std::string_view path) {
-    if (!(context_.attributes || options_.attributes) || pending_.empty() || pending_.back().entry.path != path)
-      return {};
-    auto attributes = read_attributes(directory, name);
-    if (attributes) {
-      pending_.back().entry.extra.attributes = std::move(*attributes);
-      return {};
-    }
-    if (attributes.error().kind != ErrorKind::unsupported)
+  Status add_top(int top, const struct stat& status) {
+    PendingEntry& pending = add_entry(EntryType::directory, "", status);
+    return wants_attributes() ? add_attributes(pending, read_attributes(top)) : Status();
+  }
+
+  bool wants_attributes() const { return context_.attributes || options_.attributes; }
+
+  Status add_attributes(PendingEntry& pending, Result<std::vector<Attribute>> attributes) {
+    const std::string& path = pending.entry.path;
+    if (attributes)
+      pending.entry.extra.attributes = std::move(*attributes);
+    else if (attributes.error().kind == ErrorKind::unsupported)
+      return leave_out(path, attributes.error());
+    else
       return with_context(fmt::format("cannot save {}", show(path)), attributes.error());
-    return leave_out(std::string(path), attributes.error());
+    return {};
+  }
+
+  // Those of the entry that was added last, a directory or a link, which is looked at by its name: by then another one
+  // may have it.
+  Result<Taken> add_attributes_at(int directory, const std::string& name, const struct stat& status) {
+    if (!wants_attributes()) return Taken::yes;
+    PendingEntry& pending = pending_.back();
+    auto attributes = read_attributes_at(directory, name);
+    struct stat after{};
+    const bool is_there = ::fstatat(directory, name.c_str(), &after, AT_SYMLINK_NOFOLLOW) == 0;
+    if (is_there && after.st_ino == status.st_ino && after.st_dev == status.st_dev) {
+      KIST_TRY(add_attributes(pending, std::move(attributes)));
+      return Taken::yes;
+    }
+    const Error error = fail_errno("cannot read it").error();
+    const std::string path = std::move(pending.entry.path);
+    pending_.pop_back();
+    return is_there ? Taken::changed : left_out(path, error);
   }
 
   std::string show(std::string_view path) const { return chain_->show(path); }
@@ -332,12 +359,16 @@ class Saver {
     const ContentReader::How how{.adopt = options_.adopt && contents_.may_adopt(status),
                                  .as_read = taking == Taking::as_read};
     for (int attempt = 0; attempt < (taking == Taking::again ? kAttempts : 1); ++attempt) {
+      // Before the content, after which is looked whether the file is as it was.
+      std::optional<Result<std::vector<Attribute>>> attributes;
+      if (wants_attributes()) attributes = read_attributes(file);
       const bool keep = !how.adopt && !how.as_read && stat_cache_.may_keep(file, status);
       auto outcome = contents_.read(pending.content, file, status, how);
       if (!outcome) return with_context(fmt::format("cannot save {}", show(path)), outcome.error());
       if (*outcome == ContentReader::Outcome::kept) {
         if (keep) pending.keep = status;
         pending.read = true;
+        if (attributes) KIST_TRY(add_attributes(pending, std::move(*attributes)));
         return Taken::yes;
       }
       if (::fstat(file, &status) != 0) return fail_errno(fmt::format("cannot save {}", show(path)));

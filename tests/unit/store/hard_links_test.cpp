@@ -3,6 +3,7 @@
 
 #include "archive/unpack.hpp"
 #include "archive/writer.hpp"
+#include "base/system.hpp"
 #include "store/compare.hpp"
 #include "store/fixture.hpp"
 #include "store/pack_tree.hpp"
@@ -262,6 +263,38 @@ TEST_F(AttributesTest, AreKeptWhenAskedFor) {
   auto combined = combine({{"", id}});
   ASSERT_OK(combined);
   EXPECT_EQ(*combined, id);
+}
+
+TEST_F(AttributesTest, AreThoseOfTheFileThatWasRead) {
+  for (const char* name : {"one", "two"}) {
+    write(path("work") / name, name);
+    set(path("work") / name, "user.test", name);
+  }
+  fs::rename(path("work/one"), tree() / "f");
+  // Another file takes its name while it is read.
+  struct Replacing : os::Observer {
+    Replacing(fs::path by, fs::path what) : by_(std::move(by)), what_(std::move(what)) { os::observe(this); }
+    ~Replacing() override { os::observe(nullptr); }
+    int before(os::Operation operation) override {
+      std::error_code error;
+      if (operation == os::Operation::read) fs::rename(by_, what_, error);
+      return 0;
+    }
+    void synced(int) override {}
+    fs::path by_, what_;
+  };
+  auto transaction = store_->begin();
+  ASSERT_OK(transaction);
+  Result<Saved> saved;
+  {
+    Replacing replacing(path("work/two"), tree() / "f");
+    saved = (*transaction)->save(tree(), {.attributes = true});
+  }
+  ASSERT_OK(saved);
+  ASSERT_OK((*transaction)->commit());
+  const fs::path back = restore(saved->id);
+  EXPECT_EQ(contents(back / "f"), "one");
+  EXPECT_EQ(get(back / "f", "user.test"), "one");
 }
 
 TEST_F(AttributesTest, ByTheStoresOptions) {
