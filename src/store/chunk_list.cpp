@@ -17,7 +17,7 @@ struct ListRange {
 };
 
 std::unexpected<Error> damaged_list(std::string_view what) {
-  return fail(ErrorKind::corrupt, fmt::format("the list of a file's chunks is damaged_list: {}", what));
+  return fail(ErrorKind::corrupt, fmt::format("the list of a file's chunks is damaged: {}", what));
 }
 
 // Reads the piece `id` that describes the file's bytes [at, at + size).

@@ -15,7 +15,7 @@ constexpr std::size_t kLinkSize = 16;
 constexpr std::size_t kBlockRecord = kDigestSize + 4 + 8;
 
 std::unexpected<Error> damaged_extras(std::string_view what) {
-  return fail(ErrorKind::corrupt, fmt::format("damaged_extras times: {}", what));
+  return fail(ErrorKind::corrupt, fmt::format("damaged times: {}", what));
 }
 
 void encode_attributes(Bytes& out, const std::vector<Attribute>& attributes) {

@@ -22,7 +22,7 @@ constexpr std::size_t kLongestText = 0xFFFF;
 enum class Code : std::uint8_t { file = 0, directory = 1, link = 2, long_file = 3 };
 
 std::unexpected<Error> damaged_tree(std::string_view what) {
-  return fail(ErrorKind::corrupt, fmt::format("damaged_tree tree: {}", what));
+  return fail(ErrorKind::corrupt, fmt::format("damaged tree: {}", what));
 }
 
 void write_root_header(Bytes& out, std::string_view magic, std::uint8_t version = kFormatVersion) {
