@@ -1,7 +1,7 @@
 // Every container is read once, several at a time, by its own table (by the index where the table is damaged). What
 // does not have its digest is noted. Then the roots are walked: a chunk that was not noted and that the index finds is
 // whole; one that was noted may still be read from another place. So the cost is one reading of the store, and memory
-// is that of the damage.
+// is that of the damage and a container's table.
 //
 // Repair never destroys: the whole chunks of a damaged container are stored anew, then the container is put aside into
 // damaged/. What it held and nobody else has is lost; as the index does not name it any more, it is stored anew when it
@@ -18,9 +18,9 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "store/pending.hpp"
 #include "store/reach.hpp"
 #include "store/references.hpp"
+#include "store/rescue.hpp"
 #include "store/rows.hpp"
 
 namespace kist::store {
@@ -31,8 +31,9 @@ constexpr unsigned kMostCheckers = 8;
 
 struct Damaged {
   Container container;
-  std::vector<IndexRecord> whole;  // by offset
-  std::vector<IndexRecord> broken;
+  bool has_table = false;           // that can be read; else the index says what it holds
+  std::vector<IndexRecord> broken;  // by offset
+  std::uint64_t whole = 0;          // how many others it has
   std::string text;
 };
 
@@ -190,6 +191,7 @@ class Check {
     std::vector<IndexRecord> frames;
     if (table) {
       found.container = table->container;
+      found.has_table = true;
       frames = std::move(table->frames);
     } else {
       auto status = directory_.status("containers/" + name);
@@ -226,7 +228,7 @@ class Check {
       if (!read && read.error().kind != ErrorKind::corrupt && read.error().kind != ErrorKind::io) return read;
       if (read) {
         length += frame.length;
-        found.whole.push_back(frame);
+        ++found.whole;
       } else {
         if (first.empty()) first = read.error().text;
         found.broken.push_back(frame);
@@ -240,7 +242,7 @@ class Check {
     progress(found.container.size - std::min(found.container.size, told));
     std::lock_guard lock(mutex_);
     ++report_.containers;
-    report_.chunks += found.whole.size() + found.broken.size();
+    report_.chunks += frames.size();
     report_.bytes += length;
     if (found.broken.empty() && found.text.empty()) return {};
     if (!found.broken.empty())
@@ -289,10 +291,9 @@ class Check {
     {
       KIST_TRY_ASSIGN(auto hold, parts_.lease.hold());
       KIST_TRY(chunks_.refresh());
-      Pending pending(directory_, parts_.lease, chunks_);
-      for (const Damaged& one : damaged_) KIST_TRY(store_anew(one, pending));
-      KIST_TRY_ASSIGN(auto publication, pending.take());
-      KIST_TRY(parts_.publisher.publish(publication));
+      Rescue rescue(parts_);
+      for (const Damaged& one : damaged_) KIST_TRY(store_anew(one, rescue));
+      KIST_TRY(rescue.finish());
     }
     // Other containers may hold what is broken here, without the index naming it there.
     KIST_TRY(chunks_.recover());
@@ -303,21 +304,24 @@ class Check {
       for (Finding& finding : report_.findings) {
         if (finding.place != directory_.show(one.container.path())) continue;
         finding.repaired = true;
-        finding.text += fmt::format("; its {} whole chunks were stored anew, the rest was put into {}",
-                                    one.whole.size(), directory_.show("damaged"));
+        finding.text += fmt::format("; its {} whole chunks were stored anew, the rest was put into {}", one.whole,
+                                    directory_.show("damaged"));
       }
     return {};
   }
 
-  Status store_anew(const Damaged& one, Pending& pending) {
-    std::string path = directory_.show(one.container.path());
-    KIST_TRY_ASSIGN(auto file, directory_.open_file(one.container.path(), O_RDONLY));
-    Bytes chunk;
-    for (const IndexRecord& record : one.whole) {
-      KIST_TRY(chunks_.read_frame(file.get(), path, record, chunk));
-      KIST_TRY(pending.put(chunk));
+  Status store_anew(const Damaged& one, Rescue& rescue) const {
+    std::vector<IndexRecord> frames;
+    if (one.has_table) {
+      KIST_TRY_ASSIGN(auto table, chunks_.table(one.container.path().substr(std::string_view("containers/").size())));
+      frames = std::move(table.frames);
+    } else {
+      frames = rows_of(one.container);
     }
-    return {};
+    return rescue.copy(one.container, frames, [&](const IndexRecord& frame) {
+      const auto broken = std::ranges::equal_range(one.broken, frame.offset, {}, &IndexRecord::offset);
+      return std::ranges::find(broken, frame.id, &IndexRecord::id) == broken.end();
+    });
   }
 
   Status put_aside() {

@@ -9,13 +9,12 @@
 #include "base/system.hpp"
 #include "store/file_time.hpp"
 #include "store/needed.hpp"
-#include "store/pending.hpp"
+#include "store/rescue.hpp"
 #include "store/rows.hpp"
 
 namespace kist::store {
 namespace {
 
-constexpr std::size_t kMostRepacked = 128 << 10;  // chunks of a repack
 // So many packs of less than so many bytes are put together: each commit makes one, and a store of many files is slow.
 constexpr std::uint64_t kSmallPack = 1 << 20;
 constexpr std::size_t kManySmallPacks = 64;
@@ -200,52 +199,27 @@ class Collector {
     if (std::ranges::none_of(candidates_, &Candidate::repack)) return {};
     KIST_TRY_ASSIGN(auto hold, parts_.lease.hold());
     KIST_TRY(chunks_.refresh());
-    Pending pending(directory_, parts_.lease, chunks_);
-    auto publish = [&]() -> Status {
-      KIST_TRY_ASSIGN(auto publication, pending.take());
-      for (const SealedPack& pack : publication.packs) report_.written += pack.container.size;
-      report_.written += publication.frames.size();
-      KIST_TRY(parts_.publisher.publish(publication));
-      pending.published();
-      return {};
-    };
+    Rescue rescue(parts_);
     for (Candidate& one : candidates_) {
       if (!one.repack) continue;
-      auto copied = copy_needed(one, pending);
+      auto copied = copy_needed(one, rescue);
       if (!copied && (copied.error().kind == ErrorKind::corrupt || copied.error().kind == ErrorKind::not_found)) {
         keep(one, copied.error());
         continue;
       }
       KIST_TRY(copied);
-      if (pending.chunks() > kMostRepacked) KIST_TRY(publish());
     }
-    return publish();
-  }
-
-  // The frames of a container that are needed and have their best place in it.
-  Status each_needed(const Candidate& one, const std::function<Status(const IndexRecord&)>& each) const {
-    KIST_TRY_ASSIGN(auto table, chunks_.table(one.container.path().substr(std::string_view("containers/").size())));
-    for (const IndexRecord& frame : table.frames) {
-      auto row = rows_->find(frame.id);
-      if (row && needed_->has(*row) && rows_->row(*row).container == one.number) KIST_TRY(each(frame));
-    }
+    KIST_TRY(rescue.finish());
+    report_.written = rescue.written();
     return {};
   }
 
-  Status copy_needed(const Candidate& one, Pending& pending) {
-    std::string path = directory_.show(one.container.path());
-    KIST_TRY_ASSIGN(auto file, directory_.open_file(one.container.path(), O_RDONLY));
-    Bytes chunk;
-    Bytes frame;
-    return each_needed(one, [&](const IndexRecord& record) -> Status {
-      KIST_TRY(chunks_.read_frame(file.get(), path, record, chunk));
-      if (one.container.kind == Container::Kind::adopted) {
-        KIST_TRY(pending.put(chunk));
-        return {};
-      }
-      frame.resize(record.stored);
-      KIST_TRY(read_fully(file.get(), frame.data(), frame.size(), record.offset, path));
-      return pending.add(record.id, frame, chunk.size());
+  // The frames that are needed and have their best place in this container.
+  Status copy_needed(const Candidate& one, Rescue& rescue) const {
+    KIST_TRY_ASSIGN(auto table, chunks_.table(one.container.path().substr(std::string_view("containers/").size())));
+    return rescue.copy(one.container, table.frames, [&](const IndexRecord& frame) {
+      auto row = rows_->find(frame.id);
+      return row && needed_->has(*row) && rows_->row(*row).container == one.number;
     });
   }
 

@@ -17,22 +17,10 @@
 // nothing; the next collection goes on.
 #pragma once
 
-#include "store/chunks.hpp"
-#include "store/inodes.hpp"
 #include "store/maintenance.hpp"
-#include "store/publisher.hpp"
-#include "store/views.hpp"
+#include "store/parts.hpp"
 
 namespace kist::store {
-
-// The parts of a store that is taken care of. All must outlive it.
-struct StoreParts {
-  const StoreDirectory& directory;
-  Lease& lease;
-  Chunks& chunks;
-  Publisher& publisher;
-  Views& views;
-};
 
 // Writes the index files that name containers which are not there anew, without them. For who holds index.lock, and has
 // loaded the index since.
