@@ -6,12 +6,16 @@
 
 #include "base/system.hpp"
 #include "store/chunker.hpp"
+#include "store/file_time.hpp"
 #include "store/frame.hpp"
 
 namespace kist::store {
 namespace {
 
 constexpr std::size_t kOpenContainers = 64;
+// A directory's time counts only when it is so old: clocks of file systems are coarse, and another change in the same
+// tick leaves it as it is.
+constexpr std::chrono::seconds kSettled(2);
 
 bool same(const timespec& a, const timespec& b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
@@ -120,9 +124,15 @@ Status Chunks::load(bool checked) {
 
 Status Chunks::recover() {
   std::lock_guard loading(loading_);
-  KIST_TRY_ASSIGN(auto status, directory_.status("containers"));
+  // Who misses one chunk often misses thousands, and the checksums below are over the whole index.
+  KIST_TRY_ASSIGN(const auto there, directory_.status("containers"));
+  KIST_TRY_ASSIGN(const auto indexed, directory_.status("index"));
+  if (!damaged_ && recovered_ && same(there.st_mtim, recovered_->containers) &&
+      same(indexed.st_mtim, recovered_->index))
+    return {};  // there is nothing to find that was not found
+  bool all_read = now() - from_timespec(there.st_mtim) > kSettled;
+  recovered_.reset();
   KIST_TRY(load(true));
-  if (!damaged_ && same(status.st_mtim, recovered_)) return {};  // there is nothing to find that was not found
 
   auto valid = index();
   KIST_TRY_ASSIGN(auto names, directory_.names("containers"));
@@ -133,6 +143,8 @@ Status Chunks::recover() {
     KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
     IndexSource source = source_of(std::exchange(containers, {}), std::exchange(records, {}));
     KIST_TRY_ASSIGN(auto name, write_index(file, std::span(&source, 1)));
+    // What is condemned counts as missing, so its rows come again each time.
+    if (std::ranges::find(*valid, name, [](const auto& known) { return known->name(); }) != valid->end()) return {};
     KIST_TRY(file.sync());
     return file.move_to("index/" + name);
   };
@@ -144,7 +156,11 @@ Status Chunks::recover() {
   for (const std::string& name : names) {
     if (name.ends_with(kTableSuffix)) continue;
     auto frames = table(name);
-    if (!frames) continue;  // a damaged container: what it held is missing, and who reads it is told
+    if (!frames) {  // a damaged container: what it held is missing, and who reads it is told
+      const ErrorKind why = frames.error().kind;
+      all_read &= why == ErrorKind::corrupt || why == ErrorKind::not_found || why == ErrorKind::unsupported;
+      continue;
+    }
     auto number = static_cast<std::uint32_t>(containers.size());
     containers.push_back(frames->container);
     for (IndexRecord& record : frames->frames) {
@@ -167,8 +183,10 @@ Status Chunks::recover() {
     }
     damaged_ = false;
   }
-  recovered_ = status.st_mtim;
-  return load(false);
+  KIST_TRY(load(false));
+  std::lock_guard lock(mutex_);
+  if (all_read && now() - from_timespec(loaded_) > kSettled) recovered_ = {there.st_mtim, loaded_};
+  return {};
 }
 
 Result<Chunks::Table> Chunks::table(const std::string& name) const {

@@ -51,7 +51,8 @@ class Chunks final : public ChunkSource {
   Status refresh();
   // Loads what is new in any case.
   Status reload();
-  // Reads every container's table again, and indexes what no undamaged index file has.
+  // Reads every container's table again, and indexes what no undamaged index file has. Cheap where neither containers
+  // nor index files came or went since the last time.
   Status recover();
 
   // The frames of a container, by its own table: what a check reads and recover() indexes. Errors: corrupt, with the
@@ -75,7 +76,12 @@ class Chunks final : public ChunkSource {
 
   std::mutex loading_;  // one load at a time; never taken inside mutex_
   bool damaged_ = false;
-  timespec recovered_{};
+  // The times of containers/ and index/ as of the last recover() that found all there was.
+  struct Recovered {
+    timespec containers;
+    timespec index;
+  };
+  std::optional<Recovered> recovered_;
 
   std::mutex mutex_;  // what follows
   std::shared_ptr<const IndexSet> index_ = std::make_shared<IndexSet>();

@@ -1,6 +1,9 @@
 // Where chunks lie, when several index files become one.
 #include "store/index.hpp"
 
+#include <set>
+
+#include "store/chunks.hpp"
 #include "store/fixture.hpp"
 
 namespace kist::store {
@@ -42,6 +45,36 @@ TEST_F(IndexTest, AMergeKeepsThePlaceThatStays) {
     EXPECT_EQ((*merged)->records(), 2U);
     EXPECT_EQ((*merged)->find(in_both)->offset, 3U) << "turned: " << turned;
     EXPECT_EQ((*merged)->find(in_gone)->offset, 110U) << "nobody else has it";
+  }
+}
+
+// That a chunk was looked for everywhere is remembered, but not beyond the next container that comes.
+TEST_F(IndexTest, WhatComesAfterALookIsFound) {
+  auto put = [&](std::string_view text) {
+    auto transaction = store_->begin();
+    EXPECT_TRUE(transaction);
+    auto object = (*transaction)->put_object(text);
+    EXPECT_TRUE(object);
+    EXPECT_TRUE((*transaction)->commit());
+    return object.value_or(Digest{});
+  };
+  put("first");
+  auto directory = StoreDirectory::open(home());
+  ASSERT_OK(directory);
+  Lease lease(*directory);
+  auto chunks = Chunks::open(*directory, lease);
+  ASSERT_OK(chunks);
+  Bytes bytes;
+  ::usleep(2'200'000);  // so that the times of directories count
+  for (int i = 0; i < 2; ++i) EXPECT_ERROR((*chunks)->read(sha256("nowhere"), bytes), ErrorKind::not_found);
+  for (std::string_view text : {"second", "third"}) {
+    const std::set<fs::path> before(fs::directory_iterator(home() / "index"), fs::directory_iterator());
+    const Digest object = put(text);
+    for (const auto& entry : fs::directory_iterator(home() / "index"))
+      if (!before.contains(entry.path())) fs::remove(entry.path());  // as if its process had died before it wrote it
+    ASSERT_OK((*chunks)->read(object, bytes));
+    EXPECT_EQ(text_of(bytes), text);
+    EXPECT_ERROR((*chunks)->read(sha256("nowhere"), bytes), ErrorKind::not_found);
   }
 }
 
