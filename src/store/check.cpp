@@ -149,7 +149,8 @@ class Check {
     std::ranges::sort(names);
     std::uint64_t total = 0;
     for (const std::string& name : names)
-      if (auto status = directory_.status("containers/" + name)) total += static_cast<std::uint64_t>(status->st_size);
+      if (auto status = directory_.status(std::string(kContainers) + name))
+        total += static_cast<std::uint64_t>(status->st_size);
 
     std::atomic<std::size_t> next = 0;
     std::uint64_t done = 0;
@@ -194,23 +195,20 @@ class Check {
       found.has_table = true;
       frames = std::move(table->frames);
     } else {
-      auto status = directory_.status("containers/" + name);
+      auto status = directory_.status(std::string(kContainers) + name);
       if (!status) return {};  // collected meanwhile
-      auto digest = Digest::parse(std::string_view(name).substr(std::min<std::size_t>(name.size(), 5)));
-      bool pack = name.starts_with("pack-");
-      if ((!pack && !name.starts_with("file-")) || !digest) return {};  // not ours
+      const auto container = Container::from_file(name, static_cast<std::uint64_t>(status->st_size));
+      if (!container) return {};  // not ours
       const ErrorKind kind = table.error().kind;
       if (kind == ErrorKind::unsupported) {
         // A newer kist's, which this one neither judges nor replaces.
         std::lock_guard lock(mutex_);
-        report_.findings.push_back(
-            {Finding::Kind::container, directory_.show("containers/" + name), table.error().text});
+        report_.findings.push_back({Finding::Kind::container, directory_.show(container->path()), table.error().text});
         return {};
       }
       // Who may not read it now, or has no descriptor left, has not found it damaged.
       if (kind != ErrorKind::corrupt && kind != ErrorKind::not_found) return std::unexpected(table.error());
-      found.container = {pack ? Container::Kind::pack : Container::Kind::adopted, *digest,
-                         static_cast<std::uint64_t>(status->st_size)};
+      found.container = *container;
       found.text = table.error().text;
       frames = rows_of(found.container);
     }
@@ -313,7 +311,7 @@ class Check {
   Status store_anew(const Damaged& one, Rescue& rescue) const {
     std::vector<IndexRecord> frames;
     if (one.has_table) {
-      KIST_TRY_ASSIGN(auto table, chunks_.table(one.container.path().substr(std::string_view("containers/").size())));
+      KIST_TRY_ASSIGN(auto table, chunks_.table(one.container.file()));
       frames = std::move(table.frames);
     } else {
       frames = rows_of(one.container);
@@ -331,7 +329,7 @@ class Check {
     {
       KIST_TRY_ASSIGN(auto moving, FileLock::lock(directory_.root() / "containers.lock", FileLock::Kind::exclusive));
       for (const Damaged& one : damaged_) {
-        std::string name = one.container.path().substr(std::string_view("containers/").size());
+        const std::string name = one.container.file();
         KIST_TRY(directory_.rename(one.container.path(), "damaged/" + name));
         if (one.container.kind != Container::Kind::adopted) continue;
         auto moved = directory_.rename(one.container.table_path(), fmt::format("damaged/{}{}", name, kTableSuffix));

@@ -150,8 +150,8 @@ Status Chunks::recover() {
   };
   // Of a chunk in several containers the first is kept: rather one that is not to be collected.
   std::ranges::stable_partition(names, [&](const std::string& name) {
-    auto digest = Digest::parse(std::string_view(name).substr(std::min<std::size_t>(name.size(), 5)));
-    return digest && !is_condemned({Container::Kind::pack, *digest, 0});
+    const auto container = Container::from_file(name, 0);
+    return container && !is_condemned(*container);
   });
   for (const std::string& name : names) {
     if (name.ends_with(kTableSuffix)) continue;
@@ -190,23 +190,20 @@ Status Chunks::recover() {
 }
 
 Result<Chunks::Table> Chunks::table(const std::string& name) const {
-  auto context = [&](const Error& error) { return with_context(directory_.show("containers/" + name), error); };
-  Table table;
+  auto context = [&](const Error& error) {
+    return with_context(directory_.show(std::string(kContainers) + name), error);
+  };
+  const auto known = Container::from_file(name, 0);
+  if (!known) return context({ErrorKind::corrupt, "not a name kist gives"});
+  Table table{*known, {}};
   Container& container = table.container;
-  const bool pack = name.starts_with("pack-");
-  if (!pack && !name.starts_with("file-")) return context({ErrorKind::corrupt, "not a name kist gives"});
-  auto digest = Digest::parse(std::string_view(name).substr(5));
-  if (!digest) return context({ErrorKind::corrupt, "not a name kist gives"});
-  container.kind = pack ? Container::Kind::pack : Container::Kind::adopted;
-  container.name = *digest;
-
   KIST_TRY_ASSIGN(auto file, directory_.open_file(container.path(), O_RDONLY));
   struct stat status{};
   if (::fstat(file.get(), &status) != 0)
     return fail_errno(fmt::format("cannot read {}", directory_.show(container.path())));
   container.size = static_cast<std::uint64_t>(status.st_size);
   std::uint64_t offset = 0;
-  if (pack) {
+  if (container.kind == Container::Kind::pack) {
     if (container.size < kContainerHeaderSize + kContainerTrailerSize)
       return context({ErrorKind::corrupt, "cut off before its trailer"});
     Bytes header(kContainerHeaderSize);
@@ -215,8 +212,8 @@ Result<Chunks::Table> Chunks::table(const std::string& name) const {
     KIST_TRY(read_fully(file.get(), header.data(), header.size(), 0, path));
     KIST_TRY(read_fully(file.get(), footer.data(), footer.size(), container.size - footer.size(), path));
     // The version first: what a newer kist wrote may end in another way.
-    if (auto known = parse_pack(header, {}, container.size); !known && known.error().kind == ErrorKind::unsupported)
-      return context(known.error());
+    if (auto parsed = parse_pack(header, {}, container.size); !parsed && parsed.error().kind == ErrorKind::unsupported)
+      return context(parsed.error());
     auto footer_size = pack_footer_size(footer, container.size);
     if (!footer_size) return context(footer_size.error());
     footer.resize(*footer_size);

@@ -76,7 +76,7 @@ class Collector {
     KIST_TRY_ASSIGN(auto names, directory_.names("containers"));
     std::unordered_map<std::string, std::uint64_t> tables;
     for (const std::string& name : names) {
-      std::string path = "containers/" + name;
+      std::string path = std::string(kContainers) + name;
       auto status = directory_.status(path);
       if (!status) continue;
       if (name.ends_with(kTableSuffix)) {
@@ -128,17 +128,14 @@ class Collector {
     if (small.size() >= kManySmallPacks) candidates_.insert(candidates_.end(), small.begin(), small.end());
     for (const auto& [path, there] : found_) {
       if (judged.contains(path)) continue;
-      auto name = std::string_view(path).substr(std::string_view("containers/").size());
-      bool pack = name.starts_with("pack-");
-      auto digest = Digest::parse(name.substr(std::min<std::size_t>(name.size(), 5)));
-      if ((!pack && !name.starts_with("file-")) || !digest) continue;  // nothing of ours
-      Container container{pack ? Container::Kind::pack : Container::Kind::adopted, *digest, there.size};
+      const auto container = Container::from_path(path, there.size);
+      if (!container) continue;  // nothing of ours
       // What a newer kist wrote is not for this one to judge.
-      if (auto table = chunks_.table(std::string(name)); !table && table.error().kind == ErrorKind::unsupported) {
+      if (auto table = chunks_.table(container->file()); !table && table.error().kind == ErrorKind::unsupported) {
         report_.notices.push_back(fmt::format("{} stays: {}", directory_.show(path), table.error().text));
         continue;
       }
-      candidates_.push_back({container, there, Rows::kNowhere, false});
+      candidates_.push_back({*container, there, Rows::kNowhere, false});
     }
     std::ranges::sort(candidates_, {}, [](const Candidate& one) { return one.container.name; });
     for (Candidate& one : candidates_) {
@@ -155,7 +152,7 @@ class Collector {
 
   // A small pack is half table, so only frames count.
   bool mostly_unneeded(const Container& container, std::uint64_t needed) const {
-    auto table = chunks_.table(container.path().substr(std::string_view("containers/").size()));
+    auto table = chunks_.table(container.file());
     if (!table) return false;
     std::uint64_t frames = 0;
     for (const IndexRecord& frame : table->frames) frames += frame.stored;
@@ -216,7 +213,7 @@ class Collector {
 
   // The frames that are needed and have their best place in this container.
   Status copy_needed(const Candidate& one, Rescue& rescue) const {
-    KIST_TRY_ASSIGN(auto table, chunks_.table(one.container.path().substr(std::string_view("containers/").size())));
+    KIST_TRY_ASSIGN(auto table, chunks_.table(one.container.file()));
     return rescue.copy(one.container, table.frames, [&](const IndexRecord& frame) {
       auto row = rows_->find(frame.id);
       return row && needed_->has(*row) && rows_->row(*row).container == one.number;
@@ -275,7 +272,7 @@ class Collector {
     // The place that was to serve instead may be gone from the index since: who merges index files keeps one row of a
     // chunk, and that one only if it knew already that this container is condemned. So each needed chunk must be found
     // elsewhere now.
-    auto table = chunks_.table(one.container.path().substr(std::string_view("containers/").size()));
+    auto table = chunks_.table(one.container.file());
     if (!table) {
       // What it holds cannot be told: perhaps what is found nowhere else, or by who reads its table another time.
       const bool is_unreadable = table.error().kind == ErrorKind::corrupt || table.error().kind == ErrorKind::not_found;

@@ -62,12 +62,10 @@ Result<CondemnedList> CondemnedList::parse(std::string_view text) {
     auto inode = number<std::uint64_t>(next_word(line, ' '));
     auto since = number<std::int64_t>(next_word(line, ' '));
     auto when = number<std::int64_t>(line);
-    bool pack = path.starts_with("containers/pack-");
-    if ((!pack && !path.starts_with("containers/file-")) || !size || !inode || !since || !when) return damaged();
-    auto digest = Digest::parse(path.substr(std::string_view("containers/pack-").size()));
-    if (!digest) return damaged();
+    const auto container = Container::from_path(path, size.value_or(0));
+    if (!container || !size || !inode || !since || !when) return damaged();
     Condemned item;
-    item.container = {pack ? Container::Kind::pack : Container::Kind::adopted, *digest, *size};
+    item.container = *container;
     item.inode = *inode;
     // The holds of before a start of the machine are all gone, so what was condemned then is so for everybody.
     if (same_boot && *since != 0)

@@ -11,6 +11,8 @@
 namespace kist::store {
 namespace {
 
+constexpr std::string_view kPackPrefix = "pack-";
+constexpr std::string_view kAdoptedPrefix = "file-";
 constexpr std::string_view kPackMagic = "kistpack";
 constexpr std::string_view kTableMagic = "kisttabl";
 
@@ -87,8 +89,21 @@ std::array<std::byte, kChecksumSize> Checksum::finish() const {
   return out;
 }
 
-std::string Container::path() const {
-  return fmt::format("containers/{}{}", kind == Kind::pack ? "pack-" : "file-", name.hex());
+std::string Container::file() const {
+  return fmt::format("{}{}", kind == Kind::pack ? kPackPrefix : kAdoptedPrefix, name.hex());
+}
+
+std::optional<Container> Container::from_file(std::string_view file, std::uint64_t size) {
+  const bool pack = file.starts_with(kPackPrefix);
+  if (!pack && !file.starts_with(kAdoptedPrefix)) return std::nullopt;
+  const auto name = Digest::parse(file.substr(pack ? kPackPrefix.size() : kAdoptedPrefix.size()));
+  if (!name) return std::nullopt;
+  return Container{pack ? Kind::pack : Kind::adopted, *name, size};
+}
+
+std::optional<Container> Container::from_path(std::string_view path, std::uint64_t size) {
+  if (!path.starts_with(kContainers)) return std::nullopt;
+  return from_file(path.substr(kContainers.size()), size);
 }
 
 void write_chunk_record(Bytes& out, const ChunkRecord& record) {

@@ -10,7 +10,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/digest.hpp"
@@ -22,6 +24,7 @@ namespace kist::store {
 inline constexpr std::uint8_t kFormatVersion = 1;
 inline constexpr std::uint64_t kPackTarget = 64 << 20;
 inline constexpr std::uint32_t kLargestObject = 256 << 20;  // of one frame's bytes before compression
+inline constexpr std::string_view kContainers = "containers/";
 inline constexpr std::string_view kTableSuffix = ".table";  // of an adopted file's table, after the file's name
 inline constexpr std::size_t kContainerHeaderSize = 16;     // of a pack and of an adopted file's table
 inline constexpr std::size_t kContainerTrailerSize = 32;
@@ -34,11 +37,16 @@ struct Container {
   Digest name;
   std::uint64_t size = 0;  // of the file
 
-  // Below the store's directory.
-  std::string path() const;
+  // The name it has in containers/, and below the store's directory.
+  std::string file() const;
+  std::string path() const { return std::string(kContainers) + file(); }
   // An adopted file's table.
   std::string table_path() const { return path() + std::string(kTableSuffix); }
   bool operator==(const Container&) const = default;
+
+  // What such a name says, with the size that the file has. nullopt: not a name kist gives, or a table's.
+  static std::optional<Container> from_file(std::string_view file, std::uint64_t size);
+  static std::optional<Container> from_path(std::string_view path, std::uint64_t size);
 };
 
 // One frame of a pack, in the order in which they lie.

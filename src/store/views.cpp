@@ -304,7 +304,7 @@ Result<bool> Views::link(const TreeEntry& entry, int directory, const std::strin
 }
 
 Status Views::check_adopted(const Container& container) const {
-  KIST_TRY_ASSIGN(auto table, chunks_.table(container.path().substr(std::string_view("containers/").size())));
+  KIST_TRY_ASSIGN(auto table, chunks_.table(container.file()));
   KIST_TRY_ASSIGN(auto file, directory_.open_file(container.path(), O_RDONLY));
   Bytes bytes;
   for (const IndexRecord& frame : table.frames)
