@@ -18,6 +18,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "store/condemned.hpp"
+#include "store/index_upkeep.hpp"
 #include "store/reach.hpp"
 #include "store/references.hpp"
 #include "store/rescue.hpp"
@@ -339,7 +341,7 @@ class Check {
     }
     KIST_TRY(directory_.sync("containers"));
     KIST_TRY(directory_.sync("damaged"));
-    return forget_missing_containers(parts_);
+    return forget_missing_containers(directory_, parts_.lease, chunks_);
   }
 
   // --- References and roots

@@ -1,8 +1,8 @@
 // Checking a whole store, and repairing what can be.
 #pragma once
 
-#include "store/collect.hpp"
 #include "store/maintenance.hpp"
+#include "store/parts.hpp"
 
 namespace kist::store {
 

@@ -8,6 +8,7 @@
 
 #include "base/system.hpp"
 #include "store/file_time.hpp"
+#include "store/index_upkeep.hpp"
 #include "store/needed.hpp"
 #include "store/rescue.hpp"
 #include "store/rows.hpp"
@@ -241,7 +242,7 @@ class Collector {
       for (Candidate& one : candidates_)
         if (one.due) KIST_TRY(judge(one, *index));
       KIST_TRY(move_away());
-      KIST_TRY(forget_missing_containers(parts_));
+      KIST_TRY(forget_missing_containers(directory_, parts_.lease, chunks_));
     }
     for (const std::string& trash : trash_) KIST_TRY(directory_.remove(trash));
     for (const Candidate& one : candidates_) {
@@ -354,38 +355,6 @@ class Collector {
 };
 
 }  // namespace
-
-Status forget_missing_containers(const StoreParts& parts) {
-  const StoreDirectory& directory = parts.directory;
-  std::vector<IndexSource> sources;
-  std::vector<std::string> replaced;
-  const auto index = parts.chunks.index();
-  for (const auto& file : *index) {
-    IndexSource source = source_of(directory, file);
-    source.dropped.resize(source.containers.size());
-    for (std::size_t i = 0; i < source.containers.size(); ++i) {
-      auto status = directory.status(source.containers[i].path());
-      source.dropped[i] = !status && status.error().kind == ErrorKind::not_found;
-    }
-    if (std::ranges::find(source.dropped, true) == source.dropped.end()) continue;
-    replaced.push_back(file->name());
-    bool all = std::ranges::find(source.dropped, false) == source.dropped.end();
-    if (!all) sources.push_back(std::move(source));
-  }
-  if (replaced.empty()) return {};
-  std::string written;
-  if (!sources.empty()) {
-    KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory, parts.lease));
-    KIST_TRY_ASSIGN(written, write_index(file, sources));
-    KIST_TRY(file.sync());
-    file.close();
-    KIST_TRY(file.move_to("index/" + written));
-    KIST_TRY(directory.sync("index"));
-  }
-  for (const std::string& name : replaced)
-    if (name != written) KIST_TRY(directory.remove("index/" + name));
-  return parts.chunks.reload();
-}
 
 Result<Collected> collect(const StoreParts& parts, const Roots& roots, const CollectOptions& options) {
   return Collector(parts, roots, options).run();

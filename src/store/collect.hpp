@@ -22,10 +22,6 @@
 
 namespace kist::store {
 
-// Writes the index files that name containers which are not there anew, without them. For who holds index.lock, and has
-// loaded the index since.
-Status forget_missing_containers(const StoreParts& parts);
-
 Result<Collected> collect(const StoreParts& parts, const Roots& roots, const CollectOptions& options);
 
 }  // namespace kist::store

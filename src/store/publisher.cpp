@@ -36,6 +36,7 @@
 
 #include "base/system.hpp"
 #include "store/adoption.hpp"
+#include "store/index_upkeep.hpp"
 
 namespace kist::store {
 // The rows of one publication on their way into index files.
@@ -59,7 +60,7 @@ class NewIndex {
   std::size_t rows() const { return records_.size(); }
 
   // Writes the rows gathered so far, and all rows of `absorbed`, as one file.
-  Status write(const std::vector<std::shared_ptr<const IndexFile>>& absorbed) {
+  Status write(const IndexSet& absorbed) {
     if (records_.empty() && absorbed.empty()) return {};
     std::vector<IndexSource> sources;
     sources.push_back(source_of(std::exchange(containers_, {}), std::exchange(records_, {})));
@@ -147,12 +148,12 @@ Status Publisher::publish_group(const Group& group) {
 
   // Merging index files is for one process at a time; the others go on without.
   std::optional<FileLock> merging;
-  std::vector<std::shared_ptr<const IndexFile>> absorbed;
-  if (!to_absorb(index.rows()).empty()) {
+  IndexSet absorbed;
+  if (!to_absorb(*set, index.rows()).empty()) {
     KIST_TRY_ASSIGN(merging, FileLock::try_lock(directory_.root() / "index.lock", FileLock::Kind::exclusive));
     if (merging) {
       KIST_TRY(chunks_.refresh());
-      absorbed = to_absorb(index.rows());
+      absorbed = to_absorb(*chunks_.index(), index.rows());
     }
   }
   KIST_TRY(index.write(absorbed));
@@ -247,20 +248,6 @@ Status Publisher::move_in(StagedFile& staged) {
   if (!known) KIST_TRY(staged.file.move_to(staged.container.path()));
   KIST_TRY(staged.table.move_to(staged.container.table_path()));
   return known ? Status() : inodes_.adopted(staged.container);
-}
-
-std::vector<std::shared_ptr<const IndexFile>> Publisher::to_absorb(std::uint64_t added) {
-  auto set = chunks_.index();  // the largest first
-  std::vector<std::shared_ptr<const IndexFile>> absorbed;
-  auto small = std::ranges::count_if(*set, [](const auto& file) { return file->records() < kSmallIndex; });
-  if (static_cast<std::size_t>(small) + 1 < kSmallIndexes && added < kSmallIndex) return absorbed;
-  std::uint64_t total = added;
-  for (auto file = set->rbegin(); file != set->rend(); ++file) {
-    if ((*file)->records() >= kSmallIndex && (*file)->records() > 2 * total) break;
-    total += (*file)->records();
-    absorbed.push_back(*file);
-  }
-  return absorbed;
 }
 
 }  // namespace kist::store

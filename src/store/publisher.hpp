@@ -66,7 +66,6 @@ class Publisher {
   Status settle_staged(const StagedFile& file) const;
   Status sync_all(const Group& group, std::optional<SealedPack>& loose, NewIndex& index) const;
   Status move_in(StagedFile& file);
-  std::vector<std::shared_ptr<const IndexFile>> to_absorb(std::uint64_t added);
 
   const StoreDirectory& directory_;
   Lease& lease_;
