@@ -75,13 +75,23 @@ class Pusher {
   }
 
   bool locate(const Digest& id) {
-    for (const auto& file : *local_) {
-      auto record = file->find(id);
-      if (!record || !file->container_stands(context_.directory, record->container)) continue;
-      places_.add(file->container(record->container), *record);
-      return true;
-    }
+    // What is condemned does not count as standing, but may be needed after all, and is there to be read until it goes.
+    for (const bool condemned_too : {false, true})
+      for (const auto& file : *local_) {
+        auto record = file->find(id);
+        if (!record || record->container >= file->containers()) continue;
+        const Container container = file->container(record->container);
+        if (!(condemned_too ? is_there(container) : file->container_stands(context_.directory, record->container)))
+          continue;
+        places_.add(container, *record);
+        return true;
+      }
     return false;
+  }
+
+  bool is_there(const Container& container) const {
+    auto status = context_.directory.status(container.path());
+    return status && S_ISREG(status->st_mode) && static_cast<std::uint64_t>(status->st_size) == container.size;
   }
 
   // Cuts the places into packs. A local pack that is wanted whole is one; the rest is cut as it comes.

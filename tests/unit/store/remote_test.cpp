@@ -388,6 +388,24 @@ TEST_F(RemoteTest, WhatIsDamagedInOnePackComesFromAnother) {
   }
 }
 
+// Collected while it was made: what the run found in the store is condemned, until the next collection sees that it is
+// needed.
+TEST_F(RemoteTest, WhatIsCondemnedIsSentAsLongAsItIsThere) {
+  write(path("work/a"), noise(300'000, 13));
+  const Saved saved = save(path("work/a"));
+  const Digest record = run_of(saved);
+  auto holding = store_->hold();
+  ASSERT_OK(holding);
+  auto maintenance = Maintenance::open(home());
+  ASSERT_OK(maintenance);
+  auto collected = (*maintenance)->collect([](const TakeRoot&) { return Status(); }, {});
+  ASSERT_OK(collected);
+  EXPECT_EQ(collected->waiting, 2U);
+  ASSERT_OK(push(record));
+  ASSERT_OK(pull(record, "other"));
+  EXPECT_EQ(restored(saved.id, "other"), picture(path("work/a")));
+}
+
 // A newer kist may have merged the index objects of this one into one of its own format.
 TEST_F(RemoteTest, AnIndexOfANewerKistStandsBeside) {
   write(path("work/a"), noise(300'000, 12));
