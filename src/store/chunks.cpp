@@ -48,7 +48,7 @@ bool Chunks::contains(const IndexSet& set, const Digest& id) const {
 
 bool Chunks::is_condemned(const Container& container) {
   std::lock_guard lock(mutex_);
-  return condemned_.contains(container.name);
+  return all_condemned_ || condemned_.contains(container.name);
 }
 
 Status Chunks::refresh() {
@@ -71,10 +71,13 @@ Status Chunks::reload() {
 Status Chunks::load(bool checked) {
   auto before = index();
   KIST_TRY_ASSIGN(auto condemned_text, read_condemned(directory_));
+  // Where the list is damaged anything may be condemned: all can be read, but nothing is counted on, until a collection
+  // writes the list anew.
   auto condemned_list = CondemnedList::parse(condemned_text);
-  if (!condemned_list) return with_context(directory_.show("condemned"), condemned_list.error());
+  const bool all = !condemned_list;
   std::unordered_set<Digest> condemned;
-  for (const Condemned& item : condemned_list->items) condemned.insert(item.container.name);
+  if (condemned_list)
+    for (const Condemned& item : condemned_list->items) condemned.insert(item.container.name);
   {
     // What was seen of containers may be past, and what counts as missing may count again. Who works with the set of
     // before goes on with what was true for it.
@@ -106,10 +109,10 @@ Status Chunks::load(bool checked) {
       }
     }
     if (vanished) continue;
-    if (!condemned.empty())
+    if (all || !condemned.empty())
       for (const auto& file : *set)
         for (std::uint32_t i = 0; i < file->containers(); ++i)
-          if (condemned.contains(file->container(i).name)) file->leave_out(i);
+          if (all || condemned.contains(file->container(i).name)) file->leave_out(i);
     // Large ones first: they answer most questions.
     std::ranges::sort(*set, [](const auto& a, const auto& b) { return a->records() > b->records(); });
     std::lock_guard lock(mutex_);
@@ -117,6 +120,7 @@ Status Chunks::load(bool checked) {
     loaded_ = status.st_mtim;
     condemned_text_ = std::move(condemned_text);
     condemned_ = std::move(condemned);
+    all_condemned_ = all;
     open_.clear();
     return {};
   }

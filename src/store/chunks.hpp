@@ -88,6 +88,7 @@ class Chunks final : public ChunkSource {
   timespec loaded_{};
   std::string condemned_text_;
   std::unordered_set<Digest> condemned_;
+  bool all_condemned_ = false;  // the list of them is damaged
   std::unordered_map<Digest, std::shared_ptr<const FileDescriptor>> open_;
 };
 

@@ -92,7 +92,9 @@ class Collector {
 
     KIST_TRY(chunks_.reload());
     KIST_TRY_ASSIGN(auto text, read_condemned(directory_));
-    if (auto list = CondemnedList::parse(text))
+    auto list = CondemnedList::parse(text);
+    is_list_damaged_ = !list;
+    if (list)
       for (const Condemned& item : list->items) before_.emplace(item.container.path(), item);
     rows_.emplace(directory_, chunks_.index());
     for (Rows::Known& known : rows_->containers()) known.avoided = before_.contains(known.container.path());
@@ -173,7 +175,7 @@ class Collector {
   }
 
   Status condemn() {
-    if (candidates_.empty() && before_.empty()) return {};
+    if (candidates_.empty() && before_.empty() && !is_list_damaged_) return {};
     for (Candidate& one : candidates_)
       if (one.when == Time{}) one.when = file_clock();
     KIST_TRY(write_list());
@@ -346,6 +348,7 @@ class Collector {
   const CollectOptions& options_;
   std::unordered_map<std::string, Found> found_;
   std::unordered_map<std::string, Condemned> before_;
+  bool is_list_damaged_ = false;
   std::optional<Rows> rows_;
   std::optional<Needed> needed_;
   bool stale_ = false;  // the index names containers that are not there

@@ -46,7 +46,7 @@ std::string CondemnedList::to_text() const {
 Result<CondemnedList> CondemnedList::parse(std::string_view text) {
   CondemnedList list;
   if (text.empty()) return list;
-  auto damaged = [] { return fail(ErrorKind::corrupt, "damaged: `kist gc` writes it anew"); };
+  auto damaged = [] { return fail(ErrorKind::corrupt, "the list of condemned containers is damaged"); };
   auto end = text.rfind("end ");
   if (end == std::string_view::npos || text.substr(end) != fmt::format("end {}\n", sha256(text.substr(0, end)).hex()))
     return damaged();

@@ -228,6 +228,30 @@ TEST_F(CollectTest, AProcessThatStaysOpenSeesWhatWasCollected) {
   expect_whole();
 }
 
+// Anything may have been condemned by it.
+TEST_F(CollectTest, ADamagedListOfTheCondemnedIsWrittenAnew) {
+  kept_["kept"] = save_noise(43);
+  {
+    auto holding = store_->hold();
+    ASSERT_OK(holding);
+    auto kept = std::exchange(kept_, {});
+    EXPECT_EQ(collect().waiting, 1U);
+    kept_ = std::move(kept);
+  }
+  fs::resize_file(home() / "condemned", 70);
+  reopen();
+  EXPECT_EQ(read(kept_["kept"], ""), noise(1 << 20, 43));
+  const auto inode = [&] { return status_of(fs::directory_iterator(home() / "containers")->path()).st_ino; };
+  const ino_t before = inode();
+  save(path("work/file"));
+  EXPECT_NE(inode(), before) << "it was stored anew: the one that was there may go";
+  collect();
+  const ino_t after = inode();
+  save(path("work/file"));
+  EXPECT_EQ(inode(), after) << "it counts again";
+  expect_whole();
+}
+
 TEST_F(CollectTest, GraceIsKept) {
   save_noise(34);
   Collected collected = collect({.grace = std::chrono::hours(1)});
