@@ -105,7 +105,7 @@ Status fill(model::Run& run, const expression::Scope& scope) {
   KIST_TRY(fill(run.environment, scope));
   KIST_TRY(fill(run.ready, scope));
   KIST_TRY(fill(run.deadline, scope));
-  KIST_TRY(fill(run.retries, scope));
+  KIST_TRY(fill(run.tries, scope));
   KIST_TRY(fill(run.retry_delay, scope));
   KIST_TRY(fill(run.progress_file, scope));
   return fill(run.working_directory, scope);

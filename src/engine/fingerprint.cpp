@@ -112,8 +112,8 @@ class Writer {
   }
   void add(const model::Run& run) {
     const auto& [command, script, script_path, environment, directory, background, ready, grace, is_main, deadline,
-                 retries, retry_delay, no_output, shown, progress, image_program, expand] = run;
-    add_all(command, script, script_path, environment, directory, background, ready, grace, is_main, deadline, retries,
+                 tries, retry_delay, no_output, shown, progress, image_program, expand] = run;
+    add_all(command, script, script_path, environment, directory, background, ready, grace, is_main, deadline, tries,
             retry_delay, no_output, shown, progress, image_program, expand);
   }
   void add(const model::Save& save) {

@@ -171,8 +171,9 @@ struct Run {
   std::chrono::seconds grace{30};   // between being asked to end and being killed
   bool is_main = false;             // its exit code and its stdout are the node's
   std::optional<Text> deadline;     // a duration; exceeded: ended, the task has failed
-  std::optional<Text> retries;      // so many times more is it started where it failed; the last end counts
-  std::optional<Text> retry_delay;  // a duration between them
+  std::optional<Text> tries;        // so many times at most is it started until it succeeds, once at least; the last
+                                    // end counts
+  std::optional<Text> retry_delay;  // a duration between two tries
   std::optional<std::chrono::seconds> no_output_timeout;  // longer silence fails it
   bool shown = false;                                     // its title is written to the log before it starts
   std::optional<Text> progress_file;  // where it writes "N/M" when it has done N of M parts: reported as it changes

@@ -101,14 +101,15 @@ Result<Runs::Member> Runs::prepare(std::size_t index) const {
   member.run = &std::get<model::Run>(action.what);
   member.end.title = action.title;
   member.end.container = tools_.containers.of(action).container->name;
-  if (member.run->retries) {
-    std::string text = member.run->retries->source();
+  if (member.run->tries) {
+    std::string text = member.run->tries->source();
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), member.tries_left);
     if (error != std::errc() || end != text.data() + text.size() || member.tries_left < 0)
-      return fail(ErrorKind::invalid, fmt::format("'{}' is no number of retries", text));
+      return fail(ErrorKind::invalid, fmt::format("'{}' is no number of tries", text));
+    member.tries_left = std::max(member.tries_left - 1, 0);
   }
   if (member.run->retry_delay) {
-    KIST_TRY_ASSIGN(member.delay, duration_of(*member.run->retry_delay, "the time between retries"));
+    KIST_TRY_ASSIGN(member.delay, duration_of(*member.run->retry_delay, "the time between tries"));
   }
   return member;
 }

@@ -146,7 +146,7 @@ def test_a_container_of_a_set_is_tried_again_in_its_pod(kist):
           - name: main
             volumes: [{name: work, emptyDir: {}}]
             containerSet:
-              retryStrategy: {retries: "2", duration: 10ms}
+              retryStrategy: {retries: "3", duration: 10ms}
               volumeMounts: [{name: work, mountPath: /data}]
               containers:
               - name: a
@@ -157,7 +157,7 @@ def test_a_container_of_a_set_is_tried_again_in_its_pod(kist):
         """)
     kist("run", "w.yaml", "--name", "r")
     assert said(kist, "r") == ["a", "a", "a", "main"]
-    kist.write("w.yaml", (kist.project / "w.yaml").read_text().replace('"2"', '"1"'))
+    kist.write("w.yaml", (kist.project / "w.yaml").read_text().replace('"3"', '"2"'))
     kist("run", "w.yaml", "--name", "s", code=1)
     assert said(kist, "s") == ["a", "a"]
     assert {one["display"]: one["status"] for one in kist.json("show", "s")["nodes"]} == {

@@ -169,7 +169,8 @@ class PodLowerer {
     model::Run run = run_of(program);
     run.is_main = name == kMain;
     if (definition_.set_retry) {
-      if (definition_.set_retry->limit) run.retries = text(*definition_.set_retry->limit);
+      // Argo's documents count further tries; what it does is that many in all.
+      if (definition_.set_retry->limit) run.tries = text(*definition_.set_retry->limit);
       if (definition_.set_retry->backoff) run.retry_delay = text(*definition_.set_retry->backoff);
     }
     model::Action& action = add(name, name, {}, program.mark, std::move(run));

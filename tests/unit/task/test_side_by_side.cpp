@@ -165,7 +165,7 @@ TEST_F(SideBySide, WhatWaitsForAFailureIsNotStarted) {
 
 TEST_F(SideBySide, AContainerIsTriedAgain) {
   model::Action& again = member("a", {}, "echo x >> /shared/tries; test $(wc -l < /shared/tries) -ge 3");
-  run_of(again).retries = text("2");
+  run_of(again).tries = text("3");
   run_of(again).retry_delay = text("10ms");
   member("b", {"a"}, "cat /shared/tries");
   EXPECT_EQ(perform().state, State::succeeded);
