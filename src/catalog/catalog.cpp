@@ -139,11 +139,8 @@ class SqliteCatalog : public Catalog {
     return write([&](Database& database) { return write_request(database, run, request); });
   }
 
-  // The owner asks several times a second: only where there is something, a transaction writes.
-  Result<std::vector<Request>> take_requests(std::string_view run) override {
-    KIST_TRY_ASSIGN(bool some, read([&](Database& database) { return has_requests(database, run); }));
-    if (!some) return std::vector<Request>();
-    return write([&](Database& database) { return pop_requests(database, run); });
+  Result<std::vector<Request>> requests(std::string_view run) override {
+    return read([&](Database& database) { return read_requests(database, run); });
   }
 
   Result<LockAnswer> acquire(std::string_view run, std::string_view node, std::span<const LockWish> wishes,

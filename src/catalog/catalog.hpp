@@ -62,6 +62,7 @@ struct Request {
   Kind kind = Kind::stop;
   std::string node = {};  // approve: which gate, by one of its names; empty: all
   std::vector<std::pair<std::string, std::string>> parameters = {};  // approve: what is supplied
+  std::int64_t number = 0;                                           // a later one's is greater; the catalog gives it
 };
 
 // A lock that somebody wants: so many may hold it at a time.
@@ -102,6 +103,7 @@ struct Changes {
   std::optional<model::ArtifactRecord> logs = {};
   std::vector<model::NodeRecord> nodes = {};  // inserted, or replaced by names.name
   std::vector<std::string> removed = {};      // nodes, by name, that are none of the run's any more
+  std::vector<std::int64_t> answered = {};    // requests to the run's owner, by number, that are done with
 };
 
 struct RunFilter {
@@ -171,9 +173,10 @@ class Catalog {
   // Reads all of the database. Errors: corrupt.
   virtual Status check() = 0;
 
-  // Requests to the owner of a run: written by anybody, taken (and removed) by the owner, oldest first.
+  // Requests to the owner of a run: written by anybody, read by the owner, oldest first. They stay until changes say
+  // that they are answered, which are written with what they have brought about, or after it.
   virtual Status add_request(std::string_view run, const Request& request) = 0;
-  virtual Result<std::vector<Request>> take_requests(std::string_view run) = 0;
+  virtual Result<std::vector<Request>> requests(std::string_view run) = 0;
 
   // Takes all of the locks for a node, or none and a place in the line of each: whoever came first gets them first.
   // `is_lost` says of a run that nobody owns it: its locks and its places are free. To be asked again until they are

@@ -53,23 +53,20 @@ Status write_request(Database& database, std::string_view run, const Request& re
       .run();
 }
 
-Result<bool> has_requests(Database& database, std::string_view run) {
-  return database.query("SELECT 1 FROM requests WHERE run = $1 LIMIT 1").bind(run).step();
+Result<std::vector<Request>> read_requests(Database& database, std::string_view run) {
+  std::vector<Request> requests;
+  auto row = database.query("SELECT kind, content, number FROM requests WHERE run = $1 ORDER BY number");
+  row.bind(run);
+  while (true) {
+    KIST_TRY_ASSIGN(bool more, row.step());
+    if (!more) return requests;
+    KIST_TRY_ASSIGN(requests.emplace_back(), request_from_row(row));
+    requests.back().number = row.number(2);
+  }
 }
 
-Result<std::vector<Request>> pop_requests(Database& database, std::string_view run) {
-  std::vector<Request> requests;
-  {
-    auto row = database.query("SELECT kind, content FROM requests WHERE run = $1 ORDER BY number");
-    row.bind(run);
-    while (true) {
-      KIST_TRY_ASSIGN(bool more, row.step());
-      if (!more) break;
-      KIST_TRY_ASSIGN(requests.emplace_back(), request_from_row(row));
-    }
-  }
-  KIST_TRY(delete_requests(database, run));
-  return requests;
+Status delete_request(Database& database, std::string_view run, std::int64_t number) {
+  return database.query("DELETE FROM requests WHERE run = $1 AND number = $2").bind(run).bind(number).run();
 }
 
 Status delete_requests(Database& database, std::string_view run) {

@@ -1,6 +1,7 @@
 // The table of requests to the owners of runs, as the catalog keeps it.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -11,9 +12,9 @@ namespace kist::catalog {
 
 // Errors: not_found (the run).
 Status write_request(Database& database, std::string_view run, const Request& request);
-Result<bool> has_requests(Database& database, std::string_view run);
-// Oldest first; they are gone then.
-Result<std::vector<Request>> pop_requests(Database& database, std::string_view run);
+// Oldest first.
+Result<std::vector<Request>> read_requests(Database& database, std::string_view run);
+Status delete_request(Database& database, std::string_view run, std::int64_t number);
 Status delete_requests(Database& database, std::string_view run);
 
 }  // namespace kist::catalog

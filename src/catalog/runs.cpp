@@ -144,6 +144,7 @@ Status write_changes(Database& database, const Changes& changes) {
   }
   if (record) KIST_TRY(give_record_to_tags(database, changes.run, *record));
   for (const std::string& name : changes.removed) KIST_TRY(delete_node(database, changes.run, name));
+  for (const std::int64_t number : changes.answered) KIST_TRY(delete_request(database, changes.run, number));
   for (const model::NodeRecord& node : changes.nodes) KIST_TRY(write_node(database, changes.run, node));
   return {};
 }

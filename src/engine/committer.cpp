@@ -27,10 +27,10 @@ void Committer::node(const model::NodeRecord& node, std::shared_ptr<Receipt> rec
   changed_.notify_all();
 }
 
-void Committer::run(catalog::Changes changes, model::RunRecord shown) {
+void Committer::run(catalog::Changes changes, std::optional<model::RunRecord> shown) {
   std::lock_guard lock(mutex_);
   next_.changes.push_back(std::move(changes));
-  next_.shown.push_back(std::move(shown));
+  if (shown) next_.shown.push_back(std::move(*shown));
   changed_.notify_all();
 }
 

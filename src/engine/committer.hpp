@@ -45,8 +45,8 @@ class Committer {
 
   // `receipt`: told when the node is durable.
   void node(const model::NodeRecord& node, std::shared_ptr<Receipt> receipt = nullptr);
-  // `changes` are the run's own; `shown` is the run as it is with them, without nodes.
-  void run(catalog::Changes changes, model::RunRecord shown);
+  // `changes` are the run's own; `shown` is the run as it is with them, without nodes; none: nobody need hear of them.
+  void run(catalog::Changes changes, std::optional<model::RunRecord> shown);
 
   // Waits until all that was given is durable and shown.
   Status flush();

@@ -138,6 +138,16 @@ Result<model::UsedRun> pin_restored(const Parts& parts, const std::string& name)
   return used;
 }
 
+// An owner that is gone is not asked to stop any more. What it was given leave for holds for the next one too.
+Status forget_stops(catalog::Catalog& catalog, std::string_view run) {
+  KIST_TRY_ASSIGN(const auto requests, catalog.requests(run));
+  catalog::Changes changes;
+  changes.run = run;
+  for (const catalog::Request& request : requests)
+    if (request.kind != catalog::Request::Kind::approve) changes.answered.push_back(request.number);
+  return changes.answered.empty() ? Status() : catalog.apply({&changes, 1});
+}
+
 bool watches(const model::Workflow& workflow, const std::vector<model::ArtifactRecord>& artifacts) {
   for (const auto& [name, definition] : workflow.definitions)
     if (const auto* task = std::get_if<model::Task>(&definition.body))
@@ -281,8 +291,7 @@ Result<State> Engine::own(std::string_view name, environment::Place& place, Obse
   KIST_TRY_ASSIGN(auto hold, parts_.store.hold());
   KIST_TRY_ASSIGN(run, parts_.catalog.run(name));  // another owner may have gone on until a moment ago
   if (model::is_final(run.state)) return run.state;
-  // What was asked of an owner that is gone is not for this one.
-  if (run.state != State::pending) KIST_TRY(parts_.catalog.take_requests(name));
+  if (run.state != State::pending) KIST_TRY(forget_stops(parts_.catalog, name));
 
   KIST_TRY_ASSIGN(const model::Dialect* dialect, find_dialect(parts_.dialects, run.dialect));
   model::Workflow workflow;

@@ -75,7 +75,8 @@ Result<model::RunRecord> Scheduler::run() {
   run_.state = State::running;
   run_changed();
   suspended_ = workflow_.suspended && records_.empty();
-  take_requests();  // somebody may have approved before anybody waited
+  documents_changed_ = !earlier_.empty();
+  take_requests(true);
   scope_->set_status(wording_.state(State::running));
   gather_hooks();
   entry_ = &make_node(Node::Role::entry, nullptr, 0);
@@ -92,6 +93,10 @@ Result<model::RunRecord> Scheduler::run() {
   else
     start_entry();
   work();
+  // What was approved before anybody waited, perhaps under an owner that could not write it down any more.
+  take_requests();
+  work();
+  answer_requests();
 
   auto next_look = steady_clock::now() + kLookForRequests;
   while (!with_place_.empty() || (!broken_ && !has_ended())) {
@@ -110,6 +115,7 @@ Result<model::RunRecord> Scheduler::run() {
     take_requests();
     ask_for_locks_again();
     work();
+    answer_requests();
     next_look = steady_clock::now() + kLookForRequests;
   }
   if (locks_used_) give_back_locks("");
@@ -196,19 +202,31 @@ void Scheduler::handle(Event event) {
   if (auto* ended = std::get_if<TaskEnded>(&event)) task_ended(*ended->node, std::move(ended->outcome));
 }
 
-void Scheduler::take_requests() {
+void Scheduler::take_requests(bool first) {
   if (broken_) return;
-  auto requests = parts_.catalog.take_requests(run_.name);
+  auto requests = parts_.catalog.requests(run_.name);
   if (!requests) {
     // A catalog that is busy for long is asked again; what it is broken for, the next commit tells.
     return;
   }
   for (const catalog::Request& request : *requests) {
+    if (request.number <= last_request_) continue;  // not yet gone
+    if (first && request.kind == catalog::Request::Kind::approve && !suspended_) return;
+    last_request_ = request.number;
+    answered_.push_back(request.number);
     if (request.kind == catalog::Request::Kind::approve)
       approve(request);
     else
       stop(request.kind == catalog::Request::Kind::abort ? task::Stop::abort : task::Stop::graceful);
   }
+}
+
+void Scheduler::answer_requests() {
+  if (answered_.empty()) return;
+  catalog::Changes changes;
+  changes.run = run_.name;
+  changes.answered = std::exchange(answered_, {});
+  committer_.run(std::move(changes), std::nullopt);
 }
 
 // Nothing new starts; what runs is asked to end, and may be asked again more sharply.

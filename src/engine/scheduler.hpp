@@ -196,7 +196,10 @@ class Scheduler {
   bool has_ended() const;
   void work();
   void handle(Event event);
-  void take_requests();
+  // Does what is asked, and notes it for answer_requests(). `first`: nothing waits yet that could be approved.
+  void take_requests(bool first = false);
+  // Once what they have brought about was given to the committer.
+  void answer_requests();
   void stop(task::Stop how);
   void give_up(Error error);
   void run_changed();
@@ -247,7 +250,13 @@ class Scheduler {
   std::unordered_map<std::string, std::string> blocked_;  // what is said of a lock that is waited for, by its name
   std::unordered_set<std::string> holding_;
   bool locks_used_ = false;
-  bool lock_is_free_ = false;  // one was given back since those that wait were asked
+  task::Mask secrets_;                            // what tasks have made of values of secrets, to be hidden
+  bool documents_changed_ = false;                // perhaps, since the definitions were read
+  std::vector<model::SourceText> seen_later_;     // what the newest definitions have of what was written since
+  std::deque<model::Workflow> renewed_;           // workflows with it: nodes hang on older ones too
+  std::int64_t last_request_ = 0;                 // the newest that was acted on
+  std::vector<std::int64_t> answered_;            // requests that were acted on since the last answer
+  bool lock_is_free_ = false;                     // one was given back since those that wait were asked
   Timers timers_;
   bool suspended_ = false;  // the entry waits for approval
   task::Stop stopping_ = task::Stop::none;

@@ -267,3 +267,21 @@ def test_the_limit_of_a_run_goes_on_too(kist):
     time.sleep(3)
     run.resume()
     assert run.end(code=1)["status"] == "failed"
+
+
+def test_an_approval_that_its_owner_could_not_act_on_any_more(kist):
+    run = Killed(kist, HEAD + """\
+  templates:
+  - name: main
+    steps:
+    - - {name: gate, template: gate}
+    - - {name: after, template: say, arguments: {parameters: [{name: word, value: after}]}}
+  - {name: gate, suspend: {}}
+""" + SAY)
+    wait_until(lambda: run.is_at("gate"))
+    run.process.send_signal(signal.SIGSTOP)  # it is there, and takes no request any more
+    assert "has not answered yet" in kist("approve", "r", code=None).stderr
+    run.kill()
+    run.resume()
+    assert run.end()["status"] == "succeeded"
+    assert run.said() == ["after"]

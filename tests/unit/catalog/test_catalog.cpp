@@ -242,19 +242,23 @@ TEST_F(CatalogTest, ATagGivenToANewRunIsMovedToIt) {
   EXPECT_THAT(catalog->summary("a")->tags, ElementsAre());
 }
 
-TEST_F(CatalogTest, RequestsAreTakenOnceInOrder) {
+TEST_F(CatalogTest, RequestsStayInOrderUntilTheyAreAnswered) {
   created("r");
   created("other");
   EXPECT_EQ(catalog->add_request("missing", {}).error().kind, ErrorKind::not_found);
   auto visitor = Catalog::open(home).value();
   ASSERT_TRUE(visitor->add_request("r", {Request::Kind::stop}));
   ASSERT_TRUE(visitor->add_request("r", {Request::Kind::abort}));
-  EXPECT_TRUE(catalog->take_requests("other")->empty());
-  auto taken = catalog->take_requests("r").value();
-  ASSERT_EQ(taken.size(), 2U);
-  EXPECT_EQ(taken[0].kind, Request::Kind::stop);
-  EXPECT_EQ(taken[1].kind, Request::Kind::abort);
-  EXPECT_TRUE(catalog->take_requests("r")->empty());
+  EXPECT_TRUE(catalog->requests("other")->empty());
+  auto there = catalog->requests("r").value();
+  ASSERT_EQ(there.size(), 2U);
+  EXPECT_EQ(there[0].kind, Request::Kind::stop);
+  EXPECT_EQ(there[1].kind, Request::Kind::abort);
+  Changes changes{.run = "r", .answered = {there[0].number}};
+  ASSERT_TRUE(catalog->apply({&changes, 1}));
+  there = catalog->requests("r").value();
+  ASSERT_EQ(there.size(), 1U);
+  EXPECT_EQ(there[0].kind, Request::Kind::abort);
 }
 
 TEST_F(CatalogTest, ReadsWhileAnotherThreadWrites) {

@@ -261,9 +261,7 @@ class Counting : public catalog::Catalog {
   Status add_request(std::string_view run, const catalog::Request& request) override {
     return real_.add_request(run, request);
   }
-  Result<std::vector<catalog::Request>> take_requests(std::string_view run) override {
-    return real_.take_requests(run);
-  }
+  Result<std::vector<catalog::Request>> requests(std::string_view run) override { return real_.requests(run); }
   Result<catalog::LockAnswer> acquire(std::string_view run, std::string_view node,
                                       std::span<const catalog::LockWish> wishes,
                                       const std::function<bool(std::string_view)>& is_lost) override {
