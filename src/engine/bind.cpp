@@ -111,7 +111,15 @@ Status fill(model::Run& run, const expression::Scope& scope) {
   return fill(run.working_directory, scope);
 }
 
+Status fill_name(std::string& name, std::optional<Text>& late, const expression::Scope& scope) {
+  if (!late) return {};
+  KIST_TRY_ASSIGN(name, evaluate_name(*late, scope));
+  late.reset();
+  return {};
+}
+
 Status fill(model::Save& save, const expression::Scope& scope) {
+  KIST_TRY(fill_name(save.name, save.late_name, scope));
   KIST_TRY(fill(save.path, scope));
   KIST_TRY(fill(save.exclude, scope));
   KIST_TRY(fill(save.to, scope));
@@ -149,6 +157,7 @@ Status fill(model::Action& action, const expression::Scope& scope) {
                         [&](model::Save& save) { return fill(save, scope); },
                         [&](model::Watch& watch) { return fill(watch.path, scope); },
                         [&](model::Read& read) -> Status {
+                          KIST_TRY(fill_name(read.parameter, read.late_name, scope));
                           KIST_TRY(fill(read.path, scope));
                           KIST_TRY(fill(read.global, scope));
                           return fill(read.fallback, scope);
@@ -282,6 +291,13 @@ std::string_view last_name(std::string_view name) {
 }
 
 }  // namespace
+
+Result<std::string> evaluate_name(const Text& name, const expression::Scope& scope) {
+  KIST_TRY_ASSIGN(std::string value, expression::evaluate(name, scope));
+  if (value.empty() || value.contains('/'))
+    return fail(ErrorKind::invalid, fmt::format("{} is '{}', which is no name", name.source(), value));
+  return value;
+}
 
 Result<model::Task> bind(const model::Task& task, const expression::Scope& scope) {
   model::Task bound = task;

@@ -18,6 +18,10 @@ namespace kist::engine {
 // The same task with every Text literal. Errors: those of the scope.
 Result<model::Task> bind(const model::Task& task, const expression::Scope& scope);
 
+// A name that was not known when the workflow was read. Errors: those of the scope; invalid where nothing is left, or a
+// '/' is in it.
+Result<std::string> evaluate_name(const expression::Text& name, const expression::Scope& scope);
+
 // What is pinned for the artifacts of earlier runs that a run uses.
 const model::UsedRun* find_used_run(const std::vector<model::UsedRun>& used, const model::RunArtifacts& wanted);
 

@@ -117,13 +117,14 @@ class Writer {
             retry_delay, no_output, shown, progress, image_program, expand);
   }
   void add(const model::Save& save) {
-    const auto& [name, path, missing, archive, directories, exclude, to, global, collect] = save;
+    const auto& [name, path, missing, archive, directories, exclude, to, global, collect, late_name] =
+        save;  // bound: no name is late
     // Under a key of this home they are put again; what lies elsewhere may be gone.
     known_ = known_ && (!to || to->kind == "key") && collect == model::Save::Collect::never;
     add_all(name, path, missing, archive, directories, exclude, global);
   }
   void add(const model::Read& read) {
-    const auto& [parameter, path, fallback, global] = read;
+    const auto& [parameter, path, fallback, global, late_name] = read;
     add_all(parameter, path, fallback, global);
   }
   void add(const model::Watch&) { known_ = false; }

@@ -89,8 +89,10 @@ bool passes(Dependency::Test test, const StepResult& result) {
 Result<GroupPlan> make_plan(const model::Group& group, const std::vector<std::string>& targets) {
   GroupPlan plan;
   plan.group = &group;
+  const model::Step* repeated = nullptr;
   auto add = [&](const model::Step& step, int stage) {
-    plan.index.emplace(step.name, static_cast<StepIndex>(plan.steps.size()));
+    const auto next = static_cast<StepIndex>(plan.steps.size());
+    if (!plan.index.emplace(step.name, next).second && !repeated) repeated = &step;
     plan.steps.push_back(&step);
     plan.stages.push_back(stage);
   };
@@ -100,6 +102,8 @@ Result<GroupPlan> make_plan(const model::Group& group, const std::vector<std::st
       for (const model::Step& step : group.stages[stage]) add(step, static_cast<int>(stage));
     }
     plan.stage_begins.push_back(static_cast<StepIndex>(plan.steps.size()));
+    if (repeated != nullptr)
+      return fail(ErrorKind::invalid, fmt::format("the step name '{}' is not unique", repeated->name));
     return plan;
   }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -18,6 +19,7 @@ namespace kist::engine {
 using StepIndex = std::uint32_t;
 
 struct GroupPlan {
+  std::shared_ptr<const model::Group> own;  // where names of its steps are this instance's own
   const model::Group* group = nullptr;
   std::vector<const model::Step*> steps;  // of a sequence: those of all stages, in order
   std::vector<int> stages;                // by step

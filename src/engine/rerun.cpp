@@ -117,6 +117,7 @@ class TakingBack {
       if (!problem_) problem_ = with_context(node.names.name, plan.error()).error();
       return;
     }
+    if (group->kind == model::Group::Kind::sequence) return look_into_sequence(node);
     std::vector<NodeRecord*> steps(plan->steps.size());
     for (NodeRecord* child : below(node.names.name)) {
       auto step = child->hook.empty() ? plan->index.find(child->step) : plan->index.end();
@@ -137,17 +138,29 @@ class TakingBack {
       if (step != nullptr) take_daemons(*step);
   }
 
+  // By the stages that its nodes were of: names of its steps may be known to the run alone.
+  void look_into_sequence(NodeRecord& node) {
+    std::optional<int> first;
+    for (NodeRecord* child : below(node.names.name)) {
+      if (!child->hook.empty())
+        take_all(*child);
+      else if (again(*child))
+        first = std::min(first.value_or(child->stage), child->stage);
+    }
+    for (NodeRecord* child : below(node.names.name)) {
+      if (!child->hook.empty()) continue;
+      if (first && child->stage > *first)
+        take_all(*child);
+      else
+        take_daemons(*child);
+    }
+  }
+
   void take_what_follows(const GroupPlan& plan, const std::vector<NodeRecord*>& steps, std::vector<StepIndex> open,
                          std::vector<bool> is_again) {
     auto take_step = [&](StepIndex step) {
       if (steps[step] != nullptr) take_all(*steps[step]);
     };
-    if (plan.group->kind == model::Group::Kind::sequence) {
-      int first = open.empty() ? 0 : plan.stages[open.front()];
-      for (StepIndex step = 0; !open.empty() && step < steps.size(); ++step)
-        if (plan.stages[step] > first) take_step(step);
-      return;
-    }
     while (!open.empty()) {
       const StepIndex step = open.back();
       open.pop_back();

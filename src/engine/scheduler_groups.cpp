@@ -200,6 +200,9 @@ Status Scheduler::collect_outputs(Node& group) {
       value = expression::evaluate(*output.fallback, scope);
     if (!value) return std::unexpected(value.error());
     model::ParameterRecord record{output.name, std::move(*value)};
+    if (output.late_name) {
+      KIST_TRY_ASSIGN(record.name, evaluate_name(*output.late_name, scope));
+    }
     if (output.global) {
       KIST_TRY_ASSIGN(record.global, expression::evaluate(*output.global, scope));
     }
@@ -210,6 +213,9 @@ Status Scheduler::collect_outputs(Node& group) {
     KIST_TRY_ASSIGN(ArtifactValue value, resolve(output.from, caller));
     if (auto* artifact = std::get_if<model::ArtifactRecord>(&value)) {
       artifact->name = output.name;
+      if (output.late_name) {
+        KIST_TRY_ASSIGN(artifact->name, evaluate_name(*output.late_name, scope));
+      }
       artifact->global.clear();
       if (output.global) {
         KIST_TRY_ASSIGN(artifact->global, expression::evaluate(*output.global, scope));

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "base/file.hpp"
+#include "catalog/documents.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/sent.hpp"
 #include "engine/services.hpp"
@@ -89,12 +91,12 @@ model::NodePlace Scheduler::place_of(Node::Role role, const Node* parent, std::s
       place.group = parent->group->plan->group->kind;
       place.stage = parent->group->plan->stages[index];
       place.step = parent->group->plan->steps[index]->name;
-      place.definition = parent->group->plan->steps[index]->call.definition;
+      place.definition = called_definition(role, *parent, index);
       break;
     case Node::Role::item:
       place.kind = model::NodePlace::Kind::item;
       place.step = parent->step->name;
-      place.definition = parent->step->call.definition;
+      place.definition = called_definition(role, *parent, index);
       place.item = parent->loop->items[index].get();
       break;
     case Node::Role::attempt:
@@ -224,6 +226,10 @@ void Scheduler::start(Node& node, const model::Call& call) {
   }
   auto started = [&]() -> Status {
     if (loops) return start_loop(node);
+    if (node.definition == nullptr && call.late_definition) {
+      KIST_TRY_ASSIGN(const std::string name, expression::evaluate(*call.late_definition, *caller_scope(node)));
+      return fail(ErrorKind::invalid, fmt::format("template name '{}' undefined", name));
+    }
     if (node.definition == nullptr)
       return fail(ErrorKind::invalid, fmt::format("template name '{}' undefined", call.definition));
     if (node.depth > kDeepest)
@@ -287,6 +293,18 @@ Status Scheduler::start_body(Node& node) {
 }
 
 Result<std::shared_ptr<const GroupPlan>> Scheduler::plan_of(const Node& node, const model::Group& group) {
+  const auto is_late = [](const model::Step& step) { return step.late_name.has_value(); };
+  if (std::ranges::any_of(group.stages, [&](const auto& stage) { return std::ranges::any_of(stage, is_late); })) {
+    auto own = std::make_shared<model::Group>(group);
+    for (auto& stage : own->stages)
+      for (model::Step& step : stage)
+        if (step.late_name) {
+          KIST_TRY_ASSIGN(step.name, evaluate_name(*step.late_name, NodeScope(*scope_, node)));
+        }
+    KIST_TRY_ASSIGN(GroupPlan plan, make_plan(*own));
+    plan.own = std::move(own);
+    return std::make_shared<const GroupPlan>(std::move(plan));
+  }
   if (group.late_targets) {
     KIST_TRY_ASSIGN(const std::string names, expression::evaluate(*group.late_targets, NodeScope(*scope_, node)));
     KIST_TRY_ASSIGN(GroupPlan plan, make_plan(group, names_in(names)));

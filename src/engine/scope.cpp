@@ -224,13 +224,20 @@ Result<Found> NodeScope::find_input(std::string_view name) const {
 Result<Found> NodeScope::find_output(std::string_view name) const {
   const auto* task = std::get_if<model::Task>(&node_.definition->body);
   if (task == nullptr) return Found();
+  // Names that are not known before are those of this node.
+  auto is_named = [&](const std::string& its, const std::optional<model::Text>& late, std::string_view wanted) {
+    if (!late) return its == wanted;
+    auto found = expression::evaluate(*late, PathScope(run_, node_));
+    return found && *found == wanted;
+  };
   const model::Text* path = nullptr;
   if (auto artifact = between(name, "outputs.artifacts.", ".path")) {
-    const auto* save = find_action<model::Save>(*task, [&](const model::Save& one) { return one.name == *artifact; });
+    const auto* save = find_action<model::Save>(
+        *task, [&](const model::Save& one) { return is_named(one.name, one.late_name, *artifact); });
     if (save != nullptr) path = &save->path;
   } else if (auto parameter = between(name, "outputs.parameters.", ".path")) {
-    const auto* read =
-        find_action<model::Read>(*task, [&](const model::Read& one) { return one.parameter == *parameter; });
+    const auto* read = find_action<model::Read>(
+        *task, [&](const model::Read& one) { return is_named(one.parameter, one.late_name, *parameter); });
     if (read != nullptr && !read->path.source().empty()) path = &read->path;
   }
   if (path == nullptr) return Found();

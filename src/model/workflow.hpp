@@ -194,7 +194,8 @@ struct Save {
   std::optional<Location> to;  // sent there too, archived so; the node has succeeded only when it is there
   std::optional<Text> global = std::nullopt;  // also workflow.outputs.artifacts.NAME
   enum class Collect { never, at_completion, at_deletion };
-  Collect collect = Collect::never;  // when what was sent to `to` is deleted there
+  Collect collect = Collect::never;              // when what was sent to `to` is deleted there
+  std::optional<Text> late_name = std::nullopt;  // its name is known only when the task starts
 };
 
 // Keeps a directory as an artifact while it is written: what is closed there is kept even where the task is aborted.
@@ -206,9 +207,10 @@ struct Watch {
 // Reads a small file into an output parameter, one trailing newline trimmed.
 struct Read {
   std::string parameter;
-  Text path;                                  // empty: there is no file, the value is the fallback
-  std::optional<Text> fallback;               // where the file does not exist; else that is an error
-  std::optional<Text> global = std::nullopt;  // also workflow.outputs.parameters.NAME
+  Text path;                                     // empty: there is no file, the value is the fallback
+  std::optional<Text> fallback;                  // where the file does not exist; else that is an error
+  std::optional<Text> global = std::nullopt;     // also workflow.outputs.parameters.NAME
+  std::optional<Text> late_name = std::nullopt;  // the parameter's name is known only when the task starts
 };
 
 // kist itself asks a web server. The body of the answer is the node's result.
@@ -322,6 +324,8 @@ struct Arguments {
 struct Call {
   std::string definition;
   Arguments arguments;
+  std::optional<Text> late_definition =
+      std::nullopt;  // its name is known only when it is called; `definition` is empty
 };
 
 // A condition over the results of other steps of a graph.
@@ -371,20 +375,23 @@ struct Step {
   bool tolerate_failed = false;   // its failure does not fail the group
   bool tolerate_error = false;
   Origin origin;
+  std::optional<Text> late_name = std::nullopt;  // its name is known only when its group starts
 };
 
 struct OutputParameter {
   std::string name;
-  Text value;                                 // "{{steps.a.outputs.parameters.x}}"
-  std::optional<Text> fallback;               // where what it refers to was skipped
-  std::optional<Text> global = std::nullopt;  // also workflow.outputs.parameters.NAME
+  Text value;                                    // "{{steps.a.outputs.parameters.x}}"
+  std::optional<Text> fallback;                  // where what it refers to was skipped
+  std::optional<Text> global = std::nullopt;     // also workflow.outputs.parameters.NAME
+  std::optional<Text> late_name = std::nullopt;  // its name is known only when the group ends
 };
 
 struct OutputArtifact {
   std::string name;
   ArtifactSource from;
   bool optional = false;
-  std::optional<Text> global = std::nullopt;  // also workflow.outputs.artifacts.NAME
+  std::optional<Text> global = std::nullopt;     // also workflow.outputs.artifacts.NAME
+  std::optional<Text> late_name = std::nullopt;  // its name is known only when the group ends
 };
 
 struct Group {

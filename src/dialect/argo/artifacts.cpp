@@ -178,8 +178,6 @@ std::optional<model::Location> location_of(const Spec& spec, const Template& def
     return lower_place(*artifact.place,
                        definition.archive_place ? Repository{definition.archive_place, "", {}} : spec.repository,
                        names);
-  if (!definition.archive_place) return std::nullopt;
-  Place place = *definition.archive_place;
   const std::string path = clean_path(artifact.path->text);
   const std::string file = archive == model::Archive::Kind::tar   ? artifact.name.text + ".tgz"
                            : archive == model::Archive::Kind::zip ? artifact.name.text + ".zip"
@@ -199,6 +197,7 @@ model::Save save_of(const Spec& spec, const Template& definition, const Artifact
   const auto unwritten = spec.bare ? model::Archive::Kind::none : model::Archive::Kind::tar;
   model::Save save;
   save.name = artifact.name.text;
+  save.late_name = late_text(artifact.name.text);
   save.path = make_text(fill_names(clean_path(artifact.path->text), names));
   save.missing = artifact.optional ? model::Save::Missing::ignore : model::Save::Missing::fail;
   save.archive = artifact.archive.value_or(model::Archive{unwritten, std::nullopt});

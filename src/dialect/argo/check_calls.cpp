@@ -67,14 +67,15 @@ void check_initial(const Template& called, const std::string& where, Report& rep
 
 // Who is called, and with what.
 void check_reference(const Spec& spec, const Reference& called, const Exchange& arguments, yaml::Mark mark,
-                     const std::string& where, Report& report, const std::string& chain = "") {
+                     const std::string& where, Report& report, const std::string& chain = "", bool of_step = false) {
   check_arguments(arguments, where, report);
   if (!called.given) {
     report.error(mark, where + ".template is required");
     return;
   }
   if (called.dynamic) {
-    report.unsupported(called.name->mark, "a template whose name holds {{…}}", where);
+    // What a step calls is looked at when it does.
+    if (!of_step) report.unsupported(called.name->mark, "a template whose name holds {{…}}", where);
     return;
   }
   const Template* found = find_template(spec, called.key);
@@ -116,7 +117,7 @@ void check_hooks(const Spec& spec, const std::vector<HookSpec>& hooks, const std
 
 void check_step(const Spec& spec, const StepSpec& step, const std::string& where, const std::string& chain,
                 Report& report) {
-  check_reference(spec, step.called, step.arguments, step.mark, where, report, chain);
+  check_reference(spec, step.called, step.arguments, step.mark, where, report, chain, true);
   check_loop(step, where, report);
   if (step.on_exit) check_reference(spec, *step.on_exit, {}, step.on_exit->name->mark, where + ".onExit", report);
   check_hooks(spec, step.hooks, where, report);

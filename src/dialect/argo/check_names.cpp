@@ -5,6 +5,7 @@
 
 #include "dialect/argo/check.hpp"
 #include "dialect/argo/names.hpp"
+#include "dialect/argo/texts.hpp"
 
 namespace kist::dialect::argo {
 namespace {
@@ -31,19 +32,22 @@ bool is_artifact_name(std::string_view name) {
                              [](char c) { return is_letter_or_digit(c) || std::string_view("-_{}.").contains(c); });
 }
 
+// When the names of a list must be known.
+enum class Known { now, when_used };
+
 // The names of one list: each there, well formed, and once.
 class NameList {
  public:
-  NameList(Report& report, std::string where, bool (*well_formed)(std::string_view), std::string_view rule)
-      : report_(report), where_(std::move(where)), well_formed_(well_formed), rule_(rule) {}
+  NameList(Report& report, std::string where, bool (*well_formed)(std::string_view), std::string_view rule,
+           Known known = Known::now)
+      : report_(report), where_(std::move(where)), well_formed_(well_formed), rule_(rule), known_(known) {}
 
   void add(const Scalar& name) {
     const std::size_t index = count_++;
     if (name.text.empty()) {
       report_.error(name.mark, fmt::format("{}[{}].name is required", where_, index));
-    } else if (name.text.contains("{{")) {
-      report_.unsupported(name.mark, "a name with {{…}}", where_);
-    } else if (!well_formed_(name.text)) {
+    } else if (const std::string form = known_ == Known::when_used ? skeleton(name.text) : name.text;
+               is_late(form) || !well_formed_(form)) {
       report_.error(name.mark, fmt::format("{}[{}].name: '{}' is invalid: {}", where_, index, name.text, rule_));
     } else if (name.text.size() > kNameLimit) {
       report_.error(name.mark, fmt::format("{}[{}].name: '{}' must be no more than {} characters", where_, index,
@@ -58,16 +62,17 @@ class NameList {
   std::string where_;
   bool (*well_formed_)(std::string_view);
   std::string_view rule_;
+  Known known_;
   std::size_t count_ = 0;
   std::set<std::string, std::less<>> seen_;
 };
 
 constexpr std::string_view kStepRule = "letters, digits and '-', the first a letter or a digit";
 
-void check_exchange(const Exchange& exchange, const std::string& where, Report& report) {
-  NameList parameters(report, where + ".parameters", is_parameter_name, "letters, digits, '-' and '_'");
+void check_exchange(const Exchange& exchange, const std::string& where, Report& report, Known known = Known::now) {
+  NameList parameters(report, where + ".parameters", is_parameter_name, "letters, digits, '-' and '_'", known);
   for (const Parameter& parameter : exchange.parameters) parameters.add(parameter.name);
-  NameList artifacts(report, where + ".artifacts", is_artifact_name, "letters, digits, '-', '_' and '.'");
+  NameList artifacts(report, where + ".artifacts", is_artifact_name, "letters, digits, '-', '_' and '.'", known);
   for (const Artifact& artifact : exchange.artifacts) artifacts.add(artifact.name);
 }
 
@@ -79,9 +84,7 @@ void check_step_names(const Template& group, Report& report) {
     for (const StepSpec& step : group.stages[stage]) {
       if (step.name.text.empty())
         report.error(step.name.mark, where + ".name is required");
-      else if (step.name.text.contains("{{"))
-        report.unsupported(step.name.mark, "a name with {{…}}", where);
-      else if (!is_step_name(step.name.text) || step.name.text.size() > kNameLimit)
+      else if (!is_step_name(skeleton(step.name.text)) || step.name.text.size() > kNameLimit)
         report.error(step.name.mark, fmt::format("{}.name: '{}' is invalid: {}", where, step.name.text, kStepRule));
       else if (!seen.insert(step.name.text).second)
         report.error(step.name.mark, fmt::format("{}.name '{}' is not unique", where, step.name.text));
@@ -128,7 +131,7 @@ void check_names(const Spec& spec, std::string_view kind, Report& report) {
     if (each.scope.empty() && !(each.name.text.empty() && !each.key.starts_with('#'))) templates.add(each.name);
     const std::string where = where_of(each);
     check_exchange(each.inputs, where + ".inputs", report);
-    check_exchange(each.outputs, where + ".outputs", report);
+    check_exchange(each.outputs, where + ".outputs", report, Known::when_used);
     check_step_names(each, report);
   }
   report.enter("");

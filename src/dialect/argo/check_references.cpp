@@ -24,12 +24,13 @@ Verdict known_if(bool known) {
   return known ? Verdict::known : Verdict::unknown;
 }
 
+// Names that are made when it runs are known if they may be that.
 bool has_parameter(const Exchange& exchange, std::string_view name) {
-  return std::ranges::any_of(exchange.parameters, [&](const Parameter& each) { return each.name.text == name; });
+  return std::ranges::any_of(exchange.parameters, [&](const Parameter& each) { return may_be(each.name.text, name); });
 }
 
 bool has_artifact(const Exchange& exchange, std::string_view name) {
-  return std::ranges::any_of(exchange.artifacts, [&](const Artifact& each) { return each.name.text == name; });
+  return std::ranges::any_of(exchange.artifacts, [&](const Artifact& each) { return may_be(each.name.text, name); });
 }
 
 // The rest of `name` after `prefix`, nullopt where it begins otherwise.
@@ -97,12 +98,18 @@ Verdict of_step(const Spec& spec, const StepSpec& step, std::string_view rest) {
   if (auto name = after(rest, "outputs.parameters.")) return known_if(has_parameter(called->outputs, *name));
   if (auto name = after(rest, "outputs.artifacts.")) {
     if (has_artifact(called->outputs, *name)) return Verdict::known;
-    // Logs, and names that are made when it runs.
-    return known_if(name->ends_with("-logs") ||
-                    std::ranges::any_of(called->outputs.artifacts,
-                                        [](const Artifact& each) { return each.name.text.contains("{{"); }));
+    return known_if(name->ends_with("-logs"));
   }
   return Verdict::unknown;
+}
+
+// Whether a step whose name is made when it runs may have this one.
+bool may_be_late(const Template& group, std::string_view name) {
+  bool may = false;
+  for_each_step(group, [&](const StepSpec& step, const std::string&) {
+    may = may || (is_late(step.name.text) && may_be(step.name.text, name));
+  });
+  return may;
 }
 
 // Looks at texts of one template, or of the workflow itself.
@@ -158,10 +165,14 @@ class Checker {
           &definition.deadline})
       if (*text) check(**text, where_);
     for (const Scalar& flag : definition.resource.flags) check(flag, where_);
-    for (const Parameter& parameter : definition.outputs.parameters)
-      for (const auto* text : {&parameter.path, &parameter.absent})
+    for (const Parameter& parameter : definition.outputs.parameters) {
+      check(parameter.name, where_);
+      for (const auto* text : {&parameter.path, &parameter.absent, &parameter.global})
         if (*text) check(**text, where_);
+    }
     for (const Artifact& artifact : definition.outputs.artifacts) {
+      check(artifact.name, where_);
+      if (artifact.global) check(*artifact.global, where_);
       if (artifact.path) check(*artifact.path, where_);
       check_place(artifact, where_);
     }
@@ -233,7 +244,10 @@ class Checker {
   }
 
   void check_step(const StepSpec& step, const std::string& where) {
+    check(step.name, where);
     loops_ = step.loop.has_value();
+    for (const auto* name : {&step.called.name, &step.called.library})
+      if (*name) check(**name, where);
     if (step.loop && step.loop->parameter) check(*step.loop->parameter, where);
     for (const Parameter& parameter : step.arguments.parameters)
       if (parameter.value) check(*parameter.value, where);
@@ -250,11 +264,15 @@ class Checker {
   void check_group_outputs(const Template& definition) {
     for (const Parameter& parameter : definition.outputs.parameters) {
       const std::string where = fmt::format("{}.outputs.parameters.{}", where_, parameter.name.text);
-      for (const auto* text : {&parameter.value, &parameter.parameter, &parameter.absent})
+      check(parameter.name, where);
+      for (const auto* text : {&parameter.value, &parameter.parameter, &parameter.absent, &parameter.global})
         if (*text) check(**text, where);
     }
-    for (const Artifact& artifact : definition.outputs.artifacts)
+    for (const Artifact& artifact : definition.outputs.artifacts) {
+      check(artifact.name, where_);
+      if (artifact.global) check(*artifact.global, where_);
       if (artifact.from) check_from(*artifact.from, fmt::format("{}.outputs.artifacts.{}", where_, artifact.name.text));
+    }
   }
 
   // An artifact's source; it may be written without braces.
@@ -301,6 +319,7 @@ class Checker {
     const std::size_t dot = rest->find('.');
     if (dot == std::string_view::npos) return Verdict::unknown;
     const StepSpec* step = visible_(rest->substr(0, dot));
+    if (step == nullptr && may_be_late(*template_, rest->substr(0, dot))) return Verdict::known;
     return step == nullptr ? Verdict::unknown : of_step(spec_, *step, rest->substr(dot + 1));
   }
 

@@ -11,6 +11,7 @@
 
 #include "dialect/argo/merge.hpp"
 #include "dialect/argo/read.hpp"
+#include "dialect/argo/texts.hpp"
 
 namespace kist::dialect::argo {
 namespace {
@@ -109,7 +110,8 @@ class Follower {
   }
 
   void resolve(Reference& called, const std::string& scope, const std::string& where) {
-    if (!called.name || called.name->text.empty() || called.dynamic) return;
+    if (!called.name || called.name->text.empty()) return;
+    if (called.dynamic) return resolve_late(called, scope);
     if (!called.library) {
       const std::string key = scope + called.name->text;
       if (spec_.index.contains(key) || (!scope.empty() && load(scope, called.name->text, *called.name, where)))
@@ -130,6 +132,28 @@ class Follower {
       libraries_.emplace(library, inner);
     }
     if (load(library, called.name->text, *called.name, where)) called.key = library + called.name->text;
+  }
+
+  // Its name is made when it is called: whatever may be meant is there then.
+  void resolve_late(Reference& called, const std::string& scope) {
+    const std::string library =
+        called.library ? fmt::format("{}{}/", called.cluster ? "cluster:" : "", called.library->text) : scope;
+    called.key = library + called.name->text;
+    for (const Document& document : documents_) {
+      if (library.empty()) break;
+      const bool cluster = document.form == Document::Form::cluster_library;
+      if (!cluster && document.form != Document::Form::library) continue;
+      const std::string its = fmt::format("{}{}/", cluster ? "cluster:" : "", document.name);
+      const yaml::Node* inner = document.root.find("spec");
+      if (inner == nullptr || !inner->is_mapping() || !may_be(library, its)) continue;
+      libraries_.emplace(its, inner);
+      const yaml::Node* templates = inner->find("templates");
+      if (templates == nullptr) continue;
+      for (const yaml::Node& node : templates->items) {
+        const std::string name(text_at(node, {"name"}));
+        if (!name.empty() && may_be(called.name->text, name)) load(its, name, *called.name, "");
+      }
+    }
   }
 
   // One template of another document. Reports where there is none.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "dialect/argo/documents.hpp"
+#include "dialect/argo/texts.hpp"
 
 namespace kist::dialect::argo {
 namespace {
@@ -99,6 +100,17 @@ bool has_all(const model::RunRequest& request) {
   return needs.empty();
 }
 
+namespace {
+
+// A name may be made of references: then all that it may be is needed.
+bool is_needed(const std::set<Need>& needs, const Need& need) {
+  return needs.contains(need) || std::ranges::any_of(needs, [&](const Need& each) {
+           return is_late(each.second) && each.first == need.first && may_be(each.second, need.second);
+         });
+}
+
+}  // namespace
+
 std::vector<model::SourceText> find_library(const model::RunRequest& request,
                                             const std::vector<model::SourceText>& candidates, bool implied) {
   auto given = read_documents(request.files, request.library);
@@ -132,7 +144,7 @@ std::vector<model::SourceText> find_library(const model::RunRequest& request,
       if (candidate.taken) continue;
       const bool needed = std::ranges::any_of(candidate.documents, [&](const Document& document) {
         const Need need{document.form, std::string(text_at(document.root, {"metadata", "name"}))};
-        return needs.contains(need) && !there.contains(need);
+        return is_needed(needs, need) && !there.contains(need);
       });
       if (!needed) continue;
       candidate.taken = grown = true;

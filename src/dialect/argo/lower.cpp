@@ -93,7 +93,8 @@ TemplateNames captured_templates(const Spec& spec, const TemplateNames& used) {
     if (!texts.contains("outputs.result") && !texts.contains("outputs['result']")) continue;
     const auto words = words_of(texts);
     for_each_step(group, [&](const StepSpec& step, const std::string&) {
-      if (words.contains(step.name.text)) captured.insert(step.called.key);
+      if (is_late(step.name.text) || words.contains(step.name.text))
+        for (std::string& key : called_by(spec, step.called)) captured.insert(std::move(key));
     });
   }
   return captured;
@@ -268,7 +269,7 @@ TemplateNames reached_templates(const Spec& spec, const Graphs& graphs) {
     const Template* found = find_template(spec, key);
     if (found == nullptr || !reached.insert(key).second) continue;
     for_each_running(*found, graphs, [&](const StepSpec& step) {
-      open.push_back(step.called.key);
+      for (std::string& called : called_by(spec, step.called)) open.push_back(std::move(called));
       if (step.on_exit) open.push_back(step.on_exit->key);
       for (const HookSpec& hook : step.hooks) open.push_back(hook.called.key);
     });

@@ -27,10 +27,23 @@ model::Loop lower_loop(const LoopSpec& written) {
   return loop;
 }
 
+// Whatever is called takes of them what it has inputs for.
+model::Arguments lower_late_arguments(const Spec& spec, const StepSpec& step) {
+  Template taking_all;
+  taking_all.inputs = step.arguments;
+  return lower_arguments(spec, step.arguments, taking_all);
+}
+
 model::Step lower_step(const Spec& spec, const StepSpec& written, const Report& report) {
   model::Step step;
   step.name = written.name.text;
-  step.call.definition = written.called.key;
+  step.late_name = late_text(written.name.text);
+  if (written.called.dynamic) {
+    step.call.late_definition = make_text(written.called.key);
+    step.call.arguments = lower_late_arguments(spec, written);
+  } else {
+    step.call.definition = written.called.key;
+  }
   if (const Template* called = find_template(spec, written.called.key))
     step.call.arguments = lower_arguments(spec, written.arguments, *called);
   if (written.loop) step.loop = lower_loop(*written.loop);
@@ -57,6 +70,7 @@ void lower_outputs(const Spec& spec, const Template& definition, model::Group& g
   for (const Parameter& parameter : definition.outputs.parameters) {
     model::OutputParameter output;
     output.name = parameter.name.text;
+    output.late_name = late_text(parameter.name.text);
     if (parameter.parameter)
       output.value = make_text(parameter.parameter->text);
     else if (parameter.expression)
@@ -71,6 +85,7 @@ void lower_outputs(const Spec& spec, const Template& definition, model::Group& g
     if (!artifact.from && !artifact.expression) continue;
     model::OutputArtifact output;
     output.name = artifact.name.text;
+    output.late_name = late_text(artifact.name.text);
     output.from = artifact_source(artifact, spec.repository);
     output.optional = artifact.optional;
     if (artifact.global) output.global = make_text(artifact.global->text);

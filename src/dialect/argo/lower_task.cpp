@@ -182,6 +182,7 @@ class PodLowerer {
     for (const Parameter& parameter : definition_.outputs.parameters) {
       if (!parameter.path && !parameter.value) continue;
       model::Read read{.parameter = parameter.name.text, .path = {}, .fallback = std::nullopt};
+      read.late_name = late_text(parameter.name.text);
       if (parameter.path) read.path = make_text(fill_names(clean_path(parameter.path->text), names_));
       if (parameter.value)
         read.fallback = text(*parameter.value);

@@ -6,6 +6,7 @@
 #include "dialect/argo/follow.hpp"
 #include "dialect/argo/merge.hpp"
 #include "dialect/argo/read.hpp"
+#include "dialect/argo/texts.hpp"
 
 namespace kist::dialect::argo {
 namespace {
@@ -116,6 +117,16 @@ const yaml::Node* read_cron(Fields& document, Report& report, Spec& spec) {
 }
 
 }  // namespace
+
+std::vector<std::string> called_by(const Spec& spec, const Reference& called) {
+  if (!called.dynamic) return {called.key};
+  // Inline templates cannot be named.
+  std::vector<std::string> keys;
+  for (const Template& each : spec.templates)
+    if (!each.name.text.empty() && may_be(called.key, each.key) && called.key.contains('/') == each.key.contains('/'))
+      keys.push_back(each.key);
+  return keys;
+}
 
 const Template* find_template(const Spec& spec, std::string_view key) {
   auto found = spec.index.find(key);

@@ -55,6 +55,13 @@ class Settler {
     }
   }
 
+  // The workflow's parameters are all that names of tasks may be made of: who waits for whom is known before a run.
+  void settle_task_names(StepSpec& task) {
+    task.name.text = fill_names(task.name.text, known_);
+    for (Scalar& name : task.dependencies) name.text = fill_names(name.text, known_);
+    if (task.depends) task.depends->text = fill_names(task.depends->text, known_);
+  }
+
   void settle_lock(LockSpec& lock, const std::string& where) {
     if (!lock.limit) return;
     const KeySelector selector = filled(*lock.limit);
@@ -123,6 +130,7 @@ class Settler {
       for (Parameter& parameter : step.arguments.parameters)
         settle_parameter(parameter, fmt::format("{}.arguments.{}", place, parameter.name.text));
     });
+    for (StepSpec& task : definition.tasks) settle_task_names(task);
     for (LockSpec& lock : definition.locks) settle_lock(lock, where + ".synchronization");
     for (VolumeSpec& volume : definition.volumes)
       settle_volume(volume, fmt::format("{}.volumes.{}", where, volume.name.text));

@@ -218,7 +218,7 @@ struct Reference {
   std::optional<Scalar> library;  // templateRef.name
   bool cluster = false;           // templateRef.clusterScope
   bool is_inline = false;
-  std::string key;       // empty: it was not found, or is not known before the run
+  std::string key;       // empty: it was not found; dynamic: the text that will be its key
   bool dynamic = false;  // its name holds `{{…}}`
   bool given = false;    // something was written
 };
@@ -390,6 +390,9 @@ inline bool is_pod(Template::Kind kind) {
 
 // The template of that key, nullptr where there is none.
 const Template* find_template(const Spec& spec, std::string_view key);
+
+// The keys of those that a step may call: one, more where its reference is dynamic, or none.
+std::vector<std::string> called_by(const Spec& spec, const Reference& called);
 
 // What messages call a template: "templates.NAME"; one of another document after who calls it.
 std::string where_of(const Template& definition);

@@ -51,6 +51,33 @@ std::string fill_names(std::string_view source, const Values& values) {
   }
 }
 
+std::optional<expression::Text> late_text(std::string_view name) {
+  if (!is_late(name)) return std::nullopt;
+  return make_text(name);
+}
+
+std::string skeleton(std::string_view name) {
+  std::string filled;
+  while (true) {
+    const std::size_t open = name.find("{{");
+    const std::size_t close = open == std::string_view::npos ? open : name.find("}}", open);
+    if (close == std::string_view::npos) return filled.append(name);
+    const std::string_view tag = trim(name.substr(open + 2, close - open - 2));
+    const bool known = tag.starts_with("inputs.") || tag.starts_with("workflow.") || tag.starts_with("=");
+    filled.append(name.substr(0, open)).append(known ? "x" : name.substr(open, close + 2 - open));
+    name.remove_prefix(close + 2);
+  }
+}
+
+bool may_be(std::string_view late, std::string_view name) {
+  if (!is_late(late)) return late == name;
+  const std::size_t close = late.rfind("}}");
+  if (close == std::string_view::npos) return false;
+  const std::string_view first = late.substr(0, late.find("{{"));
+  const std::string_view last = late.substr(close + 2);
+  return name.size() >= first.size() + last.size() && name.starts_with(first) && name.ends_with(last);
+}
+
 expression::Text make_text(std::string_view source) {
   auto text = expression::Text::parse(source);
   return text ? std::move(*text) : expression::Text::literal(std::string(source));

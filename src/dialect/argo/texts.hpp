@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,20 @@ using Values = std::map<std::string, std::string, std::less<>>;
 
 // The text with `{{name}}` replaced for the names given; nothing else changes.
 std::string fill_names(std::string_view source, const Values& values);
+
+// A name that is made when it is needed: it holds `{{…}}`.
+inline bool is_late(std::string_view name) {
+  return name.contains("{{");
+}
+
+// The text of a name that is made so, nullopt: it is known now.
+std::optional<expression::Text> late_text(std::string_view name);
+
+// Such a name with "x" for whatever Argo fills in before it looks at names: its form can be checked.
+std::string skeleton(std::string_view name);
+
+// Whether such a name may turn out to be `name`, by its first and its last known characters.
+bool may_be(std::string_view late, std::string_view name);
 
 // The parsed text. One that cannot be parsed was reported by check_references(); here it is taken as it is written.
 expression::Text make_text(std::string_view source);

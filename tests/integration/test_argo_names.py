@@ -1,0 +1,159 @@
+"""Names in Argo's files that are made when the workflow runs, and names that are there twice."""
+
+HEAD = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: names-}
+spec:
+  entrypoint: main
+"""
+SAY = """\
+  - name: say
+    inputs: {parameters: [{name: word}]}
+    script: {image: busybox, command: [sh], source: "echo said {{inputs.parameters.word}}"}
+"""
+
+
+def parameters(**values):
+    return "{parameters: [" + ", ".join(f"{{name: {name}, value: '{value}'}}" for name, value in values.items()) + "]}"
+
+
+def said(kist, run):
+    """The last words of each line of its log."""
+    return [line.split("said ", 1)[1] for line in kist("logs", run).stdout.splitlines() if "said " in line]
+
+
+def test_names_of_steps_are_made_of_the_inputs_of_their_template(kist):
+    kist.write("w.yaml", HEAD + f"""\
+  templates:
+  - name: main
+    steps:
+    - - name: days
+        template: day
+        withItems: [mon, tue]
+        arguments: {parameters(date="{{item}}")}
+  - name: day
+    inputs: {{parameters: [{{name: date}}]}}
+    steps:
+    - - name: run-{{{{inputs.parameters.date}}}}
+        template: say
+        arguments: {parameters(word="{{inputs.parameters.date}}")}
+    - - name: check-{{{{inputs.parameters.date}}}}
+        template: say
+        when: "{{{{steps.run-{{{{inputs.parameters.date}}}}.status}}}} == Succeeded"
+        arguments: {parameters(word="{{steps.run-{{inputs.parameters.date}}.outputs.result}}")}
+""" + SAY)
+    run = kist.run("w.yaml")
+    names = {node["display"] for node in kist.json("show", run)["nodes"]}
+    assert {"run-mon", "check-mon", "run-tue", "check-tue"} <= names
+    assert sorted(said(kist, run)) == ["mon", "said mon", "said tue", "tue"]
+    bad = (kist.project / "w.yaml").read_text().replace("run-{{", "run_{{")
+    kist.write("bad.yaml", bad)
+    assert "is invalid" in kist("lint", "bad.yaml", code=2).stderr
+
+
+def test_names_of_tasks_are_made_of_the_workflows_parameters(kist):
+    kist.write("w.yaml", HEAD + f"""\
+  arguments: {parameters(who="me")}
+  templates:
+  - name: main
+    dag:
+      tasks:
+      - {{name: "a-{{{{workflow.parameters.who}}}}", template: say, arguments: {parameters(word="one")}}}
+      - name: b
+        dependencies: ["a-{{{{workflow.parameters.who}}}}"]
+        template: say
+        arguments: {parameters(word="two")}
+""" + SAY)
+    run = kist.run("w.yaml", "-p", "who=you")
+    assert said(kist, run) == ["one", "two"]
+    assert "a-you" in {node["display"] for node in kist.json("show", run)["nodes"]}
+
+
+def test_names_of_outputs_and_of_the_runs_outputs_are_made_of_inputs(kist):
+    kist.write("w.yaml", HEAD + f"""\
+  onExit: after
+  templates:
+  - name: main
+    steps:
+    - - {{name: make, template: make, arguments: {parameters(kind="car")}}}
+    - - name: use
+        template: use
+        arguments:
+          parameters: [{{name: word, value: "{{{{steps.make.outputs.parameters.wheels-car}}}}"}}]
+          artifacts: [{{name: x, from: "{{{{steps.make.outputs.artifacts.result-car}}}}"}}]
+  - name: make
+    inputs: {{parameters: [{{name: kind}}]}}
+    steps:
+    - - {{name: inner, template: inner, arguments: {parameters(kind="{{inputs.parameters.kind}}")}}}
+    outputs:
+      parameters:
+      - name: wheels-{{{{inputs.parameters.kind}}}}
+        valueFrom: {{parameter: "{{{{steps.inner.outputs.parameters.wheels-{{{{inputs.parameters.kind}}}}}}}}"}}
+      artifacts:
+      - name: result-{{{{inputs.parameters.kind}}}}
+        from: "{{{{steps.inner.outputs.artifacts.result-{{{{inputs.parameters.kind}}}}}}}}"
+        globalName: all-{{{{inputs.parameters.kind}}}}
+  - name: inner
+    inputs: {{parameters: [{{name: kind}}]}}
+    script:
+      image: busybox
+      command: [sh]
+      source: "echo four > /tmp/n; echo a {{{{inputs.parameters.kind}}}} > /tmp/r"
+    outputs:
+      parameters:
+      - {{name: "wheels-{{{{inputs.parameters.kind}}}}", globalName: "g-{{{{inputs.parameters.kind}}}}", valueFrom: {{path: /tmp/n}}}}
+      artifacts:
+      - {{name: "result-{{{{inputs.parameters.kind}}}}", path: /tmp/r}}
+  - name: use
+    inputs: {{parameters: [{{name: word}}], artifacts: [{{name: x, path: /tmp/x}}]}}
+    script: {{image: busybox, command: [sh], source: "echo said $(cat /tmp/x) {{{{inputs.parameters.word}}}}"}}
+  - name: after
+    steps:
+    - - name: exit
+        template: use
+        arguments:
+          parameters: [{{name: word, value: "{{{{workflow.outputs.parameters.g-car}}}}"}}]
+          artifacts: [{{name: x, from: "{{{{workflow.outputs.artifacts.all-car}}}}"}}]
+""")
+    run = kist.run("w.yaml")
+    assert said(kist, run) == ["a car four", "a car four"]
+    assert kist("cat", run, "result-car").stdout == "a car\n"
+
+
+def test_the_template_that_is_called_is_named_by_the_item(kist):
+    shelf = "apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: NAME}\nspec:\n  templates:\n"
+    for name in ("red", "green"):
+        kist.write(f"{name}.yaml", shelf.replace("NAME", f"paint-{name}") + SAY.replace("said ", f"said {name} "))
+    kist("apply", "green.yaml")
+    kist.write("w.yaml", HEAD + f"""\
+  templates:
+  - name: main
+    steps:
+    - - name: there
+        withItems: [red, green]
+        templateRef: {{name: "paint-{{{{item}}}}", template: say}}
+        arguments: {parameters(word="{{item}}")}
+    - - name: here
+        template: "{{{{item.t}}}}"
+        withItems: [{{t: say}}, {{t: cry}}]
+        arguments: {parameters(word="{{item.t}}")}
+""" + SAY + SAY.replace("name: say", "name: cry").replace("said", "said loud"))
+    run = kist.run("w.yaml", "red.yaml")
+    assert sorted(said(kist, run)) == ["green green", "loud cry", "red red", "say"]
+    kist.write("w.yaml", (kist.project / "w.yaml").read_text().replace("{t: cry}", "{t: gone}"))
+    assert "template name 'gone' undefined" in kist("run", "w.yaml", "red.yaml", code=1).stderr
+
+
+def test_two_workflows_of_one_name_are_said(kist):
+    one = HEAD.replace("generateName: names-", "name: twice") + "  templates:\n" + SAY.replace("name: say", "name: main").replace(
+        "    inputs: {parameters: [{name: word}]}\n", "").replace("{{inputs.parameters.word}}", "it")
+    kist.write("w.yaml", one + "---\n" + one)
+    for command in (("run", "w.yaml"), ("run", "w.yaml", "twice"), ("lint", "w.yaml")):
+        assert "twice" in kist(*command, code=2).stderr
+    assert "another Workflow 'twice' at w.yaml:1:1" in kist("run", "w.yaml", "twice", code=2).stderr
+    kist.write("a.yaml", one)
+    kist.write("b.yaml", one)
+    assert "b.yaml: the workflow 'twice' is not run" in kist("run", "a.yaml", "b.yaml").stderr
+    kist.write("c.yaml", one.replace("kind: Workflow", "kind: WorkflowTemplate").replace("said it", "said no") + "---\n" + one)
+    assert said(kist, kist.run("c.yaml", "twice")) == ["it"]  # no template is meant where there is a workflow
