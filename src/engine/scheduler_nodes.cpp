@@ -18,6 +18,8 @@ using model::State;
 // A definition that calls itself for ever must end before memory does.
 constexpr int kDeepest = 300;  // Argo stops at 100
 
+constexpr std::uint64_t kLargestWritten = 1 << 20;
+
 // What an earlier owner left and need not be done again. What was stopped was stopped for the owner that is gone.
 bool is_kept(const model::NodeRecord& record) {
   return model::is_final(record.state) && record.state != State::stopped && record.state != State::aborted;
@@ -114,9 +116,46 @@ model::NodePlace Scheduler::place_of(Node::Role role, const Node* parent, std::s
   return place;
 }
 
+// Names of the node hang on what it calls: a text that says so is looked at before there is a node to ask for it.
+std::string Scheduler::called_definition(Node::Role role, const Node& parent, std::size_t index) const {
+  const bool is_item = role == Node::Role::item;
+  const model::Step& step = is_item ? *parent.step : *parent.group->plan->steps[index];
+  if (!step.call.late_definition) return step.call.definition;
+  if (!is_item && step.loop) return "";  // its items call
+  model::NodeRecord none;
+  Node asking(none, role);
+  asking.item = is_item ? parent.loop->items[index] : parent.item;
+  const Node& group = is_item ? *parent.parent : parent;
+  return expression::evaluate(*step.call.late_definition, group_scope(group, &asking)).value_or("");
+}
+
 const model::Definition* Scheduler::find_definition(const std::string& name) const {
-  auto found = workflow_.definitions.find(name);
-  return found == workflow_.definitions.end() ? nullptr : &found->second;
+  const model::Workflow& newest = renewed_.empty() ? workflow_ : renewed_.back();
+  auto found = newest.definitions.find(name);
+  return found == newest.definitions.end() ? nullptr : &found->second;
+}
+
+// Groups that have begun stay what they are; what is called from now on is as it is written now.
+void Scheduler::renew_definitions() {
+  if (!std::exchange(documents_changed_, false)) return;
+  auto kept = catalog::Documents(parts_.home).list();
+  auto dialect = find_dialect(parts_.dialects, run_.dialect);
+  if (!kept || !dialect) return;
+  std::vector<model::SourceText> written;
+  for (const auto& each : *kept) {
+    std::error_code gone;
+    const auto at = std::filesystem::last_write_time(each.path, gone);
+    if (gone || std::chrono::file_clock::to_sys(at) < run_.created) continue;
+    if (auto text = read_file(each.path, kLargestWritten)) written.push_back({each.path.string(), std::move(*text)});
+  }
+  auto seen = (*dialect)->seen_later(run_.request, written);
+  if (std::ranges::equal(seen, seen_later_, {}, &model::SourceText::text, &model::SourceText::text)) return;
+  model::RunRequest request = run_.request;
+  request.files.insert(request.files.begin(), seen.begin(), seen.end());
+  auto lowered = (*dialect)->lower(request);
+  if (!lowered) return;
+  seen_later_ = std::move(seen);
+  renewed_.push_back(std::move(lowered->workflow));
 }
 
 // Outputs of the run that were made under an earlier owner, the last of a name last.
@@ -150,6 +189,7 @@ void Scheduler::gather_nodes() {
 }
 
 Node& Scheduler::make_node(Node::Role role, Node* parent, std::size_t index, const model::Hook* hook) {
+  renew_definitions();
   const model::NodePlace place = place_of(role, parent, index, hook);
   Node& node = nodes_.emplace_back(record_for(wording_.names(place)), role);
   node.parent = parent;
@@ -234,9 +274,10 @@ void Scheduler::start(Node& node, const model::Call& call) {
       return fail(ErrorKind::invalid, fmt::format("template name '{}' undefined", call.definition));
     if (node.depth > kDeepest)
       return fail(ErrorKind::invalid, fmt::format("calls go deeper than {} levels: does '{}' call itself for ever?",
-                                                  kDeepest, call.definition));
+                                                  kDeepest, node.definition->name));
     KIST_TRY_ASSIGN(bool runs, condition_holds(node));
     if (!runs) return {};
+    if (!node.definition->lacking.empty()) return fail(ErrorKind::invalid, node.definition->lacking);
     KIST_TRY(bind_call(node, call));
     KIST_TRY(watch_timeout(node));
     return start_bound(node);

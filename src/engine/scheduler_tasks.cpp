@@ -114,6 +114,8 @@ void Scheduler::task_ended(Node& node, task::Outcome outcome) {
     }
   }
   make_containers(node, outcome);
+  for (const model::Action& action : std::get<model::Task>(node.definition->body).actions)
+    documents_changed_ = documents_changed_ || std::holds_alternative<model::ObjectRequest>(action.what);
   if (node.released && !is_stopping()) return end(node, State::succeeded, "");
   if (record.daemoned && outcome.state == State::succeeded) {
     outcome.state = State::failed;

@@ -128,6 +128,13 @@ class Dialect {
     return {};
   }
 
+  // Of documents that were written while a run of this request was under way, those that its later tasks see, in place
+  // of what the request holds of their names. Texts that cannot be read are passed over.
+  virtual std::vector<SourceText> seen_later(const RunRequest& request, const std::vector<SourceText>& written) const {
+    (void)request, (void)written;
+    return {};
+  }
+
   // A document that is kept for runs to come.
   struct Kept {
     std::string kind;

@@ -466,6 +466,7 @@ struct Definition {
   std::vector<Lock> locks;
   std::optional<Memo> memo;
   std::optional<Text> display;  // shown instead of the step's name
+  std::string lacking = {};     // an object that is not there, and that a step may still make: it cannot run before
 };
 
 // How a run gets its name.

@@ -329,3 +329,44 @@ def test_a_part_of_what_lies_outside(kist):
         """)
     out = kist("run", "w.yaml").stdout
     assert out.count("part\n") == 2 and "other" not in out
+
+
+def test_a_config_map_that_a_step_made_or_changed_is_what_later_steps_see(kist):
+    manifest = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: words}
+data: {word: "{{inputs.parameters.word}}"}
+"""
+    def with_word(text):
+        return text.replace("    resource:", "    inputs: {parameters: [{name: word}]}\n    resource:", 1)
+    read = """\
+  - name: read
+    inputs:
+      parameters: [{name: p, valueFrom: {configMapKeyRef: {name: words, key: word}}}]
+    volumes: [{name: v, configMap: {name: words}}]
+    container:
+      image: busybox
+      command: [sh, -c]
+      args: ["echo read $E $W {{inputs.parameters.p}} $(cat /v/word)"]
+      env: [{name: E, valueFrom: {configMapKeyRef: {name: words, key: word}}}]
+      envFrom: [{prefix: "", configMapRef: {name: words}}]
+      volumeMounts: [{name: v, mountPath: /v}]
+""".replace("$W", "$word")
+    kist.write("w.yaml", workflow(with_word(resource("make", "create", manifest)), with_word(resource("change", "patch", manifest)),
+                                  read, steps=[call("make", word="first"), call("one", "read"),
+                                               call("change", word="second"), call("two", "read")]))
+    kist("lint", "w.yaml")
+    done = kist("run", "w.yaml", "--name", "r")
+    lines = [line.split("read ")[1] for line in done.stdout.splitlines() if "read " in line]
+    assert lines == ["first first first first", "second second second second"]
+    kist.write("w.yaml", workflow(with_word(resource("make", "create", manifest)).replace("name: words", "name: others"), read,
+                                  steps=[call("make", word="first"), call("one", "read")]).replace("name: words", "name: lost"))
+    assert "config map 'lost' is not known here" in kist("run", "w.yaml", code=1).stderr
+
+
+def test_a_label_that_is_no_text_fails_the_run_before_it_begins(kist):
+    kist.write("w.yaml", workflow(SAY, steps=[call("say", word="x")], more=(
+        "  workflowMetadata: {labelsFrom: {who: {expression: \"workflow.parameters.nobody\"}}}\n")))
+    done = kist("run", "w.yaml", code=1)
+    assert "label 'who'" in done.stderr and "must be a text" in done.stderr

@@ -154,6 +154,11 @@ class ArgoDialect final : public model::Dialect {
     return find_library(request, candidates, implied);
   }
 
+  std::vector<model::SourceText> seen_later(const model::RunRequest& request,
+                                            const std::vector<model::SourceText>& written) const override {
+    return find_written_maps(request, written);
+  }
+
   Result<std::vector<Kept>> kept_documents(const model::SourceText& file) const override { return split_kept(file); }
 
   std::string without_secrets(const model::SourceText& file) const override { return blank_secrets(file.text); }

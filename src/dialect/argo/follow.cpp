@@ -263,16 +263,19 @@ void read_repositories(const std::vector<Document>& documents, Report& report, S
                              : fmt::format("config map '{}' has no key '{}'", map, key));
 }
 
+std::string lack_of_config(const std::vector<Document>& documents, const KeySelector& selector,
+                           const std::string& where) {
+  const bool known = find_document(documents, Document::Form::config_map, selector.name.text) != nullptr;
+  return known ? fmt::format("{}: config map '{}' has no key '{}'", where, selector.name.text, selector.key.text)
+               : fmt::format("{}: config map '{}' is not known here: give its file too, or `kist apply` it", where,
+                             selector.name.text);
+}
+
 std::optional<std::string> need_config(const std::vector<Document>& documents, const KeySelector& selector,
                                        const std::string& where, Report& report) {
   auto value = find_config(documents, selector.name.text, selector.key.text);
   if (value || selector.optional) return value;
-  const bool known = find_document(documents, Document::Form::config_map, selector.name.text) != nullptr;
-  report.lacking(selector.name.mark,
-                 known
-                     ? fmt::format("{}: config map '{}' has no key '{}'", where, selector.name.text, selector.key.text)
-                     : fmt::format("{}: config map '{}' is not known here: give its file too, or `kist apply` it",
-                                   where, selector.name.text));
+  report.lacking(selector.name.mark, lack_of_config(documents, selector, where));
   return std::nullopt;
 }
 

@@ -27,6 +27,8 @@ void read_repositories(const std::vector<Document>& documents, Report& report, S
 
 // The text of a key of a config map that a workflow needs; nullopt: not there, which was reported unless it is
 // optional.
+std::string lack_of_config(const std::vector<Document>& documents, const KeySelector& selector,
+                           const std::string& where);
 std::optional<std::string> need_config(const std::vector<Document>& documents, const KeySelector& selector,
                                        const std::string& where, Report& report);
 

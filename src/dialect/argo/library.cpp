@@ -155,6 +155,25 @@ std::vector<model::SourceText> find_library(const model::RunRequest& request,
   return found;
 }
 
+std::vector<model::SourceText> find_written_maps(const model::RunRequest& request,
+                                                 const std::vector<model::SourceText>& written) {
+  auto given = read_documents(request.files, request.library);
+  if (!given) return {};
+  std::set<Need> needs;
+  for (const Document& document : *given) collect(document.root, needs);
+  std::vector<model::SourceText> found;
+  for (const model::SourceText& text : written) {
+    auto documents = read_documents({text});
+    if (!documents) continue;
+    const bool needed = std::ranges::any_of(*documents, [&](const Document& document) {
+      return document.form == Document::Form::config_map &&
+             is_needed(needs, {document.form, std::string(text_at(document.root, {"metadata", "name"}))});
+    });
+    if (needed) found.push_back(text);
+  }
+  return found;
+}
+
 Result<std::vector<model::Dialect::Kept>> split_kept(const model::SourceText& file) {
   KIST_TRY_ASSIGN(const std::vector<Document> documents, read_documents({file}));
   const Lines lines = lines_of(file.text);

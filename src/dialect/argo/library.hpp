@@ -18,6 +18,10 @@ bool has_all(const model::RunRequest& request);
 std::vector<model::SourceText> find_library(const model::RunRequest& request,
                                             const std::vector<model::SourceText>& candidates, bool implied);
 
+// Of documents that were written since the request was made, the config maps that it speaks of.
+std::vector<model::SourceText> find_written_maps(const model::RunRequest& request,
+                                                 const std::vector<model::SourceText>& written);
+
 // model::Dialect::kept_documents.
 Result<std::vector<model::Dialect::Kept>> split_kept(const model::SourceText& file);
 

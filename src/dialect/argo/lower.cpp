@@ -142,6 +142,7 @@ model::Definition lower_template(const Spec& spec, const Template& written, cons
   model::Definition definition;
   definition.name = written.key;
   definition.label = written.name.text;
+  definition.lacking = written.lacking;
   definition.origin = report.origin(written.mark);
   for (const Parameter& parameter : written.inputs.parameters) {
     model::InputParameter input{.name = parameter.name.text, .fallback = std::nullopt, .allowed = {}};

@@ -26,8 +26,11 @@ class Settler {
         known_["workflow.parameters." + parameter.name.text] = given->text;
     for (LockSpec& lock : spec_.locks) settle_lock(lock, "spec.synchronization");
     for (VolumeSpec& volume : spec_.volumes) settle_volume(volume, "spec.volumes." + volume.name.text);
+    makes_maps_ = std::ranges::any_of(spec_.templates,
+                                      [](const Template& each) { return each.kind == Template::Kind::resource; });
     for (Template& definition : spec_.templates) {
       report_.enter(definition.key);
+      template_ = &definition;
       settle_template(definition);
     }
     report_.enter("");
@@ -41,12 +44,21 @@ class Settler {
     return known;
   }
 
+  // What a step of this workflow may make is lacking only if it is not there when its template is called.
+  std::optional<std::string> need(const KeySelector& selector, const std::string& where) {
+    if (template_ == nullptr || !makes_maps_) return need_config(documents_, selector, where, report_);
+    auto value = find_config(documents_, selector.name.text, selector.key.text);
+    if (!value && !selector.optional && template_->lacking.empty())
+      template_->lacking = lack_of_config(documents_, selector, where);
+    return value;
+  }
+
   void settle_parameter(Parameter& parameter, const std::string& where) {
     if (!parameter.config) return;
     KeySelector selector = filled(*parameter.config);
     // A default stands in for what is not there.
     selector.optional |= parameter.absent.has_value() || parameter.fallback.has_value() || parameter.value.has_value();
-    auto value = need_config(documents_, selector, where, report_);
+    auto value = need(selector, where);
     if (value) {
       parameter.value = Scalar{std::move(*value), parameter.mark};
       parameter.overridden = true;
@@ -75,10 +87,7 @@ class Settler {
       const std::string name = fill_names(part.name.text, known_);
       const Document* map = find_document(documents_, Document::Form::config_map, name);
       if (map == nullptr) {
-        if (!part.optional)
-          report_.lacking(
-              part.name.mark,
-              fmt::format("{}: config map '{}' is not known here: give its file too, or `kist apply` it", where, name));
+        if (!part.optional) need({Scalar{name, part.name.mark}, {}}, where);
         continue;
       }
       for (auto& [key, text] : values_of(*map)) {
@@ -94,7 +103,7 @@ class Settler {
   void settle_program(Program& program, const std::string& where) {
     for (Variable& variable : program.environment) {
       if (!variable.config) continue;
-      if (auto value = need_config(documents_, filled(*variable.config), where, report_)) {
+      if (auto value = need(filled(*variable.config), where)) {
         variable.value.text = std::move(*value);
         variable.literal = true;
       }
@@ -105,10 +114,7 @@ class Settler {
       const std::string name = fill_names(variables.config->text, known_);
       const Document* map = find_document(documents_, Document::Form::config_map, name);
       if (map == nullptr) {
-        if (!variables.optional)
-          report_.lacking(
-              variables.config->mark,
-              fmt::format("{}: config map '{}' is not known here: give its file too, or `kist apply` it", where, name));
+        if (!variables.optional) need({Scalar{name, variables.config->mark}, {}}, where);
         continue;
       }
       for (auto& [key, text] : values_of(*map)) {
@@ -176,6 +182,8 @@ class Settler {
   Report& report_;
   Spec& spec_;
   Values known_;
+  Template* template_ = nullptr;  // that is looked at
+  bool makes_maps_ = false;       // some step may
 };
 
 }  // namespace

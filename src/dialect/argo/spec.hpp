@@ -321,6 +321,7 @@ struct Template {
   std::optional<Scalar> pod_patch;
   int types = 0;         // how many of container, script … it has
   bool as_root = false;  // securityContext asks for uid 0
+  std::string lacking;   // a config map that is not here and that a step may make
   bool resource_claims = false;
   yaml::Node metrics;        // only looked at, never published
   yaml::Node pod_resources;  // the same
