@@ -305,6 +305,7 @@ Result<model::Task> bind(const model::Task& task, const expression::Scope& scope
   KIST_TRY(fill(bound.volumes, scope));
   KIST_TRY(fill(bound.actions, scope));
   KIST_TRY(fill(bound.fresh_directories, scope));
+  if (bound.log_artifact) KIST_TRY(fill(bound.log_artifact->to, scope));
   return bound;
 }
 

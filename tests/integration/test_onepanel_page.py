@@ -307,3 +307,49 @@ def test_artifacts_pass_between_tasks(kist):
     done = kist("run", "w.yaml", "--name", "r")
     assert done.stdout.count("hello world") == 2
     assert "hello world" in kist("cat", "r", "hello-art").stdout
+
+
+def test_the_default_location_is_the_key_that_the_page_says(input_there):
+    kist = input_there
+    kist.write("w.yaml", quick(HEAD))
+    kist("run", "w.yaml", "--name", "r")
+    (pod,) = [node["host"] for node in kist.json("show", "r")["nodes"] if node["display"] == "input-output"]
+    key = f"artifacts/default/r/{pod}/output"
+    assert under_keys(kist)[key]["run"] == "r"
+    kist.write("later.yaml", inputs(f"    - {{name: x, path: /tmp/x/, s3: {{key: {key}}}}}\n", "cat /tmp/x/message.txt"))
+    assert kist("run", "later.yaml").stdout.endswith("hello\n")
+
+
+def test_what_a_repository_of_the_files_is_configured_for_goes_there(kist, s3_server):
+    s3_server.request("PUT", "/my-repository")
+    secret(kist, "my-s3-credentials", "accessKey", s3_server.access_key)
+    secret(kist, "my-s3-credentials", "secretKey", s3_server.secret_key)
+    endpoint = s3_server.endpoint.removeprefix("http://")
+    kist.write("w.yaml", f"""\
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {{name: onepanel}}
+        data:
+          artifactRepository: |
+            archiveLogs: true
+            s3:
+              bucket: my-repository
+              endpoint: {endpoint}
+              insecure: true
+              keyFormat: "artifacts/{{{{workflow.namespace}}}}/{{{{workflow.name}}}}/{{{{pod.name}}}}"
+              accessKeySecret: {{name: my-s3-credentials, key: accessKey}}
+              secretKeySecret: {{name: my-s3-credentials, key: secretKey}}
+        ---
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {{generateName: t-}}
+        spec:
+          entrypoint: main
+          artifactRepositoryRef: {{configMap: onepanel, key: artifactRepository}}
+          templates:
+          - name: main
+            container: {{image: alpine, command: [sh, -c], args: ["echo hello | tee /tmp/out"]}}
+            outputs: {{artifacts: [{{name: out, path: /tmp/out}}, {{name: plain, path: /tmp/out, archive: {{none: {{}}}}}}]}}
+        """)
+    kist("run", "w.yaml", "--name", "r")
+    assert sorted(s3_server.keys("my-repository")) == [f"artifacts/default/r/r/{file}" for file in ("main.log", "out", "out.tgz")]

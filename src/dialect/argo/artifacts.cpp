@@ -171,7 +171,40 @@ model::Save::Collect collect_of(const Spec& spec, const Artifact& artifact) {
   return model::Save::Collect::never;
 }
 
-// Where the template keeps its outputs: its archiveLocation, which completes keys and says where all else goes.
+void set_key(Place& place, std::string_view name, const std::string& key) {
+  std::erase_if(place.fields, [&](const Place::Field& field) { return field.name == name; });
+  place.fields.push_back({std::string(name), Scalar{key, place.mark}});
+}
+
+// Where an output goes that says nothing of it, by the file it is there: below the template's archiveLocation, else in
+// the repository of the workflow; of a bare spec, in this home's, where Onepanel's own keeps it. Else nowhere.
+std::optional<Place> default_place(const Spec& spec, const Template& definition, const std::string& file) {
+  constexpr std::string_view kFormat = "{{workflow.name}}/{{pod.name}}";
+  constexpr std::string_view kOnepanelFormat = "artifacts/{{workflow.namespace}}/{{workflow.name}}/{{pod.name}}";
+  std::optional<Place> place = definition.archive_place;
+  std::string above;
+  if (place) {
+    const Scalar* prefix = key_of(*place);
+    above = prefix == nullptr ? kFormat : prefix->text;
+  } else if (spec.repository.place) {
+    place = spec.repository.place;
+    above = spec.repository.key_format.empty() ? kFormat : spec.repository.key_format;
+  } else if (spec.bare) {
+    place.emplace();
+    place->kind = "s3";
+    above = kOnepanelFormat;
+  } else {
+    return std::nullopt;
+  }
+  const std::string key = fmt::format("{}/{}", above, file);
+  if (place->kind == "artifactory") {
+    if (const Scalar* repository = place->text("repoURL")) set_key(*place, "url", repository->text + "/" + key);
+  } else {
+    set_key(*place, key_name(*place), key);
+  }
+  return place;
+}
+
 std::optional<model::Location> location_of(const Spec& spec, const Template& definition, const Artifact& artifact,
                                            model::Archive::Kind archive, const Values& names) {
   if (artifact.place)
@@ -182,16 +215,16 @@ std::optional<model::Location> location_of(const Spec& spec, const Template& def
   const std::string file = archive == model::Archive::Kind::tar   ? artifact.name.text + ".tgz"
                            : archive == model::Archive::Kind::zip ? artifact.name.text + ".zip"
                                                                   : path.substr(path.find_last_of('/') + 1);
-  const Scalar* prefix = key_of(place);
-  const std::string key =
-      fmt::format("{}/{}", prefix == nullptr ? "{{workflow.name}}/{{pod.name}}" : prefix->text, file);
-  const std::string name(key_name(place));
-  std::erase_if(place.fields, [&](const Place::Field& field) { return field.name == name; });
-  place.fields.push_back({name, Scalar{key, place.mark}});
-  return lower_place(place, spec.repository, names);
+  const auto place = default_place(spec, definition, file);
+  return place ? lower_place(*place, spec.repository, names) : std::nullopt;
 }
 
 }  // namespace
+
+std::optional<model::Location> log_location(const Spec& spec, const Template& definition, std::string_view container) {
+  const auto place = default_place(spec, definition, fmt::format("{}.log", container));
+  return place ? lower_place(*place, spec.repository, {}) : std::nullopt;
+}
 
 model::Save save_of(const Spec& spec, const Template& definition, const Artifact& artifact, const Values& names) {
   const auto unwritten = spec.bare ? model::Archive::Kind::none : model::Archive::Kind::tar;

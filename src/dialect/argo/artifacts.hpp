@@ -40,6 +40,9 @@ model::InputArtifact lower_input(const Artifact& artifact, const Repository& rep
 // Brings an input to its path.
 model::Load load_of(const Artifact& artifact, const Values& names);
 
+// Where the log of a container goes that is kept as an artifact; nullopt: nowhere but here.
+std::optional<model::Location> log_location(const Spec& spec, const Template& definition, std::string_view container);
+
 // Keeps an output. Where nothing is written an archive is `unwritten`.
 model::Save save_of(const Spec& spec, const Template& definition, const Artifact& artifact, const Values& names);
 

@@ -48,7 +48,8 @@ class PodLowerer {
     task_.as_root |= definition_.as_root || spec_.as_root;
     const bool logs = spec_.repository.archive_logs.value_or(false) ||
                       definition_.archive_logs.value_or(spec_.archive_logs.value_or(false));
-    if (logs) task_.log_artifact = model::LogArtifact{std::string(kMain) + "-logs", std::nullopt};
+    if (logs)
+      task_.log_artifact = model::LogArtifact{std::string(kMain) + "-logs", log_location(spec_, definition_, kMain)};
     return std::move(task_);
   }
 
@@ -211,11 +212,12 @@ class PodLowerer {
                                          [](const Artifact& artifact) { return artifact.name.text == "sys-metrics"; });
     if (own) return;
     for (const std::string_view path : {"/tmp/sys-metrics.json", "/mnt/tmp/sys-metrics.json"}) {
-      model::Save save;
-      save.name = "sys-metrics";
-      save.path = make_text(path);
-      save.missing = model::Save::Missing::ignore;
-      add(save.name, std::string(kMain), kAfterwards, definition_.mark, std::move(save));
+      Artifact measures;
+      measures.name = Scalar{"sys-metrics", definition_.mark};
+      measures.path = Scalar{std::string(path), definition_.mark};
+      measures.optional = true;
+      add(measures.name.text, std::string(kMain), kAfterwards, definition_.mark,
+          save_of(spec_, definition_, measures, names_));
     }
   }
 
