@@ -122,7 +122,7 @@ Result<Json> Lineage::step(Known& known, const model::NodeRecord& node, const st
   if (!node.input_parameters.empty()) {
     Json& parameters = told["parameters"] = Json::array();
     for (const model::ParameterRecord& parameter : node.input_parameters)
-      parameters.push_back({{"name", parameter.name}, {"value", parameter.value}});
+      parameters.push_back({{"name", parameter.name}, {"value", model::shown_value(parameter)}});
   }
   told["project"] = project(known);
   Json inputs = Json::array();

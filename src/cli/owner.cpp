@@ -14,6 +14,7 @@
 #include "cli/live_sender.hpp"
 #include "cli/remotes.hpp"
 #include "cli/transfers.hpp"
+#include "engine/run_record.hpp"
 #include "environment/place.hpp"
 #include "task/rooms.hpp"
 
@@ -99,7 +100,7 @@ Status send_unfinished(House& house, const engine::Parts& parts, const std::stri
   KIST_TRY_ASSIGN(const auto run, engine::current_record(parts, name));
   // Until it is sent the record is kept by the transaction alone.
   KIST_TRY_ASSIGN(const auto transaction, parts.store.begin());
-  KIST_TRY_ASSIGN(const Digest record, transaction->put_object(to_text(model::to_json(run))));
+  KIST_TRY_ASSIGN(const Digest record, transaction->put_object(to_text(to_json(engine::hide_secrets(run)))));
   KIST_TRY(transaction->commit());
   KIST_TRY_ASSIGN(auto opened, open_remote(house, remote));
   store::Transfer transfer;

@@ -6,6 +6,7 @@
 
 #include "base/file.hpp"
 #include "engine/references.hpp"
+#include "engine/run_record.hpp"
 #include "engine/tags.hpp"
 #include "task/task.hpp"
 
@@ -30,7 +31,8 @@ Result<std::optional<model::ArtifactRecord>> save_logs(const fs::path& directory
 }
 
 Result<Digest> put_record(const Parts& parts, const model::RunRecord& run, store::Transaction& transaction) {
-  KIST_TRY_ASSIGN(Digest record, transaction.put_object(to_text(to_json(run))));
+  // It goes where the catalog does not: to remotes.
+  KIST_TRY_ASSIGN(Digest record, transaction.put_object(to_text(to_json(hide_secrets(run)))));
   KIST_TRY(transaction.commit());
   KIST_TRY(refer(parts.store, fmt::format("runs/{}", run.name), record));
   return record;

@@ -11,4 +11,11 @@ Result<model::RunRecord> read_run_record(store::Store& store, const Digest& dige
   return model::run_from_json(value);
 }
 
+model::RunRecord hide_secrets(model::RunRecord run) {
+  for (model::NodeRecord& node : run.nodes)
+    for (auto* parameters : {&node.input_parameters, &node.output_parameters})
+      for (model::ParameterRecord& parameter : *parameters) parameter.value = model::shown_value(parameter);
+  return run;
+}
+
 }  // namespace kist::engine

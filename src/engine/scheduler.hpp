@@ -24,6 +24,7 @@
 #include "model/dialect.hpp"
 #include "model/record.hpp"
 #include "model/workflow.hpp"
+#include "task/mask.hpp"
 #include "task/task.hpp"
 
 namespace kist::engine {
@@ -60,6 +61,13 @@ class Scheduler {
   Node& make_node(Node::Role role, Node* parent, std::size_t index, const model::Hook* hook = nullptr);
   model::NodePlace place_of(Node::Role role, const Node* parent, std::size_t index, const model::Hook* hook) const;
   const model::Definition* find_definition(const std::string& name) const;
+  // Output parameters with secrets in them: their values are hidden wherever they come from now on.
+  void note_secrets(const model::NodeRecord& record);
+  void find_secrets(std::vector<model::ParameterRecord>& parameters) const;
+  // Definitions with what steps have made or changed since of the documents that the workflow refers to.
+  void renew_definitions();
+  // What a step or an item calls that is about to be made; empty: that cannot be said (yet).
+  std::string called_definition(Node::Role role, const Node& parent, std::size_t index) const;
   model::NodeRecord& record_for(model::NodeNames names);
   void take_globals();
   void gather_nodes();

@@ -208,6 +208,7 @@ Status Scheduler::collect_outputs(Node& group) {
     }
     group.record.output_parameters.push_back(std::move(record));
   }
+  find_secrets(group.record.output_parameters);
   for (const model::OutputArtifact& output : what.artifacts) {
     Caller caller{scope, [&](std::string_view name) { return scope.find_artifact(name); }, run_.used_runs, keys()};
     KIST_TRY_ASSIGN(ArtifactValue value, resolve(output.from, caller));

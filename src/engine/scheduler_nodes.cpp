@@ -160,6 +160,7 @@ void Scheduler::renew_definitions() {
 
 // Outputs of the run that were made under an earlier owner, the last of a name last.
 void Scheduler::take_globals() {
+  for (const model::NodeRecord* record : earlier_) note_secrets(*record);
   std::vector<const model::NodeRecord*> ended;
   for (const model::NodeRecord* record : earlier_)
     if (is_kept(*record)) ended.push_back(record);
@@ -297,11 +298,15 @@ Status Scheduler::bind_call(Node& node, const model::Call& call) {
   const Node* group = group_of(node);
   if (group == nullptr) {
     Caller run{*scope_, [this](std::string_view name) { return scope_->find_artifact(name); }, run_.used_runs, keys()};
-    return bind_inputs(node, call.arguments, run, *scope_, run_.used_runs);
+    KIST_TRY(bind_inputs(node, call.arguments, run, *scope_, run_.used_runs));
+    find_secrets(node.record.input_parameters);
+    return {};
   }
   GroupScope scope = group_scope(*group, &node);
   Caller caller{scope, [&](std::string_view name) { return scope.find_artifact(name); }, run_.used_runs, keys()};
-  return bind_inputs(node, call.arguments, caller, *scope_, run_.used_runs);
+  KIST_TRY(bind_inputs(node, call.arguments, caller, *scope_, run_.used_runs));
+  find_secrets(node.record.input_parameters);
+  return {};
 }
 
 std::unique_ptr<expression::Scope> Scheduler::caller_scope(const Node& node) const {
@@ -415,6 +420,7 @@ Status Scheduler::hand_over(Node& node) {
   document.node = node.record.names;
   document.attempt = node.record.attempt;
   document.project = run_.project;
+  document.hidden = secrets_.values();
   KIST_TRY_ASSIGN(bool known, take_from_earlier(node, document));
   if (known) return {};
 
@@ -457,7 +463,7 @@ void Scheduler::complete(Node& node) {
 void Scheduler::end(Node& node, State state, std::string message) {
   model::NodeRecord& record = node.record;
   record.state = state;
-  record.message = std::move(message);
+  record.message = secrets_.hide(message);
   record.finished = parts_.clock();
   if (record.started == Time{}) record.started = record.finished;
   node.inputs.clear();

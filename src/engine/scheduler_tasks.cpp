@@ -77,6 +77,16 @@ void Scheduler::make_containers(Node& node, const task::Outcome& outcome) {
   }
 }
 
+void Scheduler::note_secrets(const model::NodeRecord& record) {
+  for (const model::ParameterRecord& parameter : record.output_parameters)
+    if (parameter.secret) secrets_.add(parameter.value);
+}
+
+void Scheduler::find_secrets(std::vector<model::ParameterRecord>& parameters) const {
+  for (model::ParameterRecord& parameter : parameters)
+    parameter.secret = parameter.secret || !secrets_.found_in(parameter.value).empty();
+}
+
 void Scheduler::task_ended(Node& node, task::Outcome outcome) {
   with_place_.erase(&node);
   if (!broken_) hand_over_waiting();
@@ -94,6 +104,8 @@ void Scheduler::task_ended(Node& node, task::Outcome outcome) {
   record.exit_code = outcome.exit_code;
   record.result = std::move(outcome.result);
   record.output_parameters = std::move(outcome.parameters);
+  for (const std::string& secret : outcome.secrets) secrets_.add(secret);
+  note_secrets(record);
   for (model::ArtifactRecord& artifact : outcome.artifacts) add_artifact(record.output_artifacts, std::move(artifact));
 
   std::vector<std::string> message;

@@ -19,6 +19,7 @@ constexpr std::string_view kSourceKinds[] = {"text", "project"};
 Json to_json(const ParameterRecord& parameter) {
   Json value = {{"name", parameter.name}, {"value", parameter.value}};
   put(value, "global", parameter.global);
+  if (parameter.secret) value["secret"] = true;
   return value;
 }
 Json to_json(const MemoRecord& memo) {
@@ -69,6 +70,7 @@ Result<ParameterRecord> parameter_from_json(const Json& value) {
   KIST_TRY(get(value, "name", parameter.name));
   KIST_TRY(get(value, "value", parameter.value));
   KIST_TRY(get(value, "global", parameter.global));
+  KIST_TRY(get(value, "secret", parameter.secret));
   return parameter;
 }
 
@@ -274,6 +276,10 @@ Result<UsedRun> used_run_from_json(const Json& value) {
   KIST_TRY(get_all(value, "artifacts", used.artifacts, artifact_from_json));
   KIST_TRY(get(value, "restored", used.restored));
   return used;
+}
+
+std::string shown_value(const ParameterRecord& parameter) {
+  return parameter.secret ? "***" : parameter.value;
 }
 
 Json to_json(const RunRecord& run) {

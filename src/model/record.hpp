@@ -41,7 +41,11 @@ struct ParameterRecord {
   std::string name;
   std::string value;
   std::string global = {};  // of an output: workflow.outputs.parameters.NAME is this one too
+  bool secret = false;      // the value of a secret is in it: it is for steps to use, and shown to nobody
 };
+
+// How the value of a parameter is shown.
+std::string shown_value(const ParameterRecord& parameter);
 
 // Of a node whose outputs are remembered by key.
 struct MemoRecord {

@@ -31,6 +31,13 @@ void Mask::add(std::string_view value) {
   add_one(trimmed(value));
 }
 
+std::vector<std::string> Mask::found_in(std::string_view text) const {
+  std::vector<std::string> found;
+  for (const std::string& value : values_)
+    if (text.contains(value)) found.push_back(value);
+  return found;
+}
+
 std::string Mask::hide(std::string_view text) const {
   if (is_empty()) return std::string(text);
   MaskedStream stream;

@@ -18,6 +18,9 @@ class Mask {
   // Hides a value from now on, each of its lines too.
   void add(std::string_view value);
   bool is_empty() const { return values_.empty(); }
+  // Those of the values that stand in a text.
+  std::vector<std::string> found_in(std::string_view text) const;
+  const std::vector<std::string>& values() const { return values_; }
   // A whole text with the values hidden.
   std::string hide(std::string_view text) const;
 

@@ -55,7 +55,7 @@ class Performance {
   Performance(const Document& document, const Tools& tools, TaskServices& services, StopSignal& stop)
       : document_(document),
         tools_(tools),
-        services_(services),
+        services_(services, document.hidden),
         stop_(stop),
         verdict_(services_),
         directory_(tools.rooms),
@@ -317,7 +317,11 @@ class Performance {
     if (root == nullptr) return;
     auto value = read_parameter(document_.task.actions[index], read, root->sandbox());
     if (!value) return verdict_.fail_kist(fmt::format("parameter '{}': {}", read.parameter, value.error().text));
-    verdict_.outcome.parameters.push_back({.name = read.parameter, .value = std::move(*value)});
+    std::vector<std::string> secrets = services_.secrets_in(*value);
+    model::ParameterRecord parameter{.name = read.parameter, .value = std::move(*value)};
+    parameter.secret = !secrets.empty();
+    std::ranges::move(secrets, std::back_inserter(verdict_.outcome.secrets));
+    verdict_.outcome.parameters.push_back(std::move(parameter));
   }
 
   Result<std::string> read_parameter(const model::Action& action, const model::Read& read, sandbox::Sandbox& sandbox) {

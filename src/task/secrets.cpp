@@ -51,6 +51,11 @@ std::string MaskedServices::hide(std::string_view text) {
   return mask_.hide(text);
 }
 
+std::vector<std::string> MaskedServices::secrets_in(std::string_view text) {
+  std::lock_guard lock(mutex_);
+  return mask_.found_in(text);
+}
+
 void MaskedServices::log_of(std::string_view container, Stream stream, std::string_view bytes) {
   std::lock_guard lock(mutex_);
   if (stream == Stream::kist) return services_.log(stream, mask_.hide(bytes));  // whole lines

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file.hpp"
 #include "base/result.hpp"
@@ -19,7 +20,10 @@ namespace kist::task {
 // A task's engine as the task sees it: what goes through to it has the secrets hidden that came from it. Thread-safe.
 class MaskedServices final : public TaskServices {
  public:
-  explicit MaskedServices(TaskServices& services) : services_(services) {}
+  // `hidden`: values that other tasks of the run made of secrets: hidden from the beginning.
+  MaskedServices(TaskServices& services, const std::vector<std::string>& hidden) : services_(services) {
+    for (const std::string& value : hidden) mask_.add(value);
+  }
 
   // The value of one key; nullopt: there is none, and the reference says that this is fine. Errors: not_found.
   Result<std::optional<std::string>> value(const model::SecretReference& reference);
@@ -27,6 +31,9 @@ class MaskedServices final : public TaskServices {
   Result<std::optional<SecretValues>> values(std::string_view name, bool optional);
   // A text of kist's own with the secrets hidden.
   std::string hide(std::string_view text);
+
+  // Which values to hide stand in a text.
+  std::vector<std::string> secrets_in(std::string_view text);
 
   // Writes what the task's own container says into a file as well, from now on; and its end, with the file's path.
   Status begin_copy(const std::filesystem::path& file);

@@ -47,6 +47,7 @@ struct Document {
   std::map<std::size_t, ResolvedLoad> loads;              // by the index of the Load in task.actions
   std::map<std::size_t, model::ArtifactRecord> restored;  // what a watched directory begins with, by its Watch
   std::filesystem::path project;                          // absolute
+  std::vector<std::string> hidden = {};  // values that earlier tasks have made of secrets: hidden in what it says
 };
 
 // Where the volumes of a run lie (Volume::Kind::run), one directory each. Whoever ends the run for good removes it.
@@ -119,6 +120,7 @@ struct Outcome {
   std::optional<int> exit_code;                  // of the main process; of the last in the foreground where none is
   std::vector<RunEnd> runs;                      // of the foreground, in the order of the actions
   std::vector<model::ParameterRecord> parameters;
+  std::vector<std::string> secrets = {};         // values of secrets that stand in them
   std::vector<model::ArtifactRecord> artifacts;  // in the order of the saves, durable
   std::optional<std::string> result;
   // What keeps kist itself from going on (no_space, corrupt): the run is given up, interrupted, instead of failed.

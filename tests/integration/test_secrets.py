@@ -48,3 +48,45 @@ def test_a_terminal_is_asked_and_shows_nothing(kist):
     os.close(leader)
     assert b"hunter" not in seen
     assert kist.json("secrets", "list") == [{"name": "login", "keys": ["password"]}]
+
+
+def test_a_secret_in_an_output_parameter_is_for_steps_to_use_and_shown_to_nobody(kist):
+    kist.environment["TOKEN"] = "open-sesame"
+    kist("secrets", "add", "door", "word", "--from-env", "TOKEN")
+    del kist.environment["TOKEN"]
+    kist.write("w.yaml", """\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {generateName: t-}
+        spec:
+          entrypoint: main
+          templates:
+          - name: main
+            steps:
+            - - {name: make, template: make}
+            - - name: use
+                template: use
+                arguments: {parameters: [{name: p, value: "<{{steps.make.outputs.parameters.p}}>"}]}
+          - name: make
+            script:
+              image: busybox
+              command: [sh]
+              source: "echo a-$WORD > /tmp/p"
+              env: [{name: WORD, valueFrom: {secretKeyRef: {name: door, key: word}}}]
+            outputs: {parameters: [{name: p, valueFrom: {path: /tmp/p}}]}
+          - name: use
+            inputs: {parameters: [{name: p}]}
+            script:
+              image: busybox
+              command: [sh]
+              source: |
+                echo "got {{inputs.parameters.p}}"
+                echo "length $(printf %s "{{inputs.parameters.p}}" | wc -c)"
+                exit 3
+        """)
+    done = kist("run", "w.yaml", "--name", "r", code=1)
+    assert "length 15" in done.stdout and "got <" in done.stdout
+    shown = done.stdout + done.stderr
+    for command in (("show", "r"), ("show", "r", "--json"), ("logs", "r"), ("ps", "-a"), ("export", "r")):
+        shown += (lambda made: made.stdout + made.stderr)(kist(*command, code=None))
+    assert "sesame" not in shown

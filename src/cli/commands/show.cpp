@@ -8,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/subject.hpp"
+#include "engine/run_record.hpp"
 
 namespace kist::cli {
 
@@ -95,7 +96,7 @@ std::string artifacts(const model::RunRecord& run, bool colored) {
 Result<int> act(Context& context, const Options& options) {
   KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.subject));
   if (options.json) {
-    Json json = model::to_json(run);
+    Json json = to_json(engine::hide_secrets(run));
     if (!json.contains("nodes")) json["nodes"] = Json::array();  // a run that only just began: scripts need not ask
     print_json(json);
     return 0;

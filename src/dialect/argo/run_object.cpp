@@ -52,7 +52,8 @@ std::string_view type_of(const model::NodeRecord& node) {
 
 Json parameters_value(const std::vector<model::ParameterRecord>& parameters) {
   Json list = Json::array();
-  for (const auto& parameter : parameters) list.push_back({{"name", parameter.name}, {"value", parameter.value}});
+  for (const auto& parameter : parameters)
+    list.push_back({{"name", parameter.name}, {"value", model::shown_value(parameter)}});
   return list;
 }
 
@@ -142,7 +143,8 @@ Json run_object(const model::RunRecord& run) {
       done += model::is_final(node.state) ? 1 : 0;
     }
     for (const auto& parameter : node.output_parameters)
-      if (!parameter.global.empty()) outputs.push_back({{"name", parameter.global}, {"value", parameter.value}});
+      if (!parameter.global.empty())
+        outputs.push_back({{"name", parameter.global}, {"value", model::shown_value(parameter)}});
   }
   status["progress"] = fmt::format("{}/{}", done, tasks);
   if (!outputs.empty()) status["outputs"]["parameters"] = outputs;

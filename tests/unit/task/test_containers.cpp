@@ -158,7 +158,7 @@ TEST(Variables, LaterOnesWinAndExpandOnlyWhatWasWrittenBefore) {
   model::Run run;
   run.environment = {{"A", Text::literal("$(A)+$(PATH)")}};
   Heard heard;
-  MaskedServices services(heard);
+  MaskedServices services(heard, {});
   EXPECT_THAT(environment_of(here, run, services)->variables, Contains("A=$(A)+$(PATH)"));
   run.expand_variables = true;
   auto variables = environment_of(here, run, services)->variables;
