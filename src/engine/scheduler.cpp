@@ -137,9 +137,12 @@ Status Scheduler::mark_run() {
   if (run_.marks.labels.empty() && run_.marks.annotations.empty()) {
     model::Marks marks;
     for (const auto& [name, text] : workflow_.labels) {
-      auto value = expression::evaluate(text, *scope_);
+      auto value = expression::evaluate_value(text, *scope_);
       if (!value) return with_context(fmt::format("label '{}'", name), value.error());
-      marks.labels.emplace_back(name, std::move(*value));
+      if (!value->is_string())
+        return fail(ErrorKind::invalid,
+                    fmt::format("label '{}': {} is {}, and must be a text", name, text.source(), to_text(*value)));
+      marks.labels.emplace_back(name, value->get<std::string>());
     }
     for (const auto& [name, text] : workflow_.annotations) {
       KIST_TRY_ASSIGN(std::string value, expression::evaluate(text, *scope_));
