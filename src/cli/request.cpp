@@ -333,6 +333,11 @@ Result<Prepared> prepare(const engine::Dialects& dialects, const Asked& asked, c
       const auto& word = asked.words[at];
       if (given->dialect->takes_further_files() && looks_like_path(word) && is_file(word)) {
         KIST_TRY_ASSIGN(auto further, read_given_file(dialects, word, directory));
+        KIST_TRY_ASSIGN(const auto others, given->dialect->workflows({further.source}));
+        for (const auto& other : others)
+          if (other.primary)
+            prepared.warnings.push_back(
+                fmt::format("{}: the workflow '{}' is not run: what is run is of the first file", word, other.name));
         prepared.library.push_back(std::move(further.source));
       } else {
         rest.push_back(word);

@@ -161,11 +161,19 @@ Result<const Document*> choose(const std::vector<Document>& documents, std::stri
                 fmt::format("{}: there are several workflows, name one of them: {}",
                             model::to_string(workflows[1]->origin()), names_of(primary.empty() ? workflows : primary)));
   }
-  auto found = std::ranges::find(workflows, name, &Document::name);
-  if (found == workflows.end())
+  // What is no template is meant rather than one of its name; of two of a kind nobody could say which.
+  auto named = [&](const std::vector<const Document*>& all) { return std::ranges::find(all, name, &Document::name); };
+  if (named(workflows) == workflows.end())
     return fail(ErrorKind::not_found, fmt::format("{}: there is no workflow '{}'; there is {}", workflows.front()->file,
                                                   name, names_of(workflows)));
-  return *found;
+  const Document* found = named(primary) != primary.end() ? *named(primary) : *named(workflows);
+  for (const Document* each : workflows)
+    if (each != found && each->name == name && each->form == found->form)
+      return fail(ErrorKind::invalid,
+                  fmt::format("{}: there is another {} '{}' at {}: give each a name of its own",
+                              model::to_string(each->origin()), each->kind.empty() ? "workflow" : each->kind, name,
+                              model::to_string(found->origin())));
+  return found;
 }
 
 const Document* find_document(const std::vector<Document>& documents, Document::Form form, std::string_view name) {
