@@ -188,3 +188,67 @@ def test_what_was_made_while_the_project_was_edited_is_not_taken_later(kist):
     assert kist("cat", "second", "out/data.txt").stdout == "before"
     kist("run", "w", "--cached", "--name", "third")
     assert kist.json("show", "third")["nodes"][0]["taken_from"] == "second"
+
+
+def test_retry_of_a_dag_whose_targets_are_parameters(kist):
+    kist.write("w.yaml", """\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {generateName: t-}
+        spec:
+          entrypoint: main
+          arguments: {parameters: [{name: target, value: b}, {name: code, value: "1"}]}
+          templates:
+          - name: main
+            dag:
+              target: "{{workflow.parameters.target}}"
+              tasks:
+              - {name: a, template: a}
+              - {name: b, template: b, dependencies: [a]}
+              - {name: c, template: c, dependencies: [b]}
+          - {name: a, container: {image: alpine, command: [echo, ran a]}}
+          - {name: b, container: {image: alpine, command: [sh, -c], args: ["echo ran b; exit {{workflow.parameters.code}}"]}}
+          - {name: c, container: {image: alpine, command: [echo, ran c]}}
+        """)
+    kist("run", "w.yaml", "--name", "r", code=1)
+    kist("retry", "r", "-p", "code=0", "-p", "target=c")
+    assert said(kist, "r") == ["a", "b", "b", "c"]
+
+
+def test_retry_of_steps_whose_names_are_made_of_inputs(kist):
+    kist.write("w.yaml", """\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {generateName: t-}
+        spec:
+          entrypoint: main
+          arguments: {parameters: [{name: who, value: me}, {name: code, value: "1"}]}
+          templates:
+          - name: main
+            steps:
+            - - {name: "first-{{workflow.parameters.who}}", template: say}
+            - - {name: "then-{{workflow.parameters.who}}", template: end}
+            - - {name: "last-{{workflow.parameters.who}}", template: say}
+          - {name: say, container: {image: alpine, command: [echo, "ran {{steps.name}}"]}}
+          - {name: end, container: {image: alpine, command: [sh, -c], args: ["echo ran end; exit {{workflow.parameters.code}}"]}}
+        """)
+    kist("run", "w.yaml", "--name", "r", code=1)
+    kist("retry", "r", "-p", "code=0")
+    assert said(kist, "r") == ["first-me", "end", "end", "last-me"]
+
+
+def test_retry_of_jobs(kist):
+    kist.write(".circleci/config.yml", """\
+        version: 2.1
+        jobs:
+          build: {docker: [{image: "cimg/base:stable"}], steps: [{run: echo ran build}]}
+          test: {docker: [{image: "cimg/base:stable"}], steps: [checkout, {run: echo ran test && test -e fixed}]}
+          after: {docker: [{image: "cimg/base:stable"}], steps: [{run: echo ran after}]}
+        workflows:
+          main: {jobs: [build, {test: {requires: [build]}}, {after: {requires: [test]}}]}
+        """)
+    kist("run", "main", "--name", "r", code=1)
+    kist.write("fixed", "")
+    kist("retry", "r")
+    printed = [line.split(": ran ")[1] for line in kist("logs", "r").stdout.splitlines() if ": ran " in line]
+    assert printed == ["build", "test", "test", "after"]
