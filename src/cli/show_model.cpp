@@ -30,6 +30,7 @@ Json call_as_json(const Call& call) {
 Json hook_as_json(const Hook& hook) {
   Json json{{"name", hook.name}, {"call", call_as_json(hook.call)}};
   if (hook.expression) json["expression"] = *hook.expression;
+  if (hook.condition) json["condition"] = *hook.condition;
   return json;
 }
 

@@ -24,8 +24,7 @@ bool has_run(State state) {
 
 void Scheduler::gather_hooks() {
   run_hooks_ = workflow_.hooks;
-  if (workflow_.on_exit)
-    run_hooks_.push_back({.name = std::string(kExit), .call = *workflow_.on_exit, .expression = std::nullopt});
+  if (workflow_.on_exit) run_hooks_.push_back({.name = std::string(kExit), .call = *workflow_.on_exit});
 }
 
 const std::vector<model::Hook>& Scheduler::hooks_of(const Node& node) const {
@@ -45,12 +44,11 @@ void Scheduler::look_at_hooks(Node& node) {
   if (node.role != Node::Role::entry && !has_run(state) && model::is_final(state)) return;
   for (std::size_t i = 0; i < hooks.size(); ++i) {
     if (node.hooks->fired[i] || (!hooks[i].expression && !model::is_final(state))) continue;
-    const bool is_due = !hooks[i].expression || had_begun(node, hooks[i]);
-    auto wanted = is_due ? Result<bool>(true) : hook_holds(node, hooks[i]);
-    if (!wanted || *wanted) {
-      node.hooks->fired[i] = true;
-      start_hook(node, hooks[i], wanted ? Status() : std::unexpected(wanted.error()));
-    }
+    auto wanted = had_begun(node, hooks[i]) ? Result<bool>(true) : hook_holds(node, hooks[i]);
+    const bool is_wanted = !wanted || *wanted;
+    // Whether there is one at the end is decided once.
+    node.hooks->fired[i] = is_wanted || !hooks[i].expression;
+    if (is_wanted) start_hook(node, hooks[i], wanted ? Status() : std::unexpected(wanted.error()));
   }
 }
 
@@ -65,7 +63,9 @@ bool Scheduler::had_begun(const Node& node, const model::Hook& hook) const {
 }
 
 Result<bool> Scheduler::hook_holds(Node& node, const model::Hook& hook) {
-  KIST_TRY_ASSIGN(auto expression, expression::Expression::parse(*hook.expression));
+  const std::optional<std::string>& source = hook.expression ? hook.expression : hook.condition;
+  if (!source) return true;
+  KIST_TRY_ASSIGN(auto expression, expression::Expression::parse(*source));
   // As the hook's own node will see it.
   model::NodeRecord record;
   Node asking(record, Node::Role::hook);

@@ -358,11 +358,12 @@ struct Loop {
 };
 
 // A call that is made beside a step or a run: when its expression first holds while that is under way; without an
-// expression, when it has ended, whatever its result.
+// expression, when it has ended, whatever its result, unless its condition says otherwise.
 struct Hook {
   std::string name;
   Call call;
-  std::optional<std::string> expression;
+  std::optional<std::string> expression = std::nullopt;
+  std::optional<std::string> condition = std::nullopt;  // of one at the end: made only where this holds then
 };
 
 struct Step {

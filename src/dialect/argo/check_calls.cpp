@@ -161,6 +161,11 @@ void check_calls(const Spec& spec, bool to_run, Report& report) {
       check_supplied(*handler, spec.arguments, "spec.onExit ", spec.on_exit->name->mark, report);
   }
   check_hooks(spec, spec.hooks, "spec", report);
+  for (const HookSpec& hook : spec.hooks)
+    if (hook.name.text == "exit" && hook.expression)
+      report.warning(hook.expression->mark,
+                     "spec.hooks.exit.expression is ignored, as Argo does: the exit hook of a workflow is always "
+                     "called; those of steps and tasks ask theirs");
 
   if (spec.other_spec) return;
   if (!spec.entrypoint || spec.entrypoint->text.empty()) {

@@ -124,7 +124,7 @@ std::optional<model::Hook> lower_hook(const Spec& spec, const HookSpec& hook) {
   model::Hook lowered;
   lowered.name = hook.name.text;
   lowered.call = {called->key, lower_arguments(spec, hook.arguments, *called)};
-  if (hook.expression && hook.name.text != "exit") lowered.expression = hook.expression->text;
+  if (hook.expression) (hook.name.text == "exit" ? lowered.condition : lowered.expression) = hook.expression->text;
   return lowered;
 }
 

@@ -59,6 +59,24 @@ TEST_F(Hooks, ByExpressionRunOnceWhileItHolds) {
   EXPECT_EQ(status(run, "wf.a@never"), "none");
 }
 
+TEST_F(Hooks, AtTheEndAreMadeOnlyWhereTheirConditionHolds) {
+  auto with_alert = [&](const char* name, const char* definition) {
+    model::Step result = step(name, definition);
+    result.hooks = {hook("exit", name)};
+    result.hooks[0].condition = fmt::format("steps['{}'].status == '<failed>'", name);
+    result.tolerate_failed = true;
+    return result;
+  };
+  model::Step wrong = with_alert("c", "ok");
+  wrong.hooks[0].condition = "steps['nobody'].status == '<failed>'";
+  define("main", sequence({{with_alert("a", "ok"), with_alert("b", "bad"), wrong}}));
+  model::RunRecord run = this->run();
+  EXPECT_EQ(run.state, State::succeeded);
+  EXPECT_EQ(status(run, "wf[0].a@exit"), "none");
+  EXPECT_THAT(watcher.lines, ElementsAre("wf[0].b@exit: b"));
+  EXPECT_EQ(node(run, "wf[0].c@exit").state, State::error);
+}
+
 TEST_F(Hooks, OfALoopAreOfItsItems) {
   model::Step a = step("a", "ok");
   a.loop = over({"1", "2"});

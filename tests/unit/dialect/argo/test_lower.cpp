@@ -343,6 +343,33 @@ TEST(ArgoLower, HandsOutputsOfGroupsOn) {
   EXPECT_EQ(all.workflow.definitions.at("inner").artifacts.at(0).path, "");
 }
 
+TEST(ArgoLower, ExitHooksOfStepsAskTheirExpressionsThatOfTheWorkflowDoesNot) {
+  const model::Lowered all = lowered(workflow_with(R"(  entrypoint: main
+  hooks:
+    exit: {expression: workflow.status == "Failed", template: leaf}
+  templates:
+  - name: main
+    steps:
+    - - name: a
+        template: leaf
+        hooks:
+          exit: {expression: 'steps["a"].status == "Failed"', template: leaf}
+          running: {expression: 'steps["a"].status == "Running"', template: leaf}
+      - name: b
+        template: leaf
+        hooks: {exit: {template: leaf}}
+  - {name: leaf, container: {image: a}}
+)"));
+  const std::vector<model::Step>& steps = group(all, "main").stages.at(0);
+  EXPECT_EQ(steps.at(0).hooks.at(0).condition, R"(steps["a"].status == "Failed")");
+  EXPECT_EQ(steps.at(0).hooks.at(0).expression, std::nullopt);
+  EXPECT_EQ(steps.at(0).hooks.at(1).condition, std::nullopt);
+  EXPECT_EQ(steps.at(0).hooks.at(1).expression, R"(steps["a"].status == "Running")");
+  EXPECT_EQ(steps.at(1).hooks.at(0).condition, std::nullopt);
+  EXPECT_TRUE(all.workflow.on_exit.has_value());
+  EXPECT_THAT(texts(all.notices), ElementsAre(testing::HasSubstr("spec.hooks.exit.expression is ignored")));
+}
+
 TEST(ArgoLower, NamesRunsAsTheFileSays) {
   const std::string rest = "\nspec: {entrypoint: m, templates: [{name: m, container: {image: a}}]}\n";
   auto naming = [&](const std::string& metadata) {
