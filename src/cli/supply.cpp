@@ -52,14 +52,24 @@ Result<std::vector<model::SourceText>> texts_of_documents(const catalog::Documen
   return texts;
 }
 
+Status take_secrets_out(model::RunRequest& request, const model::Dialect& dialect) {
+  for (auto& file : request.files) {
+    KIST_TRY_ASSIGN(file.text, dialect.without_secrets(file));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> supply(model::RunRequest& request, const model::Dialect& dialect,
                                         const std::vector<model::SourceText>& given,
                                         const catalog::Documents* documents) {
   std::vector<std::string> said;
-  for (auto& file : request.files) file.text = dialect.without_secrets(file);
-  for (const auto& file : given) request.library.push_back({file.name, dialect.without_secrets(file)});
+  KIST_TRY(take_secrets_out(request, dialect));
+  for (const auto& file : given) {
+    KIST_TRY_ASSIGN(auto text, dialect.without_secrets(file));
+    request.library.push_back({file.name, std::move(text)});
+  }
   if (documents != nullptr) {
     KIST_TRY_ASSIGN(const auto texts, texts_of_documents(*documents));
     if (!texts.empty()) add(request.library, dialect.library_for(request, texts, true));
@@ -73,7 +83,7 @@ Result<std::vector<std::string>> supply(model::RunRequest& request, const model:
 
 Status supply_for(model::RunRequest& request, const model::Dialect& dialect, const model::RunRequest& asking,
                   const catalog::Documents& documents) {
-  for (auto& file : request.files) file.text = dialect.without_secrets(file);
+  KIST_TRY(take_secrets_out(request, dialect));
   auto theirs = asking.files;
   theirs.insert(theirs.end(), asking.library.begin(), asking.library.end());
   add(request.library, dialect.library_for(request, theirs, true));

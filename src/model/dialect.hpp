@@ -148,7 +148,8 @@ class Dialect {
     return std::vector<Kept>{};
   }
   // The text without the values of the secrets in it, its lines where they are; the text itself where there are none.
-  virtual std::string without_secrets(const SourceText& file) const { return file.text; }
+  // Errors: invalid (which of its lines are a secret's cannot be told).
+  virtual Result<std::string> without_secrets(const SourceText& file) const { return file.text; }
 
   // Does what a task asks of an object that this system's manifests describe, on behalf of a run. Every text of the
   // request is literal. The object as it is then, as JSON, which is a manifest itself. Errors: invalid (the manifest),

@@ -161,7 +161,7 @@ class ArgoDialect final : public model::Dialect {
 
   Result<std::vector<Kept>> kept_documents(const model::SourceText& file) const override { return split_kept(file); }
 
-  std::string without_secrets(const model::SourceText& file) const override { return blank_secrets(file.text); }
+  Result<std::string> without_secrets(const model::SourceText& file) const override { return blank_secrets(file); }
 
   Result<std::string> act_on_object(const model::ObjectRequest& request, model::Objects& objects) const override {
     return argo::act_on_object(request, objects);

@@ -107,20 +107,36 @@ std::string name_of_file(std::string_view file) {
   return name;
 }
 
+Result<std::vector<yaml::Node>> parse_documents(std::string_view text, std::string_view name) {
+  // As Go reads them: where a key is there twice, the last counts.
+  return yaml::parse(text, name, {.duplicate_keys = true});
+}
+
+const yaml::Node* items_of_list(const yaml::Node& root) {
+  const yaml::Node* items = text_at(root, {"kind"}) == "List" ? root.find("items") : nullptr;
+  return items != nullptr && items->is_sequence() ? items : nullptr;
+}
+
 Result<std::vector<Document>> read_documents(const std::vector<model::SourceText>& files,
                                              const std::vector<model::SourceText>& library) {
-  // As Go reads them: where a key is there twice, the last counts.
-  const yaml::Options options{.duplicate_keys = true};
   std::vector<Document> documents;
   int source = 0;
   for (const auto* texts : {&files, &library}) {
+    auto add = [&](auto self, yaml::Node root, const std::string& file, bool listed) -> void {
+      if (root.is_null()) return;
+      if (const yaml::Node* items = items_of_list(root)) {
+        for (const yaml::Node& item : items->items) self(self, item, file, true);
+        return;
+      }
+      documents.push_back(make_document(std::move(root), file));
+      documents.back().supporting = texts == &library;
+      documents.back().listed = listed;
+    };
     for (const model::SourceText& file : *texts) {
-      KIST_TRY_ASSIGN(auto roots, yaml::parse(file.text, file.name, options));
+      KIST_TRY_ASSIGN(auto roots, parse_documents(file.text, file.name));
       for (yaml::Node& root : roots) {
-        if (root.is_null()) continue;
         if (source > 0) number(root, source);
-        documents.push_back(make_document(std::move(root), file.name));
-        documents.back().supporting = texts == &library;
+        add(add, std::move(root), file.name, false);
       }
       ++source;
     }

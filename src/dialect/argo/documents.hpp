@@ -36,6 +36,7 @@ struct Document {
   std::string help;  // from its annotations: one line
   yaml::Node root;
   bool supporting = false;  // of a text that is there to be referred to: never meant by `choose`
+  bool listed = false;      // an item of a List: its lines hold no document by themselves
 
   // Whether it can be asked for: a workflow, or what one is made of.
   bool is_workflow() const { return form <= Form::stored; }
@@ -46,8 +47,14 @@ struct Document {
   model::Origin origin() const { return {file, root.mark.line, root.mark.column}; }
 };
 
-// All documents of the files, then those of the library; marks are numbered by text in this order. Errors: invalid
-// (YAML that cannot be read).
+// The documents of one text as they are written, null where there is nothing in one. Errors: invalid.
+Result<std::vector<yaml::Node>> parse_documents(std::string_view text, std::string_view name);
+
+// The items of a `kind: List`, as kubectl writes several objects in one document; nullptr: it is none.
+const yaml::Node* items_of_list(const yaml::Node& root);
+
+// All documents of the files, items of Lists as documents of their own, then those of the library; marks are numbered
+// by text in this order. Errors: invalid (YAML that cannot be read).
 Result<std::vector<Document>> read_documents(const std::vector<model::SourceText>& files,
                                              const std::vector<model::SourceText>& library = {});
 

@@ -25,7 +25,8 @@ std::vector<model::SourceText> find_written_maps(const model::RunRequest& reques
 // model::Dialect::kept_documents.
 Result<std::vector<model::Dialect::Kept>> split_kept(const model::SourceText& file);
 
-// The text with the documents that are secrets made empty lines.
-std::string blank_secrets(std::string_view text);
+// The text with the documents that are secrets made empty lines; a text that cannot be read as it is. Errors: invalid
+// (which lines are a secret's cannot be told).
+Result<std::string> blank_secrets(const model::SourceText& file);
 
 }  // namespace kist::dialect::argo

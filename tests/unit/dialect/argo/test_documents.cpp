@@ -122,7 +122,7 @@ TEST(ArgoDocuments, ASecretsValueLeavesTheTextAndTheLinesStay) {
       kFileName,
       "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {token: c2VjcmV0}\nstringData: {plain: word}\n---\n"
       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {k: v}\n"};
-  const std::string without = dialect().without_secrets(file);
+  const std::string without = dialect().without_secrets(file).value();
   EXPECT_EQ(std::ranges::count(without, '\n'), std::ranges::count(file.text, '\n'));
   EXPECT_THAT(without, testing::Not(HasSubstr("c2VjcmV0")));
   EXPECT_THAT(without, HasSubstr("kind: ConfigMap"));
@@ -133,6 +133,62 @@ TEST(ArgoDocuments, ASecretsValueLeavesTheTextAndTheLinesStay) {
   EXPECT_THAT(*kept[0].secret, ElementsAre(testing::Pair("token", "secret"), testing::Pair("plain", "word")));
   EXPECT_EQ(kept[0].source.text, "");
   EXPECT_THAT(kept[1].source.text, HasSubstr("data: {k: v}"));
+}
+
+TEST(ArgoDocuments, ASecretOnTheLineThatPartsDocumentsLeavesTheText) {
+  const char* config = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {k: v}\n";
+  for (const char* secret : {
+           "--- {apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {k: hush}}\n",
+           "---\nkind: ConfigMap\nmetadata: {name: n}\n...\n--- {kind: Secret, metadata: {name: s},\nstringData: {k: "
+           "hush}}\n...\n",
+           "--- # hush\nkind: Secret\nmetadata: {name: s}\nstringData:\n  k: |\n    hush\n",
+           "---\nkind: \"\\x53ecret\"\nmetadata: {name: s}\nstringData: {k: hush}\n",
+           "---\napiVersion: v2\nkind: Secret\nmetadata: {name: s}\nstringData: {k: hush}\n",
+       }) {
+    const model::SourceText file{kFileName, std::string(config) + secret + config};
+    const auto without = dialect().without_secrets(file);
+    ASSERT_TRUE(without.has_value()) << secret;
+    EXPECT_THAT(*without, testing::Not(HasSubstr("hush"))) << secret;
+    EXPECT_EQ(std::ranges::count(*without, '\n'), std::ranges::count(file.text, '\n')) << secret;
+    EXPECT_TRUE(without->ends_with(config)) << secret;
+    for (const auto& kept : dialect().kept_documents(file).value())
+      EXPECT_THAT(kept.source.text, testing::Not(HasSubstr("hush"))) << secret;
+  }
+}
+
+TEST(ArgoDocuments, TheItemsOfAListAreDocumentsAndItsSecretsLeaveTheText) {
+  const model::SourceText file{kFileName, R"(apiVersion: v1
+items:
+- apiVersion: v1
+  kind: Secret
+  metadata: {name: s}
+  # beside
+  stringData:
+    k: hush
+- apiVersion: v1
+  data: {k: "3"}
+  kind: ConfigMap
+  metadata: {name: m}
+kind: List
+)"};
+  const std::string without = dialect().without_secrets(file).value();
+  EXPECT_THAT(without, testing::Not(HasSubstr("hush")));
+  EXPECT_THAT(without, HasSubstr("kind: ConfigMap"));
+  EXPECT_EQ(std::ranges::count(without, '\n'), std::ranges::count(file.text, '\n'));
+  const auto kept = dialect().kept_documents(file).value();
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_THAT(kept[0].secret.value(), ElementsAre(testing::Pair("k", "hush")));
+  EXPECT_EQ(kept[1].name, "m");
+  EXPECT_THAT(kept[1].source.text, HasSubstr(R"("data":{"k":"3"})"));
+
+  // Where its lines are not its own.
+  for (const char* text :
+       {R"({"kind": "List", "items": [{"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"k": "hush"}}]})",
+        "kind: List\nitems:\n- kind: Secret\n  stringData: {k: \"a\nb: hush\"}\n"}) {
+    const auto refused = dialect().without_secrets({kFileName, text});
+    ASSERT_FALSE(refused.has_value()) << text;
+    EXPECT_THAT(refused.error().text, HasSubstr("w.yaml:1:1: there is a Secret")) << text;
+  }
 }
 
 }  // namespace
