@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/timers.hpp"
 #include "expression/duration.hpp"
 #include "expression/expression.hpp"
 
@@ -75,8 +76,9 @@ bool policy_allows(const RetryRule& rule, const LastAttempt& last) {
 nanoseconds wait_after(const RetryRule& rule, int attempts) {
   if (!rule.backoff) return nanoseconds(0);
   double wait = static_cast<double>(rule.backoff->count()) * std::pow(rule.factor, attempts - 1);
-  wait = std::min(wait, static_cast<double>(rule.cap.value_or(kLongestWait).count()));
-  return nanoseconds(static_cast<std::int64_t>(std::max(wait, 0.0)));
+  const nanoseconds longest = rule.cap.value_or(kLongestWait);
+  if (wait >= static_cast<double>(longest.count())) return std::max(longest, nanoseconds(0));
+  return nanoseconds(static_cast<std::int64_t>(std::max(0.0, wait)));
 }
 
 class RetryScope : public expression::Scope {

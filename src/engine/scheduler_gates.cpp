@@ -29,7 +29,7 @@ Status Scheduler::start_gate(Node& node) {
     KIST_TRY_ASSIGN(std::string text, expression::evaluate(*gate.duration, NodeScope(*scope_, node)));
     auto duration = expression::parse_duration(text);
     if (!duration) return with_context("the duration", duration.error());
-    timers_.at(node.record.started + *duration, [this, &node] { time_of_gate(node); });
+    timers_.at(after(node.record.started, *duration), [this, &node] { time_of_gate(node); });
   }
   parked_.insert(&node);
   changed(node);

@@ -36,7 +36,7 @@ bool is_below(const Node* node, const Node& top) {
 Status Scheduler::watch_timeout(Node& node) {
   if (!node.definition->timeout) return {};
   KIST_TRY_ASSIGN(nanoseconds limit, read_limit(*node.definition->timeout, "the timeout", NodeScope(*scope_, node)));
-  set_limit(node, node.record.created + limit);
+  set_limit(node, after(node.record.created, limit));
   return {};
 }
 
@@ -49,7 +49,7 @@ Status Scheduler::read_deadline(Node& node) {
 void Scheduler::watch_deadline(Node& node) {
   if (!node.deadline) return;
   const bool repeated = node.record.first_started != Time{};  // since its owner was lost: its time has gone on
-  set_limit(node, (repeated ? node.record.first_started : node.record.started) + *node.deadline);
+  set_limit(node, after(repeated ? node.record.first_started : node.record.started, *node.deadline));
 }
 
 Status Scheduler::watch_run() {
@@ -59,7 +59,7 @@ Status Scheduler::watch_run() {
   }
   if (!workflow_.deadline) return {};
   KIST_TRY_ASSIGN(nanoseconds limit, read_limit(*workflow_.deadline, "the workflow's deadline", *scope_));
-  set_limit(*entry_, run_.started + limit);
+  set_limit(*entry_, after(run_.started, limit));
   return {};
 }
 

@@ -10,6 +10,15 @@
 
 namespace kist::engine {
 
+// A time that much later; what lies beyond the end of time is that end, and never comes. The farthest durations that
+// files may write are longer than from now to there.
+inline Time after(Time time, std::chrono::nanoseconds duration) {
+  std::chrono::nanoseconds::rep count = 0;
+  if (!__builtin_add_overflow(time.time_since_epoch().count(), duration.count(), &count))
+    return Time(std::chrono::nanoseconds(count));
+  return duration.count() > 0 ? Time::max() : Time::min();
+}
+
 // Not thread-safe. Timers are not taken back: what was to be done looks whether it still is.
 class Timers {
  public:

@@ -71,7 +71,9 @@ Result<std::chrono::nanoseconds> parse_go_duration(std::string_view text) {
 Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
   bool bare = !text.empty() && text.size() <= kMostDigits && std::ranges::all_of(text, is_ascii_digit);
   if (!bare) return parse_go_duration(text);
-  return parse_go_duration(fmt::format("{}s", text));
+  constexpr auto kMost = std::chrono::nanoseconds::max();
+  const std::chrono::seconds seconds(to_number(text));
+  return seconds > std::chrono::floor<std::chrono::seconds>(kMost) ? kMost : std::chrono::nanoseconds(seconds);
 }
 
 std::string to_go_duration(std::chrono::nanoseconds duration) {

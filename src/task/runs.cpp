@@ -66,10 +66,12 @@ bool is_progress(std::string_view text) {
   return number(text.substr(0, slash), done) && number(text.substr(slash + 1), all) && all > 0 && done <= all;
 }
 
+// What a file says may be longer than the clock goes on.
 Result<std::chrono::nanoseconds> duration_of(const expression::Text& text, std::string_view what) {
+  constexpr std::chrono::nanoseconds kLongest = std::chrono::hours(24 * 365 * 100);
   auto duration = expression::parse_duration(text.source());
   if (!duration) return with_context(what, duration.error());
-  return *duration;
+  return std::min(*duration, kLongest);
 }
 
 }  // namespace

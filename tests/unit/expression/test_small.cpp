@@ -22,6 +22,7 @@ TEST(Durations, AreReadAsGoDoes) {
     EXPECT_FALSE(parse_go_duration(text)) << text;
   EXPECT_EQ(parse_duration("10").value(), 10s);
   EXPECT_EQ(parse_duration("1m30s").value(), 90s);
+  EXPECT_EQ(parse_duration("9999999999").value(), std::chrono::nanoseconds::max());
   EXPECT_FALSE(parse_duration("ten"));
 }
 
