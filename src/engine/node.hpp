@@ -81,6 +81,7 @@ struct HookProgress {
 };
 
 struct Node {
+  std::vector<Node*> made;  // in the order they were
   enum class Role { entry, step, item, attempt, hook };
 
   Node(model::NodeRecord& its_record, Role its_role) : record(its_record), role(its_role) {}

@@ -193,7 +193,7 @@ class Scheduler {
   void set_limit(Node& node, Time when);
   void time_is_over(Node& node);
   // What waits for a time, a lock, a person or the place and is below `top` ends; what runs is asked to.
-  void halt(const Node& top, task::Stop how);
+  void halt(Node& top, task::Stop how);
   void stop_task(Node& node, task::Stop how);
   void end_halted(Node& node);
   bool is_overdue(const Node& node) const;

@@ -79,6 +79,7 @@ void Scheduler::start_hook(Node& node, const model::Hook& hook, const Status& wa
   if (!hook.expression ? stopping_ == task::Stop::abort : !may_start(node)) return;
   Node& made = make_node(Node::Role::hook, parent, 0, &hook);
   ++node.hooks->under_way;
+  node.hooks->made.push_back(&made);
   if (parent == nullptr) {
     run_hook_nodes_.push_back(&made);
     if (!hook.expression) exit_node_ = &made;

@@ -1,4 +1,5 @@
 // What ends a node from outside: its time is over, or what it is part of was stopped.
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -25,10 +26,23 @@ const Node* above(const Node& node) {
   return node.parent == nullptr ? nullptr : node.parent->parent;
 }
 
-bool is_below(const Node* node, const Node& top) {
-  for (; node != nullptr; node = above(*node))
-    if (node == &top) return true;
-  return false;
+// The node and all that is below it.
+template <typename Visit>
+void for_each_below(Node& top, Visit visit) {
+  std::vector<Node*> open = {&top};
+  auto add = [&](Node* child) {
+    if (child == nullptr) return;
+    open.push_back(child);
+    if (child->hooks) open.insert(open.end(), child->hooks->made.begin(), child->hooks->made.end());
+  };
+  while (!open.empty()) {
+    Node& node = *open.back();
+    open.pop_back();
+    visit(node);
+    if (node.group) std::ranges::for_each(node.group->children, add);
+    if (node.loop) std::ranges::for_each(node.loop->children, add);
+    if (node.retry) add(node.retry->child);
+  }
 }
 
 }  // namespace
@@ -81,20 +95,17 @@ void Scheduler::time_is_over(Node& node) {
   halt(node, task::Stop::graceful);
 }
 
-void Scheduler::halt(const Node& top, task::Stop how) {
-  auto ends = [&](const Node& node) {
-    return is_below(&node, top) && (!node.at_exit || top.at_exit || how == task::Stop::abort || is_overdue(node));
-  };
-  for (Node* node : with_place_)
-    if (ends(*node)) stop_task(*node, how);
-  std::vector<Node*> waiting;
-  for (Node* node : parked_)
-    if (ends(*node)) waiting.push_back(node);
-  for (Node* node : waiting) end_halted(*node);
-  // What waits for room finds that it is not to start.
-  for (Node& node : nodes_)
-    if (node.group && ends(node))
-      for (const Wanted& held : std::exchange(node.group->held, {})) wanted_.push_back(held);
+// Only what is below is looked at: of a run of many tasks, each with a limit of its own, all of it would be looked at
+// again for each that ends so.
+void Scheduler::halt(Node& top, task::Stop how) {
+  for_each_below(top, [&](Node& node) {
+    if (node.at_exit && !top.at_exit && how != task::Stop::abort && !is_overdue(node)) return;
+    if (with_place_.contains(&node)) stop_task(node, how);
+    if (parked_.contains(&node)) end_halted(node);
+    if (!node.group) return;
+    // What waits for room finds that it is not to start.
+    for (const Wanted& held : std::exchange(node.group->held, {})) wanted_.push_back(held);
+  });
 }
 
 void Scheduler::stop_task(Node& node, task::Stop how) {
@@ -107,7 +118,7 @@ void Scheduler::stop_task(Node& node, task::Stop how) {
 
 // Of a node that waits, or whose children did not all run.
 void Scheduler::end_halted(Node& node) {
-  if (is_overdue(node)) return end(node, State::failed, std::string(overdue_message()));
+  if (is_overdue(node)) return end(node, State::failed, wording_.overdue());
   const bool aborted = stopping_ == task::Stop::abort;
   end(node, aborted ? State::aborted : State::stopped, wording_.stopped(aborted));
 }
