@@ -5,13 +5,16 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/json.hpp"
+#include "base/result.hpp"
 #include "engine/plan.hpp"
 #include "engine/retries.hpp"
 #include "engine/sending.hpp"
@@ -62,6 +65,8 @@ struct LoopProgress {
   std::vector<Node*> children;                    // by item; nullptr also where an earlier owner ended the loop
   std::size_t under_way = 0;
   std::map<std::string, std::string, std::less<>> aggregated;  // what was asked of all members' outputs, by field
+  // Puts together what its members made under a name, into its node's outputs. Nothing where none has made it.
+  std::function<Status(std::string_view name)> gather;
 };
 
 // How far a node with attempts is.
@@ -76,12 +81,12 @@ struct RetryProgress {
 // The hooks of a node.
 struct HookProgress {
   std::vector<bool> fired;  // by hook
+  std::vector<Node*> made;  // in the order they were
   std::size_t under_way = 0;
   bool ended = false;  // the node has ended, and whoever waits for it waits for its hooks
 };
 
 struct Node {
-  std::vector<Node*> made;  // in the order they were
   enum class Role { entry, step, item, attempt, hook };
 
   Node(model::NodeRecord& its_record, Role its_role) : record(its_record), role(its_role) {}

@@ -110,6 +110,7 @@ class Scheduler {
   bool end_stopped(Node& group, bool incomplete);
   void end_failed(Node& group, model::State state, const Node& child);
   void end_succeeded(Node& group);
+  void make_loop(Node& node);
   Status collect_outputs(Node& group);
   bool dependency_holds(const Node& group, const model::Dependency& dependency) const;
   // A step or an item of the group has ended that counted against its parallelism.
@@ -120,7 +121,7 @@ class Scheduler {
   void take_members(Node& loop);  // of one that an earlier owner ended
   void item_ended(Node& loop, const Node& item);
   void end_loop(Node& loop);
-  Status gather_artifacts(Node& loop);
+  Status gather_artifact(Node& loop, std::string_view name);
 
   // ---- retries (scheduler_retries.cpp)
   Status start_retry(Node& node);

@@ -10,8 +10,13 @@ namespace kist::engine {
 
 using model::State;
 
-Status Scheduler::start_loop(Node& node) {
+void Scheduler::make_loop(Node& node) {
   node.loop = std::make_unique<LoopProgress>();
+  node.loop->gather = [this, &node](std::string_view name) { return gather_artifact(node, name); };
+}
+
+Status Scheduler::start_loop(Node& node) {
+  make_loop(node);
   LoopProgress& loop = *node.loop;
   KIST_TRY_ASSIGN(loop.items, expand(*node.step->loop, group_scope(*node.parent)));
   if (loop.items.empty()) {
@@ -29,7 +34,7 @@ Status Scheduler::start_loop(Node& node) {
 }
 
 void Scheduler::take_members(Node& node) {
-  node.loop = std::make_unique<LoopProgress>();
+  make_loop(node);
   if (earlier_members_.empty())
     for (const model::NodeRecord* record : earlier_)
       if (record->index && record->hook.empty()) earlier_members_[record->parent].push_back(record);
@@ -71,38 +76,46 @@ void Scheduler::end_loop(Node& node) {
   const bool ran = std::ranges::any_of(children, [](const Node* child) {
     return child->record.state != State::skipped && child->record.state != State::omitted;
   });
-  if (auto gathered = gather_artifacts(node); !gathered)
-    return end(node, State::error, fmt::format("its artifacts cannot be put together: {}", gathered.error().text));
+  node.record.output_artifacts.clear();
   end(node, ran ? State::succeeded : State::skipped, "");
 }
 
-// What the items made, by name: a directory with one entry an item that made it.
-Status Scheduler::gather_artifacts(Node& node) {
-  const LoopProgress& loop = *node.loop;
-  std::map<std::string, std::vector<store::Transaction::Part>> parts;
-  std::map<std::string, model::ArtifactRecord> whole;
-  for (std::size_t i = 0; i < loop.children.size(); ++i) {
-    const model::NodeRecord& item = loop.children[i]->record;
-    if (item.state != State::succeeded) continue;
-    for (const model::ArtifactRecord& artifact : item.output_artifacts) {
-      parts[artifact.name].push_back(
-          {entry_name(i, loop.children.size(), loop.items[i].get()), {artifact.tree, artifact.times}});
-      whole[artifact.name].archive = artifact.archive;
+// What the items made under a name: a directory with one entry an item that made it. It is put together when somebody
+// first asks for it: that is written to disk, and few loops are asked.
+Status Scheduler::gather_artifact(Node& node, std::string_view name) {
+  LoopProgress& loop = *node.loop;
+  if (node.record.state != State::succeeded) return {};
+  if (loop.items.empty()) {  // it was ended under an earlier owner
+    KIST_TRY_ASSIGN(loop.items, expand(*node.step->loop, group_scope(*node.parent)));
+  }
+  std::vector<store::Transaction::Part> parts;
+  model::ArtifactRecord whole;
+  for (std::size_t i = 0; i < std::min(loop.members.size(), loop.items.size()); ++i) {
+    const model::NodeRecord* item = loop.members[i];
+    if (item == nullptr || item->state != State::succeeded) continue;
+    for (const model::ArtifactRecord& artifact : item->output_artifacts) {
+      if (artifact.name != name) continue;
+      parts.push_back({entry_name(i, loop.items.size(), loop.items[i].get()), {artifact.tree, artifact.times}});
+      whole.archive = artifact.archive;
     }
   }
-  node.record.output_artifacts.clear();
   if (parts.empty()) return {};
-  KIST_TRY_ASSIGN(auto transaction, parts_.store.begin());
-  for (auto& [name, artifact] : whole) {
-    KIST_TRY_ASSIGN(store::Saved saved, transaction->combine(parts[name]));
-    artifact.name = name;
-    artifact.tree = saved.id.tree;
-    artifact.times = saved.id.times;
-    artifact.bytes = saved.bytes;
-    artifact.files = saved.files;
-  }
-  KIST_TRY(transaction->commit());
-  for (auto& [name, artifact] : whole) node.record.output_artifacts.push_back(std::move(artifact));
+  auto saved = [&]() -> Result<store::Saved> {
+    KIST_TRY_ASSIGN(auto transaction, parts_.store.begin());
+    KIST_TRY_ASSIGN(store::Saved combined, transaction->combine(parts));
+    KIST_TRY(transaction->commit());
+    return combined;
+  }();
+  if (!saved)
+    return with_context(fmt::format("the artifacts '{}' of {} cannot be put together", name, node.record.names.name),
+                        saved.error());
+  whole.name = name;
+  whole.tree = saved->id.tree;
+  whole.times = saved->id.times;
+  whole.bytes = saved->bytes;
+  whole.files = saved->files;
+  node.record.output_artifacts.push_back(std::move(whole));
+  changed(node);
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "engine/scope.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -55,6 +56,19 @@ const T* find_action(const model::Task& task, const auto& matches) {
   for (const model::Action& action : task.actions)
     if (const auto* what = std::get_if<T>(&action.what); what != nullptr && matches(*what)) return what;
   return nullptr;
+}
+
+// Of a step that loops also those that nobody has asked for yet.
+std::set<std::string> artifacts_of(const Node& child) {
+  std::set<std::string> names;
+  auto add = [&](const model::NodeRecord& record) {
+    for (const model::ArtifactRecord& artifact : record.output_artifacts) names.insert(artifact.name);
+  };
+  add(child.record);
+  if (child.loop && child.record.state == model::State::succeeded)
+    for (const model::NodeRecord* member : child.loop->members)
+      if (member != nullptr && member->state == model::State::succeeded) add(*member);
+  return names;
 }
 
 bool was_left_out(model::State state) {
@@ -357,7 +371,7 @@ std::vector<std::string> GroupScope::names(std::string_view prefix) const {
   if (record.exit_code) add("exitCode");
   if (record.result) add("outputs.result");
   for (const model::ParameterRecord& parameter : record.output_parameters) add("outputs.parameters." + parameter.name);
-  for (const model::ArtifactRecord& artifact : record.output_artifacts) add("outputs.artifacts." + artifact.name);
+  for (const std::string& artifact : artifacts_of(**child)) add("outputs.artifacts." + artifact);
   return names;
 }
 
@@ -371,7 +385,12 @@ Result<ArtifactValue> GroupScope::find_artifact(std::string_view name) const {
   if (outputs == std::string_view::npos)
     return unresolved(ErrorKind::invalid, name, "it is not the name of an artifact");
   KIST_TRY_ASSIGN(const Node* child, find_step(name, rest->substr(0, outputs)));
-  const auto* artifact = find_output_artifact(child->record, rest->substr(outputs + kOutputs.size()));
+  const std::string_view wanted = rest->substr(outputs + kOutputs.size());
+  const auto* artifact = find_output_artifact(child->record, wanted);
+  if (artifact == nullptr && child->loop) {
+    KIST_TRY(child->loop->gather(wanted));
+    artifact = find_output_artifact(child->record, wanted);
+  }
   if (artifact == nullptr) return Absent();
   model::ArtifactRecord value = *artifact;
   if (!value.producer) value.producer = model::Producer{"", child->record.names.name, artifact->name};

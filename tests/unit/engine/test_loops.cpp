@@ -96,6 +96,48 @@ TEST_F(Loops, OutputsOfAllItemsAreLists) {
   EXPECT_TRUE(status(run(), "d.then").contains("is not JSON")) << status(run(), "d.then");
 }
 
+TEST_F(Loops, ArtifactsOfAllItemsArePutTogetherWhenOneAsks) {
+  define("make", task({"make", "out"}));
+  model::Definition take = task({"succeed"});
+  take.artifacts.push_back({.name = "in", .optional = false, .fallback = {}, .path = "/in"});
+  define("take", take);
+  model::Step loop = step("loop", "make");
+  loop.loop = over({"1", "2"});
+  auto taking = [&](const char* name, const char* after) {
+    model::Step result = step(name, "take", is(after));
+    result.call.arguments.artifacts = {{"in", model::ArtifactReference{text("tasks.loop.outputs.artifacts.out")}}};
+    return result;
+  };
+  define("main", graph({loop}));
+  EXPECT_EQ(run().state, State::succeeded);
+  EXPECT_EQ(store.combined, 0);
+
+  dialect.workflow.naming.stem = "b";
+  define("main", graph({loop, taking("x", "loop"), taking("y", "x")}));
+  model::RunRecord run = this->run();
+  EXPECT_EQ(run.state, State::succeeded);
+  EXPECT_EQ(store.combined, 1);
+  const Digest whole =
+      sha256(fmt::format("0_1={}\n1_2={}\n", sha256("b.loop(0:1)/out").hex(), sha256("b.loop(1:2)/out").hex()));
+  ASSERT_EQ(node(run, "b.loop").output_artifacts.size(), 1U);
+  EXPECT_EQ(node(run, "b.loop").output_artifacts[0].tree, whole);
+  EXPECT_EQ(node(run, "b.y").input_artifacts.at(0).tree, whole);
+
+  // Also where the loop has ended under an earlier owner.
+  dialect.workflow.naming.stem = "c";
+  define("gate", task({"fail"}));
+  define("main", graph({loop, step("gate", "gate", is("loop")), taking("x", "gate")}));
+  EXPECT_EQ(this->run().state, State::failed);
+  EXPECT_EQ(store.combined, 1);
+  define("gate", task({"succeed"}));
+  ASSERT_TRUE(engine.retry("c", {}, [](const model::Notice&) {}));
+  ASSERT_TRUE(engine.own("c", place, watcher));
+  run = catalog->run("c").value();
+  EXPECT_EQ(run.state, State::succeeded);
+  EXPECT_EQ(node(run, "c.x").input_artifacts.at(0).tree,
+            sha256(fmt::format("0_1={}\n1_2={}\n", sha256("c.loop(0:1)/out").hex(), sha256("c.loop(1:2)/out").hex())));
+}
+
 TEST_F(Loops, SequencesCountUpAndDown) {
   auto items = [](model::Loop::Sequence sequence) -> std::vector<std::string> {
     class Nothing : public expression::Scope {
