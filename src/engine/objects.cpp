@@ -1,7 +1,7 @@
 #include "engine/objects.hpp"
 
+#include <algorithm>
 #include <chrono>
-#include <set>
 #include <thread>
 
 #include <fmt/format.h>
@@ -65,28 +65,48 @@ std::string RunObjects::random_suffix() {
   return text;
 }
 
-Result<std::vector<model::Objects::Document>> RunObjects::documents() {
-  std::vector<Document> all;
-  std::set<std::pair<std::string, std::string>> seen;
-  KIST_TRY_ASSIGN(const auto kept, catalog::Documents(parts_.home).list());
-  for (const auto& each : kept) {
-    auto text = read_file(each.path, kLargestDocument);
-    if (!text && text.error().kind == ErrorKind::not_found) continue;  // removed since
-    if (!text) return std::unexpected(text.error());
-    seen.emplace(each.kind, each.name);
-    all.push_back({each.kind, each.name, std::move(*text)});
-  }
+// What stands in the run's files does not change while it runs.
+Result<const std::vector<model::Objects::Document>*> RunObjects::own_documents() {
+  std::lock_guard lock(mutex_);
+  if (own_) return &*own_;
   KIST_TRY_ASSIGN(const model::Dialect* dialect, find_dialect(parts_.dialects, run_.dialect));
+  std::vector<Document>& own = own_.emplace();
   for (const auto* files : {&run_.request.files, &run_.request.library}) {
     for (const model::SourceText& file : *files) {
       auto documents = dialect->kept_documents(file);
       if (!documents) continue;
       for (auto& each : *documents)
-        if (!each.secret && seen.emplace(each.kind, each.name).second)
-          all.push_back({each.kind, each.name, std::move(each.source.text), false});
+        if (!each.secret) own.push_back({each.kind, each.name, std::move(each.source.text), false});
     }
   }
-  return all;
+  return &own;
+}
+
+Result<model::Objects::Document> RunObjects::document(std::string_view kind, std::string_view name) {
+  KIST_TRY_ASSIGN(const auto kept, catalog::Documents(parts_.home).list());
+  for (const auto& each : kept) {
+    if (each.kind != kind || each.name != name) continue;
+    auto text = read_file(each.path, kLargestDocument);
+    if (text) return Document{each.kind, each.name, std::move(*text)};
+    if (text.error().kind != ErrorKind::not_found) return std::unexpected(text.error());
+    break;  // removed since
+  }
+  KIST_TRY_ASSIGN(const auto* own, own_documents());
+  for (const Document& each : *own)
+    if (each.kind == kind && each.name == name) return each;
+  return fail(ErrorKind::not_found, fmt::format("there is no {} '{}'", kind, name));
+}
+
+Result<std::vector<std::string>> RunObjects::documents(std::string_view kind, bool kept) {
+  std::vector<std::string> names;
+  KIST_TRY_ASSIGN(const auto listed, catalog::Documents(parts_.home).list());
+  for (const auto& each : listed)
+    if (each.kind == kind) names.push_back(each.name);
+  if (kept) return names;
+  KIST_TRY_ASSIGN(const auto* own, own_documents());
+  for (const Document& each : *own)
+    if (each.kind == kind && std::ranges::find(names, each.name) == names.end()) names.push_back(each.name);
+  return names;
 }
 
 Status RunObjects::put_document(const Document& document) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +24,8 @@ class RunObjects final : public model::Objects {
   const std::string& run_name() const override { return run_.name; }
   std::string random_suffix() override;
   void say(std::string_view text) override { say_(text); }
-  Result<std::vector<Document>> documents() override;
+  Result<Document> document(std::string_view kind, std::string_view name) override;
+  Result<std::vector<std::string>> documents(std::string_view kind, bool kept) override;
   Status put_document(const Document& document) override;
   Status remove_document(std::string_view kind, std::string_view name) override;
   Result<std::vector<std::string>> secrets() override;
@@ -39,9 +42,13 @@ class RunObjects final : public model::Objects {
   Status own(std::string_view sort, std::string_view name) override;
 
  private:
+  Result<const std::vector<Document>*> own_documents();
+
   const Parts& parts_;
   const model::RunRecord& run_;
   const std::function<void(std::string_view)> say_;
+  std::mutex mutex_;
+  std::optional<std::vector<Document>> own_;  // of the run's files, once they were read; guarded by mutex_ until then
 };
 
 // Removes what a run owns, runs that go on after they were aborted. See remove_run().

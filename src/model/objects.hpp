@@ -26,14 +26,16 @@ class Objects {
   virtual void say(std::string_view text) = 0;
 
   // ---- documents, by the kinds and names of Dialect::kept_documents()
-  // Those that are kept; then what stands in the files of the run itself, as far as none of its kind and name is kept.
   struct Document {
     std::string kind;
     std::string name;
     std::string text;
     bool kept = true;
   };
-  virtual Result<std::vector<Document>> documents() = 0;
+  // The one that is kept, else what stands in the files of the run itself. Errors: not_found.
+  virtual Result<Document> document(std::string_view kind, std::string_view name) = 0;
+  // Their names, of those that are kept first; `kept`: of those alone.
+  virtual Result<std::vector<std::string>> documents(std::string_view kind, bool kept) = 0;
   virtual Status put_document(const Document& document) = 0;  // in place of one of its kind and name
   virtual Status remove_document(std::string_view kind, std::string_view name) = 0;  // not_found
 

@@ -162,6 +162,31 @@ def test_config_maps_are_made_changed_selected_and_removed(kist):
     assert kist.json("apply") == []
 
 
+@pytest.mark.parametrize("action, manifest, more, said", [
+    ("create", "- kind: ConfigMap\n", "", "the manifest is to be a mapping"),
+    ("get", "just words\n", "", "the manifest is to be a mapping"),
+    ("create", "kind: ConfigMap\nmetadata: [name]\n", "      flags: [configmap, x]\n", "metadata is to be a mapping"),
+    ("replace", "kind: ConfigMap\nmetadata: words\n", "      flags: [configmap, words]\n",
+     "metadata is to be a mapping"),
+    ("apply", "kind: Workflow\nmetadata: {name: '{{workflow.name}}', labels: [a]}\n", "",
+     "metadata.labels is to be a mapping"),
+    ("patch", "- {op: add}\n", "      mergeStrategy: merge\n      flags: [configmap, words]\n",
+     "the manifest is to be a mapping")])
+def test_a_manifest_of_another_shape_is_refused(kist, action, manifest, more, said):
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: words}\ndata: {a: \"1\"}\n"
+    kist.write("w.yaml", workflow(resource("make", "create", config), resource("act", action, manifest, more),
+                                  steps=[call("make"), call("act")]))
+    kist("run", "w.yaml", "--name", "r", code=1)
+    node = next(node for node in kist.json("show", "r")["nodes"] if node.get("step") == "act")
+    assert said in node["message"]
+
+
+def test_labels_without_a_value_change_nothing(kist):
+    same = "kind: Workflow\nmetadata:\n  name: '{{workflow.name}}'\n  labels:\n  annotations: {done: \"yes\"}\n"
+    kist.write("w.yaml", workflow(resource("act", "apply", same), steps=[call("act")]))
+    kist("run", "w.yaml", "--name", "r")
+
+
 def test_a_secret_that_a_step_made_is_there_for_the_next(kist):
     secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: made}\nstringData: {token: abc-{{workflow.name}}}\n"
     use = """\

@@ -57,11 +57,13 @@ class Verbs {
 
  private:
   Result<Json> perform() {
+    const bool looks = action_ == "get" || action_ == "delete";
+    if (manifest_.is_null() && !looks) return fail(ErrorKind::invalid, fmt::format("{} needs a manifest", action_));
     if (action_ == "create") return create();
     if (action_ == "apply") return apply();
     if (action_ == "replace") return replace();
     if (action_ == "patch") return patch();
-    if (action_ == "get" || action_ == "delete") return each();
+    if (looks) return each();
     return fail(ErrorKind::invalid,
                 fmt::format("'{}' is no action: get, create, apply, delete, replace and patch are", action_));
   }
@@ -72,7 +74,21 @@ class Verbs {
     std::erase_if(roots, [](const yaml::Node& root) { return root.is_null(); });
     if (roots.size() > 1)
       return fail(ErrorKind::unsupported, "not supported yet: a manifest of several documents; write a step for each");
-    if (!roots.empty()) manifest_ = yaml::to_json(roots.front());
+    if (roots.empty()) return {};
+    manifest_ = yaml::to_json(roots.front());
+    const bool is_list_of_changes = action_ == "patch" && request_.merge_strategy == "json";
+    return is_list_of_changes ? Status() : check_shape();
+  }
+
+  Status check_shape() const {
+    if (!manifest_.is_object())
+      return fail(ErrorKind::invalid, "the manifest is to be a mapping (apiVersion, kind, metadata, …)");
+    const auto metadata = manifest_.find("metadata");
+    if (metadata == manifest_.end() || metadata->is_null()) return {};
+    if (!metadata->is_object()) return fail(ErrorKind::invalid, "the manifest: metadata is to be a mapping");
+    for (const char* key : {"labels", "annotations"})
+      if (const auto marks = metadata->find(key); marks != metadata->end() && !marks->is_null() && !marks->is_object())
+        return fail(ErrorKind::invalid, fmt::format("the manifest: metadata.{} is to be a mapping", key));
     return {};
   }
 
@@ -117,25 +133,20 @@ class Verbs {
                   {"type", "Opaque"},
                   {"data", std::move(data)}};
     }
-    KIST_TRY_ASSIGN(const auto document, document_of(one));
-    if (!document) return no_object(one);
+    const auto document = objects_.document(one.kind->name, one.name);
+    if (!document && document.error().kind == ErrorKind::not_found) return no_object(one);
+    if (!document) return std::unexpected(document.error());
     KIST_TRY_ASSIGN(const auto roots, yaml::parse(document->text, shown(one), {.duplicate_keys = true}));
     for (const yaml::Node& root : roots)
       if (root.is_mapping()) return yaml::to_json(root);
     return no_object(one);
   }
 
-  Result<std::optional<Objects::Document>> document_of(const Target& one) const {
-    KIST_TRY_ASSIGN(auto documents, objects_.documents());
-    for (auto& document : documents)
-      if (document.kind == one.kind->name && document.name == one.name) return std::move(document);
-    return std::nullopt;
-  }
-
   // Whether something of its name stands in the way of making it: what only the run's own files say does not.
   Result<bool> is_kept(const Target& one) const {
     if (one.kind->sort == Sort::document || one.kind->sort == Sort::claim) {
-      KIST_TRY_ASSIGN(const auto document, document_of(one));
+      const auto document = objects_.document(one.kind->name, one.name);
+      if (!document && document.error().kind != ErrorKind::not_found) return std::unexpected(document.error());
       return document && document->kept;
     }
     auto found = load(one);
@@ -223,7 +234,7 @@ class Verbs {
     Json after = before;
     for (const char* key : {"labels", "annotations"})
       if (const auto metadata = manifest_.find("metadata"); metadata != manifest_.end() && metadata->contains(key))
-        after["metadata"][key].update((*metadata)[key]);
+        if (const Json& marks = (*metadata)[key]; marks.is_object()) after["metadata"][key].update(marks);
     return change(one, before, std::move(after));
   }
 
@@ -273,7 +284,7 @@ class Verbs {
   Result<Json> each() const {
     if (!words_.selector && !words_.all && words_.names.size() <= 1) {
       KIST_TRY_ASSIGN(const Target one, named());
-      return get_or_remove(one);
+      return get_or_remove(one, load(one));
     }
     const ObjectKind* kind = words_.kind;
     if (kind == nullptr) {
@@ -287,12 +298,12 @@ class Verbs {
     Json list{{"apiVersion", "v1"}, {"kind", "List"}, {"items", Json::array()}};
     for (const std::string& name : names) {
       const Target one{kind, name};
-      if (words_.selector) {
-        KIST_TRY_ASSIGN(const Json object, load(one));
-        if (!is_selected(object)) continue;
-      }
-      KIST_TRY_ASSIGN(Json object, get_or_remove(one));
-      list["items"].push_back(std::move(object));
+      auto object = load(one);
+      const bool is_gone = !object && object.error().kind == ErrorKind::not_found;
+      if (is_gone && words_.names.empty()) continue;  // since its kind was listed
+      if (words_.selector && object && !is_selected(*object)) continue;
+      KIST_TRY_ASSIGN(Json found, get_or_remove(one, std::move(object)));
+      list["items"].push_back(std::move(found));
     }
     return list;
   }
@@ -311,15 +322,11 @@ class Verbs {
   Result<std::vector<std::string>> names_of(const ObjectKind& kind) const {
     if (kind.sort == Sort::run) return objects_.runs();
     if (kind.sort == Sort::secret) return objects_.secrets();
-    KIST_TRY_ASSIGN(const auto documents, objects_.documents());
-    std::vector<std::string> names;
-    for (const auto& document : documents)
-      if (document.kind == kind.name && (document.kept || action_ == "get")) names.push_back(document.name);
-    return names;
+    return objects_.documents(kind.name, action_ != "get");
   }
 
-  Result<Json> get_or_remove(const Target& one) const {
-    auto object = load(one);
+  // `object`: what load() said of it.
+  Result<Json> get_or_remove(const Target& one, Result<Json> object) const {
     if (!object && object.error().kind == ErrorKind::not_found && words_.ignore_missing) return Json(nullptr);
     if (!object || action_ == "get") return object;
     KIST_TRY(remove(one));
