@@ -1,4 +1,4 @@
-// Order and words are Argo's: the longest duration first, then what the policy says of this failure, the number of
+// The order is Argo's: the longest duration first, then what the policy says of this failure, the number of
 // attempts, and last the expression.
 #include "engine/retries.hpp"
 
@@ -141,34 +141,18 @@ std::optional<std::string> find_in_retry(std::string_view name, const std::optio
 
 Result<std::variant<NoMore, Again>> decide(const RetryRule& rule, const LastAttempt& last, int attempts,
                                            Time first_started, Time now, const expression::Scope& scope) {
-  const Time until = rule.max_duration ? first_started + *rule.max_duration : Time::max();
-  if (now > until) return NoMore{"Max duration limit exceeded"};
-  if (!policy_allows(rule, last)) return NoMore{last.message};
-  if (rule.limit && attempts > *rule.limit) return NoMore{"No more retries left"};
+  const Time until = rule.max_duration ? after(first_started, *rule.max_duration) : Time::max();
+  if (now > until) return NoMore{model::RetryEnd::duration};
+  if (!policy_allows(rule, last)) return NoMore{};
+  if (rule.limit && attempts > *rule.limit) return NoMore{model::RetryEnd::limit};
   if (rule.expression) {
     KIST_TRY_ASSIGN(auto expression, expression::Expression::parse(*rule.expression));
     KIST_TRY_ASSIGN(bool holds, expression::evaluate_bool(expression, RetryScope(scope, last, attempts)));
-    if (!holds) return NoMore{"retryStrategy.expression evaluated to false"};
+    if (!holds) return NoMore{model::RetryEnd::expression};
   }
-  const Time when = last.finished + wait_after(rule, attempts);
-  if (when > until) return NoMore{"Backoff would exceed max duration limit"};
+  const Time when = after(last.finished, wait_after(rule, attempts));
+  if (when > until) return NoMore{model::RetryEnd::backoff};
   return Again{when};
-}
-
-std::string backoff_message(nanoseconds wait) {
-  using namespace std::chrono;
-  auto part = [](std::int64_t count, std::string_view unit) {
-    return fmt::format("{} {}{}", count, unit, count == 1 ? "" : "s");
-  };
-  const auto whole = ceil<seconds>(wait);
-  const auto h = floor<hours>(whole);
-  const auto m = floor<minutes>(whole - h);
-  const auto s = whole - h - m;
-  std::string text;
-  if (h.count() > 0) text += part(h.count(), "hour");
-  if (m.count() > 0) text += (text.empty() ? "" : " ") + part(m.count(), "minute");
-  if (s.count() > 0 || text.empty()) text += (text.empty() ? "" : " ") + part(s.count(), "second");
-  return "Backoff for " + text;
 }
 
 }  // namespace kist::engine

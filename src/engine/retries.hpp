@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "expression/text.hpp"
+#include "model/dialect.hpp"
 #include "model/record.hpp"
 #include "model/workflow.hpp"
 
@@ -43,9 +44,9 @@ struct LastAttempt {
 // Also for the first attempt, with nothing behind it. nullopt: another name.
 std::optional<std::string> find_in_retry(std::string_view name, const std::optional<LastAttempt>& last, int retries);
 
-// There is no further attempt; what the retry's own message is.
+// There is no further attempt. Nullopt: this failure is none that is tried again; its message says all.
 struct NoMore {
-  std::string message;
+  std::optional<model::RetryEnd> why = std::nullopt;
 };
 struct Again {
   Time when;
@@ -54,8 +55,5 @@ struct Again {
 // `attempts`: how many there were, the first of which began at `first_started`. Errors: those of the expression.
 Result<std::variant<NoMore, Again>> decide(const RetryRule& rule, const LastAttempt& last, int attempts,
                                            Time first_started, Time now, const expression::Scope& scope);
-
-// "Backoff for 10 seconds"
-std::string backoff_message(std::chrono::nanoseconds wait);
 
 }  // namespace kist::engine

@@ -33,12 +33,6 @@ inline bool is_tolerated(const model::Step& step, model::State state) {
   return (state == model::State::failed && step.tolerate_failed) ||
          (state == model::State::error && step.tolerate_error);
 }
-// The message of a node whose time is over.
-inline std::string overdue_message() {
-  return "Step exceeded its deadline";
-}
-// The message of what was begun and cannot go on, since its group is to fail at once.
-inline constexpr std::string_view kBrokenOff = "template has failed or errored children and failFast enabled";
 // Gives a node the outputs of another one.
 void copy_outputs(const model::NodeRecord& from, model::NodeRecord& to);
 // The last of a name stays.
@@ -110,13 +104,13 @@ class Scheduler {
   bool end_stopped(Node& group, bool incomplete);
   void end_failed(Node& group, model::State state, const Node& child);
   void end_succeeded(Node& group);
-  void make_loop(Node& node);
   Status collect_outputs(Node& group);
   bool dependency_holds(const Node& group, const model::Dependency& dependency) const;
   // A step or an item of the group has ended that counted against its parallelism.
   void make_room(Node& group);
 
   // ---- loops (scheduler_loops.cpp)
+  void make_loop(Node& node);
   Status start_loop(Node& node);
   void take_members(Node& loop);  // of one that an earlier owner ended
   void item_ended(Node& loop, const Node& item);

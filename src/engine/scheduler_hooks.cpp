@@ -112,15 +112,8 @@ RunScope::Outcome Scheduler::summary() const {
   outcome.status = wording_.state(entry_->record.state);
   outcome.duration = parts_.clock() - run_.started;
   Json failures = Json::array();
-  for (const model::NodeRecord& record : records_) {
-    if (!has_failed(record.state)) continue;
-    failures.push_back({{"displayName", record.names.display},
-                        {"message", record.message},
-                        {"templateName", record.definition},
-                        {"phase", wording_.state(record.state)},
-                        {"podName", record.names.host},
-                        {"finishedAt", to_rfc3339(record.finished)}});
-  }
+  for (const model::NodeRecord& record : records_)
+    if (has_failed(record.state)) failures.push_back(wording_.failure(record));
   outcome.failures = to_text(Json(to_text(failures)));
   return outcome;
 }

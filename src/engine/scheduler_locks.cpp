@@ -78,8 +78,7 @@ Result<bool> Scheduler::ask_for_locks(Node& node, LockWait& wait) {
     holding_.insert(wait.holder);
     return true;
   }
-  std::string message =
-      fmt::format("Waiting for {} lock. Lock status: {}/{}", answer->blocking, answer->free, answer->limit);
+  const std::string message = wording_.waiting_for_lock(answer->blocking, answer->free, answer->limit);
   tell_of_waiting(node, message);
   for (const catalog::LockWish& wish : wait.wishes) blocked_.insert_or_assign(wish.name, message);
   return false;

@@ -20,7 +20,7 @@ Status Scheduler::start_loop(Node& node) {
   LoopProgress& loop = *node.loop;
   KIST_TRY_ASSIGN(loop.items, expand(*node.step->loop, group_scope(*node.parent)));
   if (loop.items.empty()) {
-    end(node, State::skipped, "Skipped, empty params");
+    end(node, State::skipped, wording_.no_items());
     return {};
   }
   loop.members.resize(loop.items.size());
@@ -70,7 +70,7 @@ void Scheduler::end_loop(Node& node) {
   }
   if (failed != nullptr) return end_failed(node, failed->record.state, *failed);
   const bool broken_off = incomplete && node.parent->group->broken && may_start(node);
-  if (broken_off && !stopped) return end(node, State::failed, std::string(kBrokenOff));
+  if (broken_off && !stopped) return end(node, State::failed, wording_.broken_off());
   if (stopped || incomplete) return end_halted(node);
   const auto& children = node.loop->children;
   const bool ran = std::ranges::any_of(children, [](const Node* child) {

@@ -269,10 +269,9 @@ void Scheduler::start(Node& node, const model::Call& call) {
     if (loops) return start_loop(node);
     if (node.definition == nullptr && call.late_definition) {
       KIST_TRY_ASSIGN(const std::string name, expression::evaluate(*call.late_definition, *caller_scope(node)));
-      return fail(ErrorKind::invalid, fmt::format("template name '{}' undefined", name));
+      return fail(ErrorKind::invalid, wording_.undefined(name));
     }
-    if (node.definition == nullptr)
-      return fail(ErrorKind::invalid, fmt::format("template name '{}' undefined", call.definition));
+    if (node.definition == nullptr) return fail(ErrorKind::invalid, wording_.undefined(call.definition));
     if (node.depth > kDeepest)
       return fail(ErrorKind::invalid, fmt::format("calls go deeper than {} levels: does '{}' call itself for ever?",
                                                   kDeepest, node.definition->name));

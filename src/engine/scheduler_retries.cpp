@@ -48,7 +48,7 @@ void Scheduler::attempt_ended(Node& retry, Node& attempt) {
   if (progress.attempts == 1)
     progress.first_started = record.first_started == Time{} ? record.started : record.first_started;
   const bool again = has_failed(record.state) && !retry.record.daemoned && may_start(retry);
-  if (!again) return end_retry(retry, attempt, is_overdue(retry) ? overdue_message() : record.message);
+  if (!again) return end_retry(retry, attempt, is_overdue(retry) ? wording_.overdue() : record.message);
 
   progress.last = LastAttempt{.state = record.state,
                               .word = wording_.state(record.state),
@@ -63,10 +63,11 @@ void Scheduler::attempt_ended(Node& retry, Node& attempt) {
     copy_outputs(attempt.record, retry.record);
     return end(retry, State::error, decided.error().text);
   }
-  if (const auto* no_more = std::get_if<NoMore>(&*decided)) return end_retry(retry, attempt, no_more->message);
+  if (const auto* no_more = std::get_if<NoMore>(&*decided))
+    return end_retry(retry, attempt, no_more->why ? wording_.not_retried(*no_more->why) : record.message);
   const Time when = std::get<Again>(*decided).when;
   if (when <= now) return begin_attempt(retry);
-  retry.record.message = backoff_message(when - now);
+  retry.record.message = wording_.waiting_to_retry(when - now);
   changed(retry);
   parked_.insert(&retry);
   timers_.at(when, [this, &retry] {

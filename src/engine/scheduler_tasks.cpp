@@ -144,7 +144,7 @@ void Scheduler::task_ended(Node& node, task::Outcome outcome) {
   }
   if (is_overdue(node) && outcome.state != State::succeeded) {
     outcome.state = State::failed;
-    message = {overdue_message()};
+    message = {wording_.overdue()};
   }
   end(node, outcome.state, join(message));
   if (record.daemoned && has_failed(outcome.state)) daemon_failed(node);

@@ -2,6 +2,8 @@
 // Dialects are closed rooms: none knows another, and nobody below asks which one it is.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -75,7 +77,15 @@ struct ProcessEnd {
   bool overdue = false;        // it was ended at its deadline
 };
 
-// How a system words things.
+// Why what has failed is not tried again.
+enum class RetryEnd {
+  limit,       // often enough
+  duration,    // for long enough
+  backoff,     // the next attempt would begin too late
+  expression,  // it says so
+};
+
+// How a system words things. Where a system has no words of its own, kist's are taken.
 class Wording {
  public:
   virtual ~Wording() = default;
@@ -87,6 +97,17 @@ class Wording {
   virtual std::string stopped(bool abort) const = 0;
   virtual std::string state(State state) const = 0;                 // "Done", "Succeeded"
   virtual std::string log_prefix(const NodeNames& node) const = 0;  // "<pod>: ", or ""
+
+  virtual std::string overdue() const;  // its time is over
+  // What was begun and cannot go on, since its group is to fail at once.
+  virtual std::string broken_off() const;
+  virtual std::string no_items() const;  // a loop over nothing
+  virtual std::string undefined(std::string_view definition) const;
+  virtual std::string waiting_for_lock(std::string_view lock, std::size_t free, std::size_t limit) const;
+  virtual std::string waiting_to_retry(std::chrono::nanoseconds wait) const;
+  virtual std::string not_retried(RetryEnd why) const;
+  // What a handler of the run's end is told of a node that has failed.
+  virtual Json failure(const NodeRecord& node) const;
 };
 
 class Dialect {

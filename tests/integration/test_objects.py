@@ -164,7 +164,6 @@ def test_config_maps_are_made_changed_selected_and_removed(kist):
 
 @pytest.mark.parametrize("action, manifest, more, said", [
     ("create", "- kind: ConfigMap\n", "", "the manifest is to be a mapping"),
-    ("get", "just words\n", "", "the manifest is to be a mapping"),
     ("create", "kind: ConfigMap\nmetadata: [name]\n", "      flags: [configmap, x]\n", "metadata is to be a mapping"),
     ("replace", "kind: ConfigMap\nmetadata: words\n", "      flags: [configmap, words]\n",
      "metadata is to be a mapping"),

@@ -1,7 +1,9 @@
 #include "dialect/argo/wording.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include "base/time.hpp"
 #include "dialect/argo/names.hpp"
 
 namespace kist::dialect::argo {
@@ -11,7 +13,7 @@ model::NodeNames ArgoWording::names(const model::NodePlace& place) const {
 }
 
 std::string ArgoWording::process_failed(const model::ProcessEnd& end) const {
-  if (end.overdue) return "Step exceeded its deadline";
+  if (end.overdue) return overdue();
   return fmt::format("{}: {} (exit code {})", end.container.empty() ? "main" : end.container,
                      end.out_of_memory ? "OOMKilled" : "Error", end.exit_code);
 }
@@ -59,6 +61,61 @@ std::string ArgoWording::state(model::State state) const {
 
 std::string ArgoWording::log_prefix(const model::NodeNames& node) const {
   return node.host + ": ";
+}
+
+std::string ArgoWording::overdue() const {
+  return "Step exceeded its deadline";
+}
+
+std::string ArgoWording::broken_off() const {
+  return "template has failed or errored children and failFast enabled";
+}
+
+std::string ArgoWording::no_items() const {
+  return "Skipped, empty params";
+}
+
+std::string ArgoWording::undefined(std::string_view definition) const {
+  return fmt::format("template name '{}' undefined", definition);
+}
+
+std::string ArgoWording::waiting_for_lock(std::string_view lock, std::size_t free, std::size_t limit) const {
+  return fmt::format("Waiting for {} lock. Lock status: {}/{}", lock, free, limit);
+}
+
+std::string ArgoWording::waiting_to_retry(std::chrono::nanoseconds wait) const {
+  using namespace std::chrono;
+  auto part = [](std::int64_t count, std::string_view unit) {
+    return fmt::format("{} {}{}", count, unit, count == 1 ? "" : "s");
+  };
+  const auto whole = ceil<seconds>(wait);
+  const auto h = floor<hours>(whole);
+  const auto m = floor<minutes>(whole - h);
+  const auto s = whole - h - m;
+  std::string text;
+  if (h.count() > 0) text += part(h.count(), "hour");
+  if (m.count() > 0) text += (text.empty() ? "" : " ") + part(m.count(), "minute");
+  if (s.count() > 0 || text.empty()) text += (text.empty() ? "" : " ") + part(s.count(), "second");
+  return "Backoff for " + text;
+}
+
+std::string ArgoWording::not_retried(model::RetryEnd why) const {
+  switch (why) {
+    case model::RetryEnd::limit:
+      return "No more retries left";
+    case model::RetryEnd::duration:
+      return "Max duration limit exceeded";
+    case model::RetryEnd::backoff:
+      return "Backoff would exceed max duration limit";
+    case model::RetryEnd::expression:
+      break;
+  }
+  return "retryStrategy.expression evaluated to false";
+}
+
+Json ArgoWording::failure(const model::NodeRecord& node) const {
+  return {{"displayName", node.names.display}, {"message", node.message},    {"templateName", node.definition},
+          {"phase", state(node.state)},        {"podName", node.names.host}, {"finishedAt", to_rfc3339(node.finished)}};
 }
 
 }  // namespace kist::dialect::argo

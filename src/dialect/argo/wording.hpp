@@ -19,6 +19,14 @@ class ArgoWording final : public model::Wording {
   std::string stopped(bool abort) const override;
   std::string state(model::State state) const override;
   std::string log_prefix(const model::NodeNames& node) const override;
+  std::string overdue() const override;
+  std::string broken_off() const override;
+  std::string no_items() const override;
+  std::string undefined(std::string_view definition) const override;
+  std::string waiting_for_lock(std::string_view lock, std::size_t free, std::size_t limit) const override;
+  std::string waiting_to_retry(std::chrono::nanoseconds wait) const override;
+  std::string not_retried(model::RetryEnd why) const override;
+  Json failure(const model::NodeRecord& node) const override;
 };
 
 }  // namespace kist::dialect::argo

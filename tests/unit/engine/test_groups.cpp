@@ -187,7 +187,7 @@ TEST_F(Groups, GraphsThatCannotRunSayWhy) {
   define("main", graph({step("a", "missing")}));
   dialect.workflow.naming.stem = "third";
   run = this->run();
-  EXPECT_EQ(status(run, "third.a"), "error: template name 'missing' undefined");
+  EXPECT_EQ(status(run, "third.a"), "error: there is no 'missing'");
   EXPECT_THAT(place.began(), IsEmpty());
 }
 

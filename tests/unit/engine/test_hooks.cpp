@@ -230,7 +230,7 @@ TEST_F(Locks, AreHeldByOneAfterTheOther) {
   };
   EXPECT_EQ(run().state, State::succeeded);
   EXPECT_LE(most, 1U);
-  EXPECT_THAT(messages, Contains("Waiting for default/Mutex/m lock. Lock status: 0/1"));
+  EXPECT_THAT(messages, Contains("waits for default/Mutex/m: 0 of 1 free"));
 }
 
 TEST_F(Locks, OfALostOwnerAreFree) {

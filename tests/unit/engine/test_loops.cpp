@@ -64,7 +64,7 @@ TEST_F(Loops, WithoutItemsAreSkipped) {
   define("main", graph({looping("say", "{{item}}", over_list("[]")), saying("{{steps.loop.outputs.result}}")}));
   group_of(dialect.workflow.definitions["main"]).steps[1].depends = is("loop", Dependency::Test::skipped);
   model::RunRecord run = this->run();
-  EXPECT_EQ(status(run, "wf.loop"), "skipped: Skipped, empty params");
+  EXPECT_EQ(status(run, "wf.loop"), "skipped: there are no items");
   EXPECT_THAT(watcher.lines, ElementsAre("wf.then: []"));
 }
 

@@ -31,7 +31,7 @@ TEST_F(Retries, TheLastOnesOutputsAreTheStepsOwn) {
   define("main", graph({step("a", "bad")}));
   define("bad", with_retry(task({"fail-until", "9", "{{retries}}"}), "1"));
   model::RunRecord run = this->run();
-  EXPECT_EQ(status(run, "wf.a"), "failed: No more retries left");
+  EXPECT_EQ(status(run, "wf.a"), "failed: not tried again: often enough");
   EXPECT_EQ(run.message, "child 'wf.a' failed");
   ASSERT_EQ(node(run, "wf.a").output_parameters.size(), 1U);
   EXPECT_EQ(node(run, "wf.a").output_parameters[0].value, "1");
@@ -42,7 +42,7 @@ TEST_F(Retries, OfAGroupRepeatAllOfIt) {
   define("main", with_retry(sequence({{step("a", "bad")}}), "1"));
   define("bad", task({"fail"}));
   model::RunRecord run = this->run();
-  EXPECT_EQ(status(run, "wf"), "failed: No more retries left");
+  EXPECT_EQ(status(run, "wf"), "failed: not tried again: often enough");
   EXPECT_EQ(status(run, "wf(0)"), "failed: child 'wf(0)[0].a' failed");
   EXPECT_EQ(status(run, "wf(1)[0].a"), "failed: main: Error (exit code 1)");
 }
@@ -62,7 +62,8 @@ class NoNames : public expression::Scope {
 std::string decision(const RetryRule& rule, const LastAttempt& last, int attempts, Time first, Time now) {
   auto decided = decide(rule, last, attempts, first, now, NoNames());
   if (!decided) return "ERROR " + decided.error().text;
-  if (const auto* no_more = std::get_if<NoMore>(&*decided)) return no_more->message;
+  if (const auto* no_more = std::get_if<NoMore>(&*decided))
+    return no_more->why ? SmallWording().not_retried(*no_more->why) : "its own message";
   return fmt::format("again in {}", (std::get<Again>(*decided).when - now) / 1s);
 }
 
@@ -79,15 +80,15 @@ TEST_F(Retries, RulesDecideInTheirOrder) {
   EXPECT_EQ(decision(rule, failed, 1000, start, now), "again in 0");
   rule.limit = 2;
   EXPECT_EQ(decision(rule, failed, 2, start, now), "again in 0");
-  EXPECT_EQ(decision(rule, failed, 3, start, now), "No more retries left");
+  EXPECT_EQ(decision(rule, failed, 3, start, now), "not tried again: often enough");
   rule.limit = 0;
-  EXPECT_EQ(decision(rule, failed, 1, start, now), "No more retries left");
+  EXPECT_EQ(decision(rule, failed, 1, start, now), "not tried again: often enough");
   rule.limit.reset();
 
   rule.policy = model::Retry::Policy::on_error;
-  EXPECT_EQ(decision(rule, failed, 1, start, now), "bad");
+  EXPECT_EQ(decision(rule, failed, 1, start, now), "its own message");
   rule.policy = model::Retry::Policy::on_transient_error;
-  EXPECT_EQ(decision(rule, failed, 1, start, now), "bad");
+  EXPECT_EQ(decision(rule, failed, 1, start, now), "its own message");
   failed.message = "dial tcp: connection refused";
   EXPECT_EQ(decision(rule, failed, 1, start, now), "again in 0");
   rule.policy = model::Retry::Policy::always;
@@ -101,16 +102,20 @@ TEST_F(Retries, RulesDecideInTheirOrder) {
   EXPECT_EQ(decision(rule, failed, 500, start, now), "again in 30");
   rule.max_duration = 20s;
   EXPECT_EQ(decision(rule, failed, 1, start, now), "again in 10");
-  EXPECT_EQ(decision(rule, failed, 2, start, now), "Backoff would exceed max duration limit");
-  EXPECT_EQ(decision(rule, failed, 1, start, start + 21s), "Max duration limit exceeded");
+  EXPECT_EQ(decision(rule, failed, 2, start, now), "not tried again: it would be too late");
+  EXPECT_EQ(decision(rule, failed, 1, start, start + 21s), "not tried again: for long enough");
 
   RetryRule asking;
   asking.expression = "asInt(lastRetry.exitCode) > 1 && lastRetry.status == 'Failed' && lastRetry.duration == '5'";
   EXPECT_EQ(decision(asking, failed, 1, start, now), "again in 0");
   failed.exit_code = 1;
-  EXPECT_EQ(decision(asking, failed, 1, start, now), "retryStrategy.expression evaluated to false");
-  EXPECT_EQ(backoff_message(10s), "Backoff for 10 seconds");
-  EXPECT_EQ(backoff_message(61s), "Backoff for 1 minute 1 second");
+  EXPECT_EQ(decision(asking, failed, 1, start, now), "not tried again: its condition is false");
+
+  // What never comes.
+  asking = {};
+  asking.backoff = asking.cap = asking.max_duration = std::chrono::nanoseconds::max();
+  auto never = decide(asking, failed, 3, start, now, NoNames());
+  EXPECT_EQ(std::get<Again>(never.value()).when, Time::max());
 }
 
 TEST_F(Retries, WaitWhileTheBackoffLasts) {
@@ -121,7 +126,7 @@ TEST_F(Retries, WaitWhileTheBackoffLasts) {
     if (node.kind == model::NodeKind::retry) messages.push_back(node.message);
   };
   EXPECT_EQ(run().state, State::succeeded);
-  EXPECT_THAT(messages, ::testing::Contains("Backoff for 1 second"));
+  EXPECT_THAT(messages, ::testing::Contains(::testing::HasSubstr("before it is tried again")));
 }
 
 TEST_F(Retries, AStopEndsTheWaiting) {
@@ -129,7 +134,7 @@ TEST_F(Retries, AStopEndsTheWaiting) {
   define("bad", with_retry(task({"fail"}), "1"));
   dialect.workflow.definitions["bad"].retry->backoff = text("1h");
   watcher.on_node = [&](const model::NodeRecord& node) {
-    if (!node.message.starts_with("Backoff")) return;
+    if (!node.message.contains("tried again")) return;
     ASSERT_TRUE(catalog::Catalog::open(home).value()->add_request("wf", {catalog::Request::Kind::stop}));
   };
   model::RunRecord run = this->run();
@@ -149,7 +154,7 @@ TEST_F(Limits, OfATask) {
   dialect.workflow.definitions["slow"].deadline = text("50ms");
   model::RunRecord run = this->run();
   EXPECT_EQ(run.state, State::succeeded);
-  EXPECT_EQ(status(run, "wf.a"), "failed: Step exceeded its deadline");
+  EXPECT_EQ(status(run, "wf.a"), "failed: its time is over");
 }
 
 TEST_F(Limits, OfEachAttemptAndOfAllOfThem) {
@@ -157,16 +162,16 @@ TEST_F(Limits, OfEachAttemptAndOfAllOfThem) {
   slow.deadline = text("30ms");
   define("main", slow);
   model::RunRecord run = this->run();
-  EXPECT_EQ(status(run, "wf(0)"), "failed: Step exceeded its deadline");
-  EXPECT_EQ(status(run, "wf(1)"), "failed: Step exceeded its deadline");
-  EXPECT_EQ(status(run, "wf"), "failed: No more retries left");
+  EXPECT_EQ(status(run, "wf(0)"), "failed: its time is over");
+  EXPECT_EQ(status(run, "wf(1)"), "failed: its time is over");
+  EXPECT_EQ(status(run, "wf"), "failed: not tried again: often enough");
 
   slow.deadline.reset();
   slow.timeout = text("30ms");
   define("main", slow);
   dialect.workflow.naming.stem = "b";
   run = this->run();
-  EXPECT_EQ(status(run, "b"), "failed: Step exceeded its deadline");
+  EXPECT_EQ(status(run, "b"), "failed: its time is over");
   EXPECT_EQ(status(run, "b(1)"), "none");
 }
 
@@ -178,10 +183,54 @@ TEST_F(Limits, OfAGroupEndAllBelowIt) {
   inner.deadline = text("50ms");
   define("inner", inner);
   model::RunRecord run = this->run();
-  EXPECT_EQ(status(run, "wf.a[0].x"), "failed: Step exceeded its deadline");
-  EXPECT_EQ(status(run, "wf.a"), "failed: Step exceeded its deadline");
+  EXPECT_EQ(status(run, "wf.a[0].x"), "failed: its time is over");
+  EXPECT_EQ(status(run, "wf.a"), "failed: its time is over");
   EXPECT_EQ(status(run, "wf.a[1].y"), "none");
   EXPECT_EQ(status(run, "wf.c"), "succeeded");
+}
+
+// Of a member that has ended the hook goes on, and ends with the group.
+TEST_F(Limits, OfAGroupEndHooksOfItsMembersToo) {
+  model::Step x = step("x", "ok");
+  model::Hook hook;
+  hook.name = "exit";
+  hook.call.definition = "slow";
+  x.hooks = {hook};
+  define("main", graph({step("a", "inner"), step("b", "also-slow")}));
+  define("ok", task({"succeed"}));
+  define("slow", task({"wait"}));
+  define("also-slow", task({"wait"}));
+  dialect.workflow.definitions["also-slow"].deadline = text("300ms");
+  model::Definition inner = graph({x});
+  inner.deadline = text("50ms");
+  define("inner", inner);
+  group_of(dialect.workflow.definitions["main"]).fail_fast = false;
+  model::RunRecord run = this->run();
+  EXPECT_EQ(status(run, "wf.a"), "failed: its time is over");
+  EXPECT_EQ(node(run, "wf.a.x@exit").state, State::failed);
+  // What is beside it went on until its own limit.
+  EXPECT_GE(node(run, "wf.b").finished, node(run, "wf.a").finished);
+}
+
+TEST_F(Limits, BeyondTheEndOfTimeNeverCome) {
+  define("main", graph({step("a", "quick"), step("b", "pause", is("a"))}));
+  model::Definition quick = task({"succeed"});
+  quick.deadline = text("9999999999");
+  quick.timeout = text("2562047h");
+  define("quick", quick);
+  model::Gate gate;
+  gate.duration = text("9999999999");
+  model::Definition pause;
+  pause.body = gate;
+  define("pause", pause);
+  dialect.workflow.deadline = text("9999999999");
+  watcher.on_node = [&](const model::NodeRecord& node) {
+    if (node.step != "b" || node.state != State::running) return;
+    EXPECT_TRUE(catalog::Catalog::open(home).value()->add_request("wf", {catalog::Request::Kind::stop}));
+  };
+  model::RunRecord run = this->run();
+  EXPECT_EQ(status(run, "wf.a"), "succeeded");
+  EXPECT_EQ(status(run, "wf.b"), "stopped: was stopped");
 }
 
 TEST_F(Limits, OfTheRun) {
@@ -190,7 +239,7 @@ TEST_F(Limits, OfTheRun) {
   dialect.workflow.deadline = text("50ms");
   model::RunRecord run = this->run();
   EXPECT_EQ(run.state, State::failed);
-  EXPECT_EQ(run.message, "Step exceeded its deadline");
+  EXPECT_EQ(run.message, "its time is over");
   EXPECT_EQ(status(run, "wf.b"), "none");
 }
 

@@ -95,6 +95,24 @@ TEST(ArgoWords, AreArgos) {
   EXPECT_EQ(wording().log_prefix(child), "wf-t-123: ");
   EXPECT_EQ(wording().state(model::State::stopped), "Failed");
   EXPECT_EQ(wording().state(model::State::omitted), "Omitted");
+  EXPECT_EQ(wording().overdue(), "Step exceeded its deadline");
+  EXPECT_EQ(wording().no_items(), "Skipped, empty params");
+  EXPECT_EQ(wording().undefined("x"), "template name 'x' undefined");
+  EXPECT_EQ(wording().broken_off(), "template has failed or errored children and failFast enabled");
+  EXPECT_EQ(wording().waiting_for_lock("default/Mutex/m", 0, 1), "Waiting for default/Mutex/m lock. Lock status: 0/1");
+  EXPECT_EQ(wording().waiting_to_retry(std::chrono::seconds(10)), "Backoff for 10 seconds");
+  EXPECT_EQ(wording().waiting_to_retry(std::chrono::milliseconds(60'500)), "Backoff for 1 minute 1 second");
+  EXPECT_EQ(wording().not_retried(model::RetryEnd::limit), "No more retries left");
+  EXPECT_EQ(wording().not_retried(model::RetryEnd::duration), "Max duration limit exceeded");
+  EXPECT_EQ(wording().not_retried(model::RetryEnd::backoff), "Backoff would exceed max duration limit");
+  EXPECT_EQ(wording().not_retried(model::RetryEnd::expression), "retryStrategy.expression evaluated to false");
+  model::NodeRecord failed;
+  failed.names.display = "a";
+  failed.state = model::State::error;
+  failed.message = "why";
+  EXPECT_EQ(
+      to_text(wording().failure(failed)),
+      R"({"displayName":"a","message":"why","templateName":"","phase":"Error","podName":"","finishedAt":"1970-01-01T00:00:00Z"})");
 }
 
 }  // namespace
