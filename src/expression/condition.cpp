@@ -117,7 +117,8 @@ class Lexer {
     std::from_chars_result read{};
     if (rest_.starts_with("0x") || rest_.starts_with("0X")) {
       std::uint64_t integer = 0;
-      read = std::from_chars(rest_.data() + 2, end, integer, 16);
+      const std::string_view digits = rest_.substr(2);
+      read = std::from_chars(digits.data(), end, integer, 16);
       value = static_cast<double>(integer);
     } else {
       read = std::from_chars(rest_.data(), end, value);

@@ -112,7 +112,7 @@ std::string item_name(const Json& item) {
     for (const auto& [key, value] : item.items()) sorted[key] = item_text(value);
     for (const auto& [key, value] : sorted) {
       if (!name.empty()) name += ',';
-      name += key + ":" + value;
+      name.append(key).append(":").append(value);
     }
   } else {
     name = item_text(item);

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <functional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -145,7 +146,7 @@ class JsonWriter {
   void line() {
     if (indent_ == 0) return;
     text += '\n';
-    text.append(static_cast<std::size_t>(indent_ * level_), ' ');
+    text.append(static_cast<std::size_t>(indent_) * static_cast<std::size_t>(level_), ' ');
   }
 
   int indent_;
@@ -237,7 +238,7 @@ Result<Value> Work::make(std::string text) {
 }
 
 Result<Value> Work::make(List items) {
-  return contain(std::move(items), *this, [](const Value& value) -> const Value& { return value; });
+  return contain(std::move(items), *this, std::identity());
 }
 
 Result<Value> Work::make(Map items) {

@@ -27,7 +27,7 @@ enum class Use {
 struct Field {
   std::string_view name;
   Use use = Use::taken;
-  std::string_view note = "";  // of a postponed one: what happens instead; of a refused legacy one: today's name
+  std::string_view note = {};  // of a postponed one: what happens instead; of a refused legacy one: today's name
 };
 
 struct Table {

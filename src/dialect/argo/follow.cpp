@@ -62,13 +62,14 @@ class Follower {
   void follow_all() {
     if (spec_.on_exit) resolve(*spec_.on_exit, "", "spec.onExit");
     for (HookSpec& hook : spec_.hooks) resolve(hook.called, "", "spec.hooks." + hook.name.text);
-    for (std::size_t index = 0; index < spec_.templates.size(); ++index) {
+    std::size_t index = 0;
+    while (index < spec_.templates.size()) {
       // Taken out: adding to the list moves it.
       Template definition = std::move(spec_.templates[index]);
       report_.enter(definition.key);
       for_each_step(definition,
                     [&](StepSpec& step, const std::string& where) { resolve_step(definition, step, where); });
-      spec_.templates[index] = std::move(definition);
+      spec_.templates[index++] = std::move(definition);
     }
     report_.enter("");
   }

@@ -117,7 +117,7 @@ std::map<std::string, std::string> variables_of(const Spec& spec) {
   for (const auto& [kind, map] : {std::pair("labels", &spec.labels), std::pair("annotations", &spec.annotations)}) {
     const std::string prefix = std::string("workflow.") + kind;
     variables[prefix] = variables[prefix + ".json"] = to_json_text(*map);
-    for (const auto& [name, value] : *map) variables[prefix + "." + name] = value;
+    for (const auto& [name, value] : *map) variables[fmt::format("{}.{}", prefix, name)] = value;
   }
   if (spec.kind == Spec::Kind::cron) {
     variables["cronworkflow.name"] = spec.name ? spec.name->text : "";

@@ -274,7 +274,8 @@ class Verbs {
   Result<Json> change(const Target& one, const Json& before, Json after) const {
     if (text_in(after, "metadata", "name") != one.name)
       return fail(ErrorKind::invalid, fmt::format("{} cannot get another name", shown(one)));
-    if (one.kind->sort != Sort::run) return keep(one, std::move(after), before == after ? "unchanged" : "configured");
+    const bool same = before == after;
+    if (one.kind->sort != Sort::run) return keep(one, std::move(after), same ? "unchanged" : "configured");
     KIST_TRY(change_run(before, after, objects_));
     say(one, "configured");
     return load(one);

@@ -48,12 +48,12 @@ std::optional<model::Archive> read_archive(const yaml::Node& node, const std::st
   std::optional<model::Archive> archive;
   int given = 0;
   if (const yaml::Node* none = fields.mapping("none")) {
-    Fields(report, *none, kArchiveNone, where + ".none");
+    const Fields checked(report, *none, kArchiveNone, where + ".none");
     archive = model::Archive{model::Archive::Kind::none, std::nullopt};
     ++given;
   }
   if (const yaml::Node* zip = fields.mapping("zip")) {
-    Fields(report, *zip, kArchiveZip, where + ".zip");
+    const Fields checked(report, *zip, kArchiveZip, where + ".zip");
     archive = model::Archive{model::Archive::Kind::zip, std::nullopt};
     ++given;
   }
