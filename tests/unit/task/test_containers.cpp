@@ -99,6 +99,9 @@ class HostPython : public testing::Test {
   std::vector<std::string> programs() {
     std::vector<std::string> all;
     for (const fs::path& path : look_at_host(directory_ / "project").programs) all.push_back(path.string());
+    // The last is where this program lies: kist's own.
+    EXPECT_EQ(all.back(), fs::read_symlink("/proc/self/exe").parent_path());
+    all.pop_back();
     return all;
   }
   TemporaryDirectory directory_;
