@@ -1,6 +1,22 @@
 #include "engine/committer.hpp"
 
+#include <algorithm>
+#include <unordered_set>
+
 namespace kist::engine {
+namespace {
+
+// Of each only where it stands last.
+std::vector<std::size_t> last_changes(const std::vector<std::size_t>& changed) {
+  std::unordered_set<std::size_t> seen;
+  std::vector<std::size_t> last;
+  for (auto each = changed.rbegin(); each != changed.rend(); ++each)
+    if (seen.insert(*each).second) last.push_back(*each);
+  std::ranges::reverse(last);
+  return last;
+}
+
+}  // namespace
 
 Committer::Committer(catalog::Catalog& catalog, std::string run, Audience& audience, std::function<void(Error)> broken)
     : catalog_(catalog), run_(std::move(run)), audience_(audience), broken_(std::move(broken)) {
@@ -23,6 +39,7 @@ void Committer::node(const model::NodeRecord& node, std::shared_ptr<Receipt> rec
     next_.nodes.push_back(node);
   else
     next_.nodes[position->second] = node;
+  next_.changed.push_back(position->second);
   if (receipt) next_.receipts.push_back(std::move(receipt));
   changed_.notify_all();
 }
@@ -72,7 +89,7 @@ Status Committer::write(Group& group) {
   KIST_TRY(catalog_.apply(changes));
   audience_.tell([&](Observer& observer) {
     for (const model::RunRecord& run : group.shown) observer.run_changed(run);
-    for (const model::NodeRecord& node : changes.back().nodes) observer.node_changed(node);
+    for (const std::size_t index : last_changes(group.changed)) observer.node_changed(changes.back().nodes[index]);
   });
   return {};
 }

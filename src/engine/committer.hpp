@@ -1,5 +1,6 @@
 // Writes a run's state to the catalog, in groups: while one commit is under way the next group gathers. Whoever watches
-// is told of a state only when it is durable. A node that changed several times in a group is written once.
+// is told of a state only when it is durable. A node that changed several times in a group is written once, and told of
+// where its last change stands among those of others: who has ended comes before who began because of it.
 #pragma once
 
 #include <condition_variable>
@@ -55,6 +56,7 @@ class Committer {
   struct Group {
     std::vector<model::NodeRecord> nodes;
     std::unordered_map<std::string, std::size_t> index;  // of nodes, by name
+    std::vector<std::size_t> changed;                    // the nodes, by index, as often as they changed
     std::vector<catalog::Changes> changes;
     std::vector<model::RunRecord> shown;
     std::vector<std::shared_ptr<Receipt>> receipts;
