@@ -212,7 +212,7 @@ TEST_F(Gates, ARunMayWaitBeforeItBegins) {
 class Locks : public Hooks {};
 
 TEST_F(Locks, AreHeldByOneAfterTheOther) {
-  model::Definition locked = task({"succeed"});
+  model::Definition locked = task({"hold"});
   locked.locks = {{.name = text("default/Mutex/m"), .limit = {}}};
   define("locked", locked);
   model::Step a = step("a", "locked");
@@ -226,7 +226,9 @@ TEST_F(Locks, AreHeldByOneAfterTheOther) {
     if (node.state == State::running) running.insert(node.names.name);
     if (model::is_final(node.state)) running.erase(node.names.name);
     most = std::max(most, running.size());
-    if (!node.message.empty()) messages.push_back(node.message);
+    if (node.message.empty()) return;
+    messages.push_back(node.message);
+    place.release();
   };
   EXPECT_EQ(run().state, State::succeeded);
   EXPECT_LE(most, 1U);

@@ -120,7 +120,7 @@ TEST_F(Retries, RulesDecideInTheirOrder) {
 
 TEST_F(Retries, WaitWhileTheBackoffLasts) {
   define("main", with_retry(task({"fail-until", "1", "{{retries}}"}), "1"));
-  dialect.workflow.definitions["main"].retry->backoff = text("50ms");
+  dialect.workflow.definitions["main"].retry->backoff = text("1s");
   std::vector<std::string> messages;
   watcher.on_node = [&](const model::NodeRecord& node) {
     if (node.kind == model::NodeKind::retry) messages.push_back(node.message);
