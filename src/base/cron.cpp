@@ -195,7 +195,7 @@ std::vector<Time> next_times(const std::vector<CronLine>& lines, const std::stri
       }
       // Hours that do not fit are passed over as a whole.
       const bool hour = line.hours_.test(static_cast<std::size_t>(local.tm_hour)) &&
-                        line.months_.test(static_cast<std::size_t>(local.tm_mon + 1));
+                        line.months_.test(static_cast<std::size_t>(local.tm_mon) + 1);
       at += hour ? 60 : 60 * (60 - local.tm_min);
     }
   }
@@ -203,7 +203,7 @@ std::vector<Time> next_times(const std::vector<CronLine>& lines, const std::stri
   found.erase(std::unique(found.begin(), found.end()), found.end());
   if (found.size() > count) found.resize(count);
   std::vector<Time> times;
-  for (const std::int64_t at : found) times.emplace_back(Time(std::chrono::seconds(at)));
+  for (const std::int64_t at : found) times.emplace_back(std::chrono::seconds(at));
   return times;
 }
 

@@ -55,7 +55,7 @@ std::string paint(std::string_view text, Color color, bool colored) {
 std::string human_size(std::uint64_t bytes) {
   constexpr std::array<std::string_view, 7> units{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   if (bytes < 1024) return fmt::format("{}.0B", bytes);
-  double value = static_cast<double>(bytes);
+  auto value = static_cast<double>(bytes);
   std::size_t unit = 0;
   for (; value >= 1024 && unit + 1 < units.size(); ++unit) value /= 1024;
   return fmt::format("{:3.1f}{}", value, units[unit]);

@@ -36,7 +36,7 @@ Result<Source> Source::make(std::string_view text, std::string_view name) {
   Mark mark{1, 1};
   for (std::size_t i = 0; i < text.size();) {
     std::string_view character = source.character_at(i);
-    unsigned char first = static_cast<unsigned char>(text[i]);
+    const auto first = static_cast<unsigned char>(text[i]);
     if (character.empty())
       return fail_at(name, mark, fmt::format("byte 0x{:02x} is not UTF-8: expected a text file in UTF-8", first));
     bool control = (first < 0x20 && first != '\t' && first != '\n' && first != '\r') || first == 0x7F;

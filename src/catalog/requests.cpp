@@ -1,5 +1,7 @@
 #include "catalog/requests.hpp"
 
+#include <optional>
+
 #include <nlohmann/json.hpp>
 
 #include "catalog/rows.hpp"
@@ -26,16 +28,26 @@ std::optional<std::string> content_of(const Request& request) {
   return to_text(Json{{"node", request.node}, {"parameters", parameters}});
 }
 
-Result<Request> request_from_row(const Query& row) {
+// What this kist cannot read, a newer one has written: none.
+std::optional<Request> request_from_row(const Query& row) {
   Request request;
   const std::string word = row.text(0);
-  if (word == "abort") request.kind = Request::Kind::abort;
-  if (word != "approve") return request;
+  request.number = row.number(2);
+  if (word == "stop") return request;
+  if (word == "abort") {
+    request.kind = Request::Kind::abort;
+    return request;
+  }
+  auto content = parse_json(row.text(1));
+  if (word != "approve" || !content || !content->is_object()) return std::nullopt;
   request.kind = Request::Kind::approve;
-  KIST_TRY_ASSIGN(Json content, parse_json(row.text(1)));
-  request.node = content.value("node", "");
-  for (const Json& parameter : content.value("parameters", Json::array()))
-    request.parameters.emplace_back(parameter.value("name", ""), parameter.value("value", ""));
+  try {
+    request.node = content->value("node", "");
+    for (const Json& parameter : content->value("parameters", Json::array()))
+      request.parameters.emplace_back(parameter.value("name", ""), parameter.value("value", ""));
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
   return request;
 }
 
@@ -60,8 +72,7 @@ Result<std::vector<Request>> read_requests(Database& database, std::string_view 
   while (true) {
     KIST_TRY_ASSIGN(bool more, row.step());
     if (!more) return requests;
-    KIST_TRY_ASSIGN(requests.emplace_back(), request_from_row(row));
-    requests.back().number = row.number(2);
+    if (auto request = request_from_row(row)) requests.push_back(std::move(*request));
   }
 }
 

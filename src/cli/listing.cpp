@@ -143,7 +143,7 @@ class PartLister {
   // `entry` is the cursor's, which is at it still afterwards.
   Result<bool> give_directory(TreeCursor& tree, const TreeEntry& its_entry) {
     if (!options_.recursive && !options_.totals) return give(its_entry, its_entry.path + "/", std::nullopt);
-    const TreeEntry entry = its_entry;
+    const TreeEntry entry = its_entry;  // NOLINT(performance-unnecessary-copy-initialization): the cursor moves on
     if (options_.recursive) {
       KIST_TRY_ASSIGN(const bool empty, is_empty(tree, entry.path));
       if (!empty) return true;

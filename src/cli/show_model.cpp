@@ -117,6 +117,7 @@ Json gate_as_json(const Gate& gate) {
     Json item{{"name", supplied.name}};
     put(item, "fallback", supplied.fallback);
     if (!supplied.allowed.empty()) item["allowed"] = supplied.allowed;
+    put(item, "global", supplied.global);
     return item;
   });
   return json;

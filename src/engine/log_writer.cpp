@@ -37,7 +37,7 @@ Status LogWriter::write(task::Stream stream, std::string_view bytes) {
   while (!bytes.empty()) {
     std::size_t room = kLongestPiece - unfinished.size();
     std::size_t newline = bytes.substr(0, room + 1).find('\n');
-    std::string_view piece = bytes.substr(0, std::min(newline, std::min(room, bytes.size())));
+    std::string_view piece = bytes.substr(0, std::min({newline, room, bytes.size()}));
     bytes.remove_prefix(piece.size());
     bool whole = newline != std::string_view::npos;
     if (whole) bytes.remove_prefix(1);

@@ -82,7 +82,7 @@ class Scheduler {
   Status hand_over(Node& node);
   void hand_over_waiting();
   // The group of a node ends too, where this was its last one.
-  void end(Node& node, model::State state, std::string message);
+  void end(Node& node, model::State state, const std::string& message);
   void changed(Node& node);
   // Whoever waits for the node goes on.
   void complete(Node& node);
@@ -121,7 +121,7 @@ class Scheduler {
   Status start_retry(Node& node);
   void begin_attempt(Node& retry);
   void attempt_ended(Node& retry, Node& attempt);
-  void end_retry(Node& retry, const Node& attempt, std::string message);
+  void end_retry(Node& retry, const Node& attempt, const std::string& message);
 
   // ---- hooks (scheduler_hooks.cpp)
   void gather_hooks();
@@ -253,13 +253,13 @@ class Scheduler {
   std::unordered_map<std::string, std::string> blocked_;  // what is said of a lock that is waited for, by its name
   std::unordered_set<std::string> holding_;
   bool locks_used_ = false;
-  task::Mask secrets_;                            // what tasks have made of values of secrets, to be hidden
-  bool documents_changed_ = false;                // perhaps, since the definitions were read
-  std::vector<model::SourceText> seen_later_;     // what the newest definitions have of what was written since
-  std::deque<model::Workflow> renewed_;           // workflows with it: nodes hang on older ones too
-  std::int64_t last_request_ = 0;                 // the newest that was acted on
-  std::vector<std::int64_t> answered_;            // requests that were acted on since the last answer
-  bool lock_is_free_ = false;                     // one was given back since those that wait were asked
+  task::Mask secrets_;                         // what tasks have made of values of secrets, to be hidden
+  bool documents_changed_ = false;             // perhaps, since the definitions were read
+  std::vector<model::SourceText> seen_later_;  // what the newest definitions have of what was written since
+  std::deque<model::Workflow> renewed_;        // workflows with it: nodes hang on older ones too
+  std::int64_t last_request_ = 0;              // the newest that was acted on
+  std::vector<std::int64_t> answered_;         // requests that were acted on since the last answer
+  bool lock_is_free_ = false;                  // one was given back since those that wait were asked
   Timers timers_;
   bool suspended_ = false;  // the entry waits for approval
   task::Stop stopping_ = task::Stop::none;

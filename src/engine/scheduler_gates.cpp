@@ -64,7 +64,12 @@ bool Scheduler::open_gate(Node& node, const std::vector<std::pair<std::string, s
     if (!supplied.allowed.empty() && std::ranges::find(supplied.allowed, value) == supplied.allowed.end())
       return refuse(fmt::format("output parameter '{}': '{}' is not one of: {}", supplied.name, value,
                                 fmt::join(supplied.allowed, ", ")));
-    outputs.push_back({supplied.name, std::move(value)});
+    model::ParameterRecord& output = outputs.emplace_back(model::ParameterRecord{supplied.name, std::move(value)});
+    if (supplied.global) {
+      auto global = expression::evaluate(*supplied.global, NodeScope(*scope_, node));
+      if (!global) return refuse(global.error().text);
+      output.global = std::move(*global);
+    }
   }
   node.record.output_parameters = std::move(outputs);
   end(node, State::succeeded, "");

@@ -100,15 +100,12 @@ Status Scheduler::gather_artifact(Node& node, std::string_view name) {
     }
   }
   if (parts.empty()) return {};
-  auto saved = [&]() -> Result<store::Saved> {
-    KIST_TRY_ASSIGN(auto transaction, parts_.store.begin());
-    KIST_TRY_ASSIGN(store::Saved combined, transaction->combine(parts));
-    KIST_TRY(transaction->commit());
-    return combined;
-  }();
+  KIST_TRY_ASSIGN(auto transaction, parts_.store.begin());
+  auto saved = transaction->combine(parts);
   if (!saved)
     return with_context(fmt::format("the artifacts '{}' of {} cannot be put together", name, node.record.names.name),
                         saved.error());
+  KIST_TRY(transaction->commit());
   whole.name = name;
   whole.tree = saved->id.tree;
   whole.times = saved->id.times;
@@ -116,7 +113,7 @@ Status Scheduler::gather_artifact(Node& node, std::string_view name) {
   whole.files = saved->files;
   node.record.output_artifacts.push_back(std::move(whole));
   changed(node);
-  return {};
+  return committer_.flush();  // the transaction keeps it from collection until the node says that it is needed
 }
 
 }  // namespace kist::engine

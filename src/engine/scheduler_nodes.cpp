@@ -459,7 +459,7 @@ void Scheduler::complete(Node& node) {
   }
 }
 
-void Scheduler::end(Node& node, State state, std::string message) {
+void Scheduler::end(Node& node, State state, const std::string& message) {
   model::NodeRecord& record = node.record;
   record.state = state;
   record.message = secrets_.hide(message);

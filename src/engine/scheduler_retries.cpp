@@ -78,9 +78,9 @@ void Scheduler::attempt_ended(Node& retry, Node& attempt) {
   });
 }
 
-void Scheduler::end_retry(Node& retry, const Node& attempt, std::string message) {
+void Scheduler::end_retry(Node& retry, const Node& attempt, const std::string& message) {
   copy_outputs(attempt.record, retry.record);
-  end(retry, attempt.record.state, attempt.record.state == State::succeeded ? "" : std::move(message));
+  end(retry, attempt.record.state, attempt.record.state == State::succeeded ? "" : message);
 }
 
 }  // namespace kist::engine

@@ -7,7 +7,7 @@
 namespace kist::expression {
 namespace {
 
-template <std::u32string (*kChange)(std::u32string)>
+template <auto kChange>
 Result<Value> changed(const Call& call) {
   KIST_TRY_ASSIGN(std::string text, call.text(0));
   return call.work.make(encode(kChange(decode(text))));
@@ -74,10 +74,10 @@ std::u32string joined(const std::u32string& text, char32_t connector) {
   }
   return result;
 }
-std::u32string snake_case(std::u32string text) {
+std::u32string snake_case(const std::u32string& text) {
   return joined(text, '_');
 }
-std::u32string kebab_case(std::u32string text) {
+std::u32string kebab_case(const std::u32string& text) {
   return joined(text, '-');
 }
 

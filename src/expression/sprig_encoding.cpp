@@ -120,7 +120,7 @@ Result<std::string> aes(std::string password, std::string_view start, std::strin
               EVP_CipherUpdate(context.get(), out, &first, bytes(text), static_cast<int>(text.size())) == 1 &&
               EVP_CipherFinal_ex(context.get(), out + first, &last) == 1;
   if (!good) return fail(ErrorKind::invalid, encrypt ? "it cannot be encrypted" : "it cannot be decrypted");
-  result.resize(static_cast<std::size_t>(first + last));
+  result.resize(static_cast<std::size_t>(first) + static_cast<std::size_t>(last));
   return result;
 }
 

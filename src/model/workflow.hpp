@@ -306,8 +306,9 @@ struct Task {
 struct Gate {
   struct Supplied {
     std::string name;
-    std::optional<Text> fallback;      // what it is where nothing was supplied
-    std::vector<std::string> allowed;  // empty: any
+    std::optional<Text> fallback;               // what it is where nothing was supplied
+    std::vector<std::string> allowed;           // empty: any
+    std::optional<Text> global = std::nullopt;  // also workflow.outputs.parameters.NAME
   };
   std::optional<Text> duration;  // none: until somebody approves
   std::vector<Supplied> supplied;

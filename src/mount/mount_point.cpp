@@ -56,7 +56,7 @@ Result<fs::path> resolve(const fs::path& directory) {
   fs::path path = parent / absolute.filename();
   struct stat status{};
   if (::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
-    const fs::path target = fs::canonical(path, failed);
+    fs::path target = fs::canonical(path, failed);
     if (!failed) return target;
   }
   return path;

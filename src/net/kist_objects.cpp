@@ -28,7 +28,7 @@ Result<std::string> content_digest(const Body& body) {
 
 // What is missing, or of another type than it should be, is the default.
 template <typename T>
-T value_of(const Json& object, const char* name, T otherwise) {
+T value_of(const Json& object, const char* name, const T& otherwise) {
   const auto found = object.find(name);
   if (found == object.end()) return otherwise;
   if constexpr (std::is_same_v<T, bool>)
@@ -46,7 +46,7 @@ struct Sent {
 
 class KistObjects final : public ObjectStore {
  public:
-  KistObjects(Url url, KistSettings settings)
+  KistObjects(const Url& url, KistSettings settings)
       : settings_(std::move(settings)),
         address_(url.origin() + url.path),
         base_(address_ + "/api/kist/v1/objects"),
@@ -244,7 +244,7 @@ class KistObjects final : public ObjectStore {
 
   // The version of what is stored, if it is this.
   Result<std::optional<std::string>> stored(std::string_view name, const Body& body) {
-    const std::optional<std::string> other;
+    std::optional<std::string> other;
     auto there = head(name);
     if (!there && there.error().kind == ErrorKind::not_found) return other;
     if (!there) return std::unexpected(std::move(there).error());
@@ -269,7 +269,7 @@ class KistObjects final : public ObjectStore {
 
 Result<std::unique_ptr<ObjectStore>> open_kist_objects(std::string_view address, KistSettings settings) {
   KIST_TRY_ASSIGN(auto url, parse_url(address));
-  return std::make_unique<KistObjects>(std::move(url), std::move(settings));
+  return std::make_unique<KistObjects>(url, std::move(settings));
 }
 
 Result<std::string> find_kist_token(const std::optional<std::string>& file) {

@@ -171,7 +171,7 @@ std::vector<fs::path> Host::aliases(const fs::path& path) const {
   const MountPoint* home = mount_of(path);
   if (home == nullptr) return {};
   auto join = [](const fs::path& top, const fs::path& relative) { return (top / relative).lexically_normal(); };
-  auto without_slash = [](fs::path joined) { return joined.has_filename() ? joined : joined.parent_path(); };
+  auto without_slash = [](const fs::path& joined) { return joined.has_filename() ? joined : joined.parent_path(); };
   fs::path stored = without_slash(join(home->root, path.lexically_relative(home->path)));
   std::vector<fs::path> found;
   for (const MountPoint& mount : mounts) {

@@ -74,6 +74,7 @@ void forget_arguments(const char* name) {
     rest.remove_prefix(blank == std::string_view::npos ? rest.size() : blank + 1);
   }
   auto wipe = [](std::uintptr_t from, std::uintptr_t to) {
+    // The kernel tells numbers. NOLINTNEXTLINE(performance-no-int-to-ptr)
     if (from != 0 && from < to) std::memset(reinterpret_cast<void*>(from), 0, to - from);
   };
   static char* nothing[] = {nullptr};
@@ -81,6 +82,7 @@ void forget_arguments(const char* name) {
   wipe(fields[50], fields[51]);
   wipe(fields[48], fields[49]);
   if (fields[48] != 0 && fields[48] < fields[49])
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
     std::snprintf(reinterpret_cast<char*>(fields[48]), fields[49] - fields[48], "%s", name);
 }
 

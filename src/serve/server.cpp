@@ -270,7 +270,7 @@ class BeastServer final : public Server {
       : shared_(settings, std::move(handler)),
         acceptor_(asio::make_strand(shared_.io)),
         pause_(acceptor_.get_executor()) {}
-  ~BeastServer() override { end(); }
+  ~BeastServer() override { end(); }  // NOLINT(bugprone-exception-escape): of a lock only, which is a bug
 
   Status listen() {
     const ServerSettings& settings = shared_.settings;

@@ -122,7 +122,7 @@ void ControlServer::read_requests(Connection& connection) {
     if (auto end = connection.received.find('\n'); end != std::string::npos) {
       std::string line = connection.received.substr(0, end);
       connection.received.erase(0, end + 1);
-      answer(connection, std::move(line));
+      answer(connection, line);
       continue;
     }
     if (connection.received.size() > kLongestRequest) {
@@ -140,7 +140,7 @@ void ControlServer::read_requests(Connection& connection) {
   }
 }
 
-void ControlServer::answer(Connection& connection, std::string line) {
+void ControlServer::answer(Connection& connection, const std::string& line) {
   auto request = parse_json(line);
   if (!request) return connection.reply(error_reply(request.error().text));
   if (!request->is_object()) return connection.reply(error_reply("a request is an object: {\"do\": …}"));

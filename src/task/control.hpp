@@ -62,7 +62,7 @@ class ControlServer {
   struct Connection;
   void accept_waiting();
   void read_requests(Connection& connection);
-  void answer(Connection& connection, std::string line);
+  void answer(Connection& connection, const std::string& line);
   void publish_aside(Connection& connection, std::string name, std::filesystem::path path);
 
   ControlHandler& handler_;

@@ -90,7 +90,8 @@ void MaskedServices::flush_of(std::string_view container) {
     if (key.first == container) pass_on(key.first, key.second, line, line.masked.finish(mask_), true);
 }
 
-void MaskedServices::pass_on(const std::string& container, Stream stream, Line& line, std::string text, bool is_end) {
+void MaskedServices::pass_on(const std::string& container, Stream stream, Line& line, const std::string& text,
+                             bool is_end) {
   if (container.empty()) {
     if (text.empty()) return;
     if (copy_ && copied_) copied_ = write_all(copy_.get(), text, copy_path_.native());

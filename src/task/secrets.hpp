@@ -63,7 +63,7 @@ class MaskedServices final : public TaskServices {
     MaskedStream masked;
     std::string unfinished;  // of a container that is named: lines go out whole
   };
-  void pass_on(const std::string& container, Stream stream, Line& line, std::string text, bool is_end);
+  void pass_on(const std::string& container, Stream stream, Line& line, const std::string& text, bool is_end);
 
   TaskServices& services_;
   std::mutex mutex_;  // of what follows

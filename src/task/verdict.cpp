@@ -23,15 +23,15 @@ void Verdict::heed(Stop how) {
     phase_ = std::max(phase_, Phase::stopped);
 }
 
-void Verdict::fail_kist(std::string problem) {
-  add_problem(std::move(problem));
+void Verdict::fail_kist(const std::string& problem) {
+  add_problem(problem);
   if (phase_ != Phase::success) return;
   phase_ = Phase::failure;
   outcome.state = model::State::error;
 }
 
-void Verdict::fail_task(std::string problem) {
-  add_problem(std::move(problem));
+void Verdict::fail_task(const std::string& problem) {
+  add_problem(problem);
   if (phase_ != Phase::success) return;
   phase_ = Phase::failure;
   outcome.state = model::State::failed;

@@ -29,12 +29,12 @@ class Verdict {
 
   // Takes in what was asked from outside.
   void heed(Stop how);
-  void fail_kist(std::string problem);
+  void fail_kist(const std::string& problem);
   // The task has failed, and this is why.
-  void fail_task(std::string problem);
+  void fail_task(const std::string& problem);
   void fail_process(const model::ProcessEnd& end);
   // One more thing to tell of a task that has failed.
-  void add_problem(std::string problem) { outcome.problems.push_back(services_.hide(problem)); }
+  void add_problem(const std::string& problem) { outcome.problems.push_back(services_.hide(problem)); }
 
  private:
   MaskedServices& services_;

@@ -73,8 +73,10 @@ def test_at_a_gate_it_waits_again_until_somebody_approves(kist):
     steps:
     - - {name: before, template: say, arguments: {parameters: [{name: word, value: before}]}}
     - - {name: gate, template: gate}
-    - - {name: after, template: say, arguments: {parameters: [{name: word, value: after}]}}
-  - {name: gate, suspend: {}}
+    - - {name: after, template: say, arguments: {parameters: [{name: word, value: "{{workflow.outputs.parameters.chosen}}"}]}}
+  - name: gate
+    suspend: {}
+    outputs: {parameters: [{name: choice, globalName: chosen, valueFrom: {supplied: {}, default: later}}]}
 """ + SAY)
     run.kill_at("gate")
     run.resume()
@@ -83,7 +85,7 @@ def test_at_a_gate_it_waits_again_until_somebody_approves(kist):
     assert run.is_at("gate") and node(kist, "r", "after") == {}
     kist("approve", "r")
     assert run.end()["status"] == "succeeded"
-    assert run.said() == ["after", "before"]
+    assert run.said() == ["before", "later"]
 
 
 def test_a_run_that_was_not_approved_waits_again(kist):

@@ -96,7 +96,7 @@ class LinePrinter final : public Printer {
 
   Status print(const Where& where, const Difference& difference) override {
     const bool added = difference.before == nullptr;
-    const bool removed = difference.after == nullptr;
+    const bool removed = !added && difference.after == nullptr;
     ++(added ? added_ : removed ? removed_ : changed_);
     const std::string_view letter = added ? "A" : removed ? "D" : difference.type ? "T" : "M";
     const Color color = added ? Color::green : removed ? Color::red : Color::yellow;

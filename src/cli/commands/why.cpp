@@ -114,11 +114,11 @@ class Story {
       return line;
     }
     if (kind == "text") {
-      const std::string& text = input["text"].get_ref<const std::string&>();
+      const auto& text = input["text"].get_ref<const std::string&>();
       return {fmt::format("input {}{}: written in the workflow's file, {}: {}", name, at,
                           human_size(input["bytes"].get<std::uint64_t>()),
                           faint(printable(std::string_view(text).substr(
-                              0, std::min<std::size_t>(60, std::min(text.find('\n'), text.size()))))))};
+                              0, std::min({std::size_t{60}, text.find('\n'), text.size()})))))};
     }
     Line line{fmt::format("input {}{}: {} {}, {}", paint(name, Color::bold, colored_), at,
                           input["files"].get<std::uint64_t>(), input["files"] == 1 ? "file" : "files",

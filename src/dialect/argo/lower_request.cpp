@@ -98,6 +98,7 @@ model::Gate lower_suspend(const Template& definition) {
     if (!parameter.supplied && !parameter.value) continue;
     model::Gate::Supplied& supplied = gate.supplied.emplace_back();
     supplied.name = parameter.name.text;
+    if (parameter.global) supplied.global = make_text(parameter.global->text);
     if (parameter.value)
       supplied.fallback = make_text(parameter.value->text);
     else if (parameter.absent)

@@ -118,7 +118,7 @@ class WorkflowReader {
     std::vector<std::string_view> names;
     if (jobs != nullptr)
       for (const auto& [key, value] : jobs->entries | std::views::take(kMostShown)) names.push_back(key.text);
-    if (jobs != nullptr && jobs->entries.size() > kMostShown) names.push_back("…");
+    if (jobs != nullptr && jobs->entries.size() > kMostShown) names.emplace_back("…");
     reader_.fail(*entry.node, names.empty() ? fmt::format("there is no job '{}' in `jobs`", entry.job)
                                             : fmt::format("there is no job '{}' in `jobs`; there are: {}", entry.job,
                                                           fmt::join(names, ", ")));

@@ -134,8 +134,8 @@ class StepReader {
     return false;
   }
 
-  void add(const yaml::Node& step, std::string title, model::When when, auto what) {
-    actions_.push_back({.title = std::move(title),
+  void add(const yaml::Node& step, const std::string& title, model::When when, auto what) {
+    actions_.push_back({.title = title,
                         .container = defaults_.container,
                         .when = when,
                         .origin = reader_.at(step),

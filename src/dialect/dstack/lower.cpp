@@ -69,8 +69,8 @@ model::Task task_of(const Job& job, const Entry& entry, const model::RunRequest&
   model::Task task;
   task.uses_project = true;
   task.containers.push_back(container_of(job, entry, request));
-  auto add = [&](std::string title, model::When when, const model::Origin& origin, auto what) {
-    task.actions.push_back({.title = std::move(title),
+  auto add = [&](const std::string& title, model::When when, const model::Origin& origin, auto what) {
+    task.actions.push_back({.title = title,
                             .container = task.containers.front().name,
                             .when = when,
                             .origin = origin,

@@ -152,8 +152,7 @@ TEST(ArgoDocuments, ASecretOnTheLineThatPartsDocumentsLeavesTheText) {
     EXPECT_EQ(std::ranges::count(*without, '\n'), std::ranges::count(file.text, '\n')) << secret;
     EXPECT_TRUE(without->ends_with(config)) << secret;
     const auto all = dialect().kept_documents(file).value();
-    for (const auto& kept : all)
-      EXPECT_THAT(kept.source.text, testing::Not(HasSubstr("hush"))) << secret;
+    for (const auto& kept : all) EXPECT_THAT(kept.source.text, testing::Not(HasSubstr("hush"))) << secret;
   }
 }
 
