@@ -49,7 +49,7 @@ Status write_all(int descriptor, std::string_view text, std::string_view name);
 Status replace_file(const std::filesystem::path& path, std::string_view text, unsigned mode = 0644);
 
 // Makes a directory, its name durable; one that is there already is left as it is. Its parent exists.
-Status make_directory(const std::filesystem::path& path, unsigned mode = 0777);
+Status make_directory(const std::filesystem::path& path, unsigned mode);
 
 // Makes the names in a directory durable.
 Status sync_directory(const std::filesystem::path& path);

@@ -2,9 +2,11 @@
 
 #include <optional>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "catalog/rows.hpp"
+#include "model/fields.hpp"
 
 namespace kist::catalog {
 namespace {
@@ -23,32 +25,24 @@ std::string_view word_of(Request::Kind kind) {
 
 std::optional<std::string> content_of(const Request& request) {
   if (request.kind != Request::Kind::approve) return std::nullopt;
-  Json parameters = Json::array();
-  for (const auto& [name, value] : request.parameters) parameters.push_back({{"name", name}, {"value", value}});
-  return to_text(Json{{"node", request.node}, {"parameters", parameters}});
+  Json content = {{"node", request.node}};
+  model::put_pairs(content, "parameters", request.parameters);
+  return to_text(content);
 }
 
-// What this kist cannot read, a newer one has written: none.
-std::optional<Request> request_from_row(const Query& row) {
-  Request request;
-  const std::string word = row.text(0);
-  request.number = row.number(2);
-  if (word == "stop") return request;
-  if (word == "abort") {
-    request.kind = Request::Kind::abort;
-    return request;
-  }
-  auto content = parse_json(row.text(1));
-  if (word != "approve" || !content || !content->is_object()) return std::nullopt;
-  request.kind = Request::Kind::approve;
-  try {
-    request.node = content->value("node", "");
-    for (const Json& parameter : content->value("parameters", Json::array()))
-      request.parameters.emplace_back(parameter.value("name", ""), parameter.value("value", ""));
-  } catch (const Json::exception&) {
-    return std::nullopt;
-  }
+Result<Request> approval(const std::string& text) {
+  Request request{.kind = Request::Kind::approve};
+  KIST_TRY_ASSIGN(const Json content, parse_json(text));
+  KIST_TRY(model::get(content, "node", request.node));
+  KIST_TRY(model::get_pairs(content, "parameters", request.parameters));
   return request;
+}
+
+Result<Request> request_of(std::string_view word, const std::string& content) {
+  if (word == "stop") return Request{.kind = Request::Kind::stop};
+  if (word == "abort") return Request{.kind = Request::Kind::abort};
+  if (word == "approve") return approval(content);
+  return fail(ErrorKind::unsupported, fmt::format("'{}' is no request", word));
 }
 
 }  // namespace
@@ -72,7 +66,10 @@ Result<std::vector<Request>> read_requests(Database& database, std::string_view 
   while (true) {
     KIST_TRY_ASSIGN(bool more, row.step());
     if (!more) return requests;
-    if (auto request = request_from_row(row)) requests.push_back(std::move(*request));
+    auto request = request_of(row.text(0), row.text(1));
+    if (!request) continue;  // a newer kist has written it, for its own
+    request->number = row.number(2);
+    requests.push_back(std::move(*request));
   }
 }
 

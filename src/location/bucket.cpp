@@ -17,6 +17,7 @@
 #include "base/file.hpp"
 #include "base/system.hpp"
 #include "base/utf8.hpp"
+#include "location/pages.hpp"
 #include "net/url.hpp"
 #include "store/parallel.hpp"
 
@@ -128,18 +129,9 @@ class AtKey final : public Driver {
   }
 
   Status send_directory(const Artifact& artifact) override {
-    std::vector<store::Entry> page;
-    Status sent;
-    KIST_TRY(each_object(artifact, [&](const store::Entry& entry) {
-      page.push_back(entry);
-      if (page.size() == kPage) {
-        sent = send(artifact, page);
-        page.clear();
-      }
-      return sent.has_value();
-    }));
-    KIST_TRY(sent);
-    return send(artifact, page);
+    return in_pages(
+        kPage, [&](const auto& take) { return each_object(artifact, take); },
+        [&](const std::vector<store::Entry>& page) { return send(artifact, page); });
   }
 
   Result<std::vector<std::string>> list() override {
@@ -154,18 +146,13 @@ class AtKey final : public Driver {
   Status remove_object() override { return bucket_->remove({key_}); }
 
   Status remove_directory(const Artifact& artifact) override {
-    std::vector<std::string> keys;
-    Status removed;
-    KIST_TRY(each_object(artifact, [&](const store::Entry& entry) {
-      keys.push_back(key_of(entry));
-      if (keys.size() == kPage) {
-        removed = bucket_->remove(keys);
-        keys.clear();
-      }
-      return removed.has_value();
-    }));
-    KIST_TRY(removed);
-    return keys.empty() ? Status() : bucket_->remove(keys);
+    return in_pages(
+        kPage, [&](const auto& take) { return each_object(artifact, take); },
+        [&](const std::vector<store::Entry>& page) {
+          std::vector<std::string> keys;
+          for (const store::Entry& entry : page) keys.push_back(key_of(entry));
+          return bucket_->remove(keys);
+        });
   }
 
  private:

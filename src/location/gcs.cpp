@@ -137,7 +137,7 @@ class GoogleIdentity {
 
 class GoogleBucket final : public Bucket {
  public:
-  GoogleBucket(WebAddress endpoint, std::string bucket, const Context& context)
+  GoogleBucket(const WebAddress& endpoint, std::string bucket, const Context& context)
       : base_(endpoint.origin() + endpoint.rest), bucket_(std::move(bucket)), context_(context), web_(context) {
     while (base_.ends_with('/')) base_.pop_back();
   }
@@ -420,7 +420,7 @@ MadeDriver make_gcs(const model::Location& location, const Context& context) {
   if (!key) {
     KIST_TRY_ASSIGN(key, default_credentials());
   }
-  auto made = std::make_unique<GoogleBucket>(std::move(address), bucket, context);
+  auto made = std::make_unique<GoogleBucket>(address, bucket, context);
   KIST_TRY(made->identify(key, context));
   return at_key(std::move(made), fields.text("key"), context);
 }

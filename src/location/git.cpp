@@ -167,8 +167,8 @@ class GitDriver final : public Driver {
                              std::make_move_iterator(words.end()));
     request.environment = environment_;
     const bool files = !submodules || plan_.is_local;
-    request.environment->push_back(files ? "GIT_ALLOW_PROTOCOL=file:git:http:https:ssh"
-                                         : "GIT_ALLOW_PROTOCOL=git:http:https:ssh");
+    request.environment->emplace_back(files ? "GIT_ALLOW_PROTOCOL=file:git:http:https:ssh"
+                                            : "GIT_ALLOW_PROTOCOL=git:http:https:ssh");
     request.directory = scratch_;
     request.cancelled = context_.cancelled;
     auto done = run_process(request);

@@ -10,6 +10,7 @@
 #include "base/utf8.hpp"
 #include "location/driver.hpp"
 #include "location/fields.hpp"
+#include "location/pages.hpp"
 #include "location/spooled.hpp"
 #include "location/webhdfs.hpp"
 #include "store/parallel.hpp"
@@ -62,18 +63,9 @@ class HdfsDriver final : public Driver {
   }
 
   Status send_directory(const Artifact& artifact) override {
-    std::vector<store::Entry> page;
-    Status sent;
-    KIST_TRY(artifact.store.list(artifact.id, {}, [&](const store::Entry& entry) {
-      page.push_back(entry);
-      if (page.size() == kEntriesAtOnce) {
-        sent = send(artifact, page);
-        page.clear();
-      }
-      return sent.has_value();
-    }));
-    KIST_TRY(sent);
-    return send(artifact, page);
+    return in_pages(
+        kEntriesAtOnce, [&](const auto& take) { return artifact.store.list(artifact.id, {}, take); },
+        [&](const std::vector<store::Entry>& page) { return send(artifact, page); });
   }
 
   Result<std::vector<std::string>> list() override {
@@ -97,25 +89,17 @@ class HdfsDriver final : public Driver {
 
   Status remove_directory(const Artifact& artifact) override {
     std::vector<std::string> directories;
-    std::vector<std::string> files;
-    Status removed;
-    auto remove_files = [&]() -> Status {
-      return store::in_parallel(kFilesAtOnce, files.size(), [&](std::size_t i) -> Status {
-        KIST_TRY(hdfs_->remove(files[i]));
-        return {};
+    auto remove_files = [&](const std::vector<store::Entry>& page) -> Status {
+      for (const store::Entry& entry : page)
+        if (entry.type == store::EntryType::directory) directories.push_back(path_of(entry));
+      return store::in_parallel(kFilesAtOnce, page.size(), [&](std::size_t i) -> Status {
+        if (page[i].type != store::EntryType::file) return {};
+        const auto removed = hdfs_->remove(path_of(page[i]));
+        return removed ? Status() : std::unexpected(removed.error());
       });
     };
-    KIST_TRY(artifact.store.list(artifact.id, {}, [&](const store::Entry& entry) {
-      if (entry.type == store::EntryType::directory) directories.push_back(path_of(entry));
-      if (entry.type == store::EntryType::file) files.push_back(path_of(entry));
-      if (files.size() == kEntriesAtOnce) {
-        removed = remove_files();
-        files.clear();
-      }
-      return removed.has_value();
-    }));
-    KIST_TRY(removed);
-    KIST_TRY(remove_files());
+    KIST_TRY(in_pages(
+        kEntriesAtOnce, [&](const auto& take) { return artifact.store.list(artifact.id, {}, take); }, remove_files));
     // What holds something else stays.
     for (auto each = directories.rbegin(); each != directories.rend(); ++each) KIST_TRY(hdfs_->remove(*each));
     return {};

@@ -35,14 +35,20 @@ inline void put_map(Json& object, const char* key, const Pairs& pairs) {
   for (const auto& [name, value] : pairs) map[name] = value;
 }
 
+inline void put_pairs(Json& object, const char* key, const Pairs& pairs) {
+  if (pairs.empty()) return;
+  Json& list = object[key] = Json::array();
+  for (const auto& [name, value] : pairs) list.push_back({{"name", name}, {"value", value}});
+}
+
 inline Result<const Json*> member(const Json& object, const char* key) {
-  if (!object.is_object()) return fail(ErrorKind::corrupt, "run record: expected an object");
+  if (!object.is_object()) return fail(ErrorKind::corrupt, "record: expected an object");
   auto found = object.find(key);
   return found == object.end() ? nullptr : &*found;
 }
 
 inline std::unexpected<Error> wrong_type(const char* key, std::string_view expected) {
-  return fail(ErrorKind::corrupt, fmt::format("run record: `{}` is not {}", key, expected));
+  return fail(ErrorKind::corrupt, fmt::format("record: `{}` is not {}", key, expected));
 }
 
 inline Status get(const Json& object, const char* key, std::string& text) {
@@ -75,7 +81,7 @@ Status get(const Json& object, const char* key, T& number) {
   if (!found->is_number_integer()) return wrong_type(key, "a whole number");
   const bool fits = found->is_number_unsigned() ? std::in_range<T>(found->get<std::uint64_t>())
                                                 : std::in_range<T>(found->get<std::int64_t>());
-  if (!fits) return wrong_type(key, "a number that can be");
+  if (!fits) return wrong_type(key, "within what it can be");
   number = found->get<T>();
   return {};
 }
@@ -107,6 +113,16 @@ Status get_all(const Json& object, const char* key, std::vector<T>& items, const
   return {};
 }
 
+// A list of objects with `name` and `value`.
+inline Status get_pairs(const Json& object, const char* key, Pairs& pairs) {
+  return get_all(object, key, pairs, [](const Json& element) -> Result<std::pair<std::string, std::string>> {
+    std::pair<std::string, std::string> pair;
+    KIST_TRY(get(element, "name", pair.first));
+    KIST_TRY(get(element, "value", pair.second));
+    return pair;
+  });
+}
+
 inline Status get_map(const Json& object, const char* key, Pairs& pairs) {
   KIST_TRY_ASSIGN(const Json* map, member(object, key));
   if (map == nullptr) return {};
@@ -119,7 +135,7 @@ inline Status get_map(const Json& object, const char* key, Pairs& pairs) {
 }
 
 inline Result<std::string> text_from_json(const Json& value) {
-  if (!value.is_string()) return fail(ErrorKind::corrupt, "run record: expected a text");
+  if (!value.is_string()) return fail(ErrorKind::corrupt, "record: expected a text");
   return value.get<std::string>();
 }
 

@@ -52,12 +52,6 @@ void put_all(Json& object, const char* key, const std::vector<T>& items) {
   for (const T& item : items) list.push_back(to_json(item));
 }
 
-void put_pairs(Json& object, const char* key, const Pairs& pairs) {
-  if (pairs.empty()) return;
-  Json& list = object[key] = Json::array();
-  for (const auto& [name, value] : pairs) list.push_back({{"name", name}, {"value", value}});
-}
-
 Status get_state(const Json& object, const char* key, State& state) {
   std::string text;
   KIST_TRY(get(object, key, text));
@@ -87,13 +81,6 @@ Result<SourceText> source_from_json(const Json& value) {
   KIST_TRY(get(value, "name", source.name));
   KIST_TRY(get(value, "text", source.text));
   return source;
-}
-
-Status get_pairs(const Json& object, const char* key, Pairs& pairs) {
-  return get_all(object, key, pairs, [](const Json& element) -> Result<std::pair<std::string, std::string>> {
-    KIST_TRY_ASSIGN(ParameterRecord parameter, parameter_from_json(element));
-    return std::pair(std::move(parameter.name), std::move(parameter.value));
-  });
 }
 
 struct NodeKindWord {

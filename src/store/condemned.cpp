@@ -69,7 +69,7 @@ Result<CondemnedList> CondemnedList::parse(std::string_view text) {
     item.inode = *inode;
     // The holds of before a start of the machine are all gone, so what was condemned then is so for everybody.
     if (same_boot && *since != 0)
-      item.since = *since;
+      item.since = since;
     else if (!same_boot)
       item.since = 0;
     item.when = Time(std::chrono::nanoseconds(*when));

@@ -27,7 +27,7 @@ Run first_run(ByteSpan bytes, std::uint64_t at) {
   auto zero_block = [&](std::size_t from) {
     return std::to_integer<int>(bytes[from]) == 0 && std::memcmp(&bytes[from], zero_bytes().data(), kZeroBlock) == 0;
   };
-  std::size_t from = static_cast<std::size_t>((kZeroBlock - at % kZeroBlock) % kZeroBlock);
+  auto from = static_cast<std::size_t>((kZeroBlock - at % kZeroBlock) % kZeroBlock);
   std::size_t run = 0;  // bytes of zero blocks before `from`
   for (; from + kZeroBlock <= bytes.size(); from += kZeroBlock) {
     if (zero_block(from)) {

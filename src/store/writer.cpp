@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <ranges>
 #include <thread>
 
 #include <fmt/format.h>
@@ -74,7 +75,7 @@ class Crew {
     if (++given_ > 1 && helpers_.size() < most)
       helpers_.emplace_back([this] {
         auto writer = make_();
-        work(*writer, 0, true);
+        (void)work(*writer, 0, true);  // finish() tells
       });
     lock.unlock();
     changed_.notify_one();

@@ -328,9 +328,9 @@ void Runs::take_end(Member& member, Finished finished) {
     return;
   }
   if (finished.too_quiet) {
-    std::string text = fmt::format("Too long with no output (exceeded {})", to_words(*run.no_output_timeout));
+    const std::string text = fmt::format("Too long with no output (exceeded {})", to_words(*run.no_output_timeout));
     say(text);
-    verdict.add_problem(std::move(text));
+    verdict.add_problem(text);
   }
   if (is_early) return verdict.fail_task(fmt::format("the daemon ended by itself (exit code {})", ended.exit_code));
   verdict.fail_process(end);
@@ -342,8 +342,7 @@ void Runs::take_end(Member& member, Finished finished) {
 void Runs::fail_start(Member& member, const Error& error) {
   std::string problem = fmt::format("container '{}': {}", member.end.container, error.text);
   member.end.message = error.text;
-  if (error.kind != ErrorKind::not_found && error.kind != ErrorKind::denied)
-    return tools_.verdict.fail_kist(std::move(problem));
+  if (error.kind != ErrorKind::not_found && error.kind != ErrorKind::denied) return tools_.verdict.fail_kist(problem);
   int exit_code = error.kind == ErrorKind::not_found ? kNotFound : kNotExecutable;
   std::string image = tools_.containers.of(action_of(member)).container->image.source();
   if (!image.empty() && error.kind == ErrorKind::not_found)
@@ -352,7 +351,7 @@ void Runs::fail_start(Member& member, const Error& error) {
         ".kist/images.yaml where it is)",
         image);
   say(problem);
-  tools_.verdict.add_problem(std::move(problem));
+  tools_.verdict.add_problem(problem);
   member.end.state = State::failed;
   member.end.exit_code = exit_code;
   if (member.run->is_main || !has_main_) tools_.verdict.outcome.exit_code = exit_code;

@@ -104,7 +104,7 @@ bool holds_secret(const yaml::Node& root) {
 
 // The lines of an item: the one with its dash, and what is indented deeper. False: it is written in another way.
 bool take_item(const Lines& lines, yaml::Mark mark, std::set<std::size_t>& taken) {
-  std::size_t index = static_cast<std::size_t>(std::max(mark.line, 1) - 1);
+  const std::size_t index = static_cast<std::size_t>(std::max(mark.line, 1) - 1);
   if (index >= lines.texts.size()) return false;
   const std::string_view first = lines.texts[index];
   const std::size_t dash = first.find_first_not_of(' ');
@@ -112,10 +112,10 @@ bool take_item(const Lines& lines, yaml::Mark mark, std::set<std::size_t>& taken
   if (first.find_first_not_of(' ', dash + 1) + 1 != static_cast<std::size_t>(mark.column)) return false;
   const int document = lines.documents[index];
   taken.insert(index);
-  while (++index < lines.texts.size() && lines.documents[index] == document) {
-    const std::size_t begin = lines.texts[index].find_first_not_of(" \t\r\n");
-    if (begin != std::string_view::npos && begin <= dash && lines.texts[index][begin] != '#') break;
-    taken.insert(index);
+  for (std::size_t next = index + 1; next < lines.texts.size() && lines.documents[next] == document; ++next) {
+    const std::size_t begin = lines.texts[next].find_first_not_of(" \t\r\n");
+    if (begin != std::string_view::npos && begin <= dash && lines.texts[next][begin] != '#') break;
+    taken.insert(next);
   }
   return true;
 }

@@ -1,6 +1,7 @@
 #include "dialect/circleci/config.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -42,6 +43,15 @@ std::optional<Reference> find_reference(std::string_view text) {
 const yaml::Node* Config::part(std::string_view name) const {
   const yaml::Node* node = document.find(name);
   return node != nullptr && node->is_mapping() ? node : nullptr;
+}
+
+std::string Config::shown_jobs() const {
+  constexpr std::size_t kMostShown = 20;
+  if (jobs() == nullptr || jobs()->entries.empty()) return "";
+  std::vector<std::string_view> names;
+  for (const auto& [key, value] : jobs()->entries | std::views::take(kMostShown)) names.push_back(key.text);
+  if (jobs()->entries.size() > kMostShown) names.emplace_back("…");
+  return fmt::format("; there are: {}", fmt::join(names, ", "));
 }
 
 bool Config::defines(std::string_view part_name, std::string_view name) const {

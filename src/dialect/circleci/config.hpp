@@ -19,6 +19,8 @@ struct Config {
 
   // The top-level mappings; nullptr where there is none.
   const yaml::Node* jobs() const { return part("jobs"); }
+  // "; there are: a, b" to end an error with; empty where there are none.
+  std::string shown_jobs() const;
   const yaml::Node* workflows() const { return part("workflows"); }
   // Whether `name` is defined in a top-level mapping: a command, an executor, a group of jobs.
   bool defines(std::string_view part, std::string_view name) const;

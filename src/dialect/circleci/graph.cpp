@@ -14,7 +14,6 @@ using model::Dependency;
 using model::Field;
 
 constexpr std::size_t kMostJobs = 10'000;
-constexpr std::size_t kMostShown = 20;  // names in an error
 
 Dependency is(std::string step, Dependency::Test test) {
   return {.op = Dependency::Operator::is, .step = std::move(step), .test = test, .operands = {}};
@@ -115,13 +114,7 @@ class WorkflowReader {
     if (entry.job.find('/') != std::string::npos)
       return reader_.refuse(*entry.node, "orbs", fmt::format("the job {}", entry.job));
     if (config_.defines("job-groups", entry.job)) return reader_.refuse(*entry.node, "job-groups", entry.job);
-    std::vector<std::string_view> names;
-    if (jobs != nullptr)
-      for (const auto& [key, value] : jobs->entries | std::views::take(kMostShown)) names.push_back(key.text);
-    if (jobs != nullptr && jobs->entries.size() > kMostShown) names.emplace_back("…");
-    reader_.fail(*entry.node, names.empty() ? fmt::format("there is no job '{}' in `jobs`", entry.job)
-                                            : fmt::format("there is no job '{}' in `jobs`; there are: {}", entry.job,
-                                                          fmt::join(names, ", ")));
+    reader_.fail(*entry.node, fmt::format("there is no job '{}' in `jobs`{}", entry.job, config_.shown_jobs()));
   }
 
   // Filters of tags only do not keep a job from running for a branch, and that is what runs here.

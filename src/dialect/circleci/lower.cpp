@@ -12,14 +12,6 @@ namespace {
 
 constexpr std::size_t kMostActions = 50'000;  // a few lines of aliases can ask for billions
 
-// "; there are: a, b", and nothing where there are none.
-std::string jobs_named(const yaml::Node* jobs) {
-  std::vector<std::string> names;
-  if (jobs != nullptr)
-    for (const auto& [key, value] : jobs->entries) names.push_back(key.text);
-  return names.empty() ? "" : fmt::format("; there are the jobs: {}", fmt::join(names, ", "));
-}
-
 // The workflow that was asked for; without a name the only one, or the only one that waits for no trigger.
 Result<WorkflowEntry> choose(const Config& config, const std::string& wanted) {
   std::vector<WorkflowEntry> entries = workflow_entries(config);
@@ -38,7 +30,7 @@ Result<WorkflowEntry> choose(const Config& config, const std::string& wanted) {
     return fail(ErrorKind::invalid,
                 fmt::format("{}: expected `workflows`, or a job named `{}` in `jobs`{}",
                             to_string(model::Origin{config.file, there.mark.line, there.mark.column}), kImplicitJob,
-                            jobs_named(jobs)));
+                            config.shown_jobs()));
   }
   if (entries.size() > 1)
     std::erase_if(entries, [](const WorkflowEntry& entry) {

@@ -247,8 +247,8 @@ class StepReader {
     save.path = Text::literal(std::move(*path));
     save.missing = model::Save::Missing::notice;
     save.directories = false;
-    std::string title = "store_artifacts " + save.path.source();
-    add(step, std::move(title), when, std::move(save));
+    const std::string title = "store_artifacts " + save.path.source();
+    add(step, title, when, std::move(save));
   }
 
   const Config& config_;
