@@ -1,0 +1,10 @@
+# kist_library(NAME archive…)
+# A library from outside as the target NAME, by its archives where there are any, else shared.
+function(kist_library name)
+  add_library(${name} INTERFACE)
+  foreach(archive ${ARGN})
+    find_library(KIST_LIBRARY_${archive} NAMES lib${archive}.a ${archive} REQUIRED)
+    target_link_libraries(${name} INTERFACE ${KIST_LIBRARY_${archive}})
+  endforeach()
+  target_link_libraries(${name} INTERFACE Threads::Threads ${CMAKE_DL_LIBS})
+endfunction()
