@@ -32,15 +32,6 @@ void add_artifact(std::vector<model::ArtifactRecord>& artifacts, model::Artifact
     *same = std::move(artifact);
 }
 
-void copy_outputs(const model::NodeRecord& from, model::NodeRecord& to) {
-  to.exit_code = from.exit_code;
-  to.result = from.result;
-  to.output_parameters = from.output_parameters;
-  to.output_artifacts = from.output_artifacts;
-  for (model::ArtifactRecord& artifact : to.output_artifacts)
-    if (!artifact.producer) artifact.producer = model::Producer{"", from.names.name, artifact.name};
-}
-
 Scheduler::Scheduler(const Parts& parts, environment::Place& place, Audience& audience, Committer& committer,
                      std::shared_ptr<Inbox> inbox, model::RunRecord run, const model::Workflow& workflow,
                      const model::Wording& wording)
@@ -51,7 +42,8 @@ Scheduler::Scheduler(const Parts& parts, environment::Place& place, Audience& au
       inbox_(std::move(inbox)),
       workflow_(workflow),
       wording_(wording),
-      run_(std::move(run)) {
+      run_(std::move(run)),
+      locks_(parts_, run_, wording_) {
   for (model::NodeRecord& node : std::exchange(run_.nodes, {})) {
     model::NodeRecord& record = records_.emplace_back(std::move(node));
     records_by_name_.emplace(record.names.name, &record);
@@ -107,7 +99,7 @@ Result<model::RunRecord> Scheduler::run() {
     }
     if (!broken_) timers_.run(parts_.clock());
     work();
-    if (std::exchange(lock_is_free_, false)) {
+    if (locks_.was_freed()) {
       ask_for_locks_again();
       work();
     }
@@ -118,7 +110,7 @@ Result<model::RunRecord> Scheduler::run() {
     answer_requests();
     next_look = steady_clock::now() + kLookForRequests;
   }
-  if (locks_used_) give_back_locks("");
+  locks_.give_back_all();
   if (broken_) return std::unexpected(*broken_);
   gather_nodes();
 
@@ -156,7 +148,8 @@ Status Scheduler::mark_run() {
 }
 
 void Scheduler::start_entry() {
-  auto held = take_locks(*entry_, workflow_.locks, true);
+  // Held until the run's handlers have ended too.
+  auto held = take_locks(*entry_, workflow_.locks, *scope_, LockQueue::kWholeRun);
   if (!held) return end(*entry_, State::error, held.error().text);
   if (*held) start(*entry_, workflow_.entry);
 }

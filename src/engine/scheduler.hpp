@@ -15,6 +15,8 @@
 #include "engine/committer.hpp"
 #include "engine/engine.hpp"
 #include "engine/inbox.hpp"
+#include "engine/locks.hpp"
+#include "engine/memory.hpp"
 #include "engine/node.hpp"
 #include "engine/plan.hpp"
 #include "engine/repository.hpp"
@@ -33,8 +35,6 @@ inline bool is_tolerated(const model::Step& step, model::State state) {
   return (state == model::State::failed && step.tolerate_failed) ||
          (state == model::State::error && step.tolerate_error);
 }
-// Gives a node the outputs of another one.
-void copy_outputs(const model::NodeRecord& from, model::NodeRecord& to);
 // The last of a name stays.
 void add_artifact(std::vector<model::ArtifactRecord>& artifacts, model::ArtifactRecord artifact);
 
@@ -136,30 +136,12 @@ class Scheduler {
   RunScope::Outcome summary() const;
 
   // ---- locks (scheduler_locks.cpp)
-  struct LockWait {
-    std::vector<catalog::LockWish> wishes;
-    std::string holder;
-    bool of_run = false;
-    bool asked = false;
-  };
   // False: the node waits for them.
-  Result<bool> take_locks(Node& node, const std::vector<model::Lock>& locks, bool of_run);
-  Result<bool> ask_for_locks(Node& node, LockWait& wait);
-  bool waits_behind(Node& node, const LockWait& wait);
-  void tell_of_waiting(Node& node, const std::string& message);
+  Result<bool> take_locks(Node& node, const std::vector<model::Lock>& locks, const expression::Scope& scope,
+                          std::string_view holder);
   void ask_for_locks_again();
-  void release_locks(const Node& node);
-  void give_back_locks(const std::string& holder);
-
-  // ---- memos (scheduler_memos.cpp)
-  // Whether the node's outputs were remembered: then it has ended with them.
-  Result<bool> recall(Node& node);
-  void remember(const Node& node);
-  // Whether an earlier run did what this task does, with the same inputs, and the run is to take it from there: then
-  // the node has ended with its outputs.
-  Result<bool> take_from_earlier(Node& node, const task::Document& document);
-  // Of a task that has ended: a fingerprint stands for the project it was begun with, and that may have been edited.
-  void check_fingerprint(Node& node) const;
+  void go_on_with_locks(Node& node, std::string_view holder, const Result<LockQueue::Waiting>& waiting);
+  void tell_of_waiting(Node& node, const std::string& message);
 
   // ---- gates (scheduler_gates.cpp)
   Status start_gate(Node& node);
@@ -246,20 +228,16 @@ class Scheduler {
   std::deque<Wanted> wanted_;
   std::deque<Node*> ended_;  // whose groups have not heard of it
   std::unordered_set<Node*> with_place_;
-  std::deque<Node*> for_place_;         // tasks that wait to be handed over
-  std::size_t most_with_place_ = 1000;  // what is handed over is bound, and takes memory
-  std::unordered_set<Node*> parked_;    // what neither runs nor has children under way: they wait for something
-  std::vector<std::pair<Node*, LockWait>> waiting_for_locks_;
-  std::unordered_map<std::string, std::string> blocked_;  // what is said of a lock that is waited for, by its name
-  std::unordered_set<std::string> holding_;
-  bool locks_used_ = false;
+  std::deque<Node*> for_place_;                // tasks that wait to be handed over
+  std::size_t most_with_place_ = 1000;         // what is handed over is bound, and takes memory
+  std::unordered_set<Node*> parked_;           // what neither runs nor has children under way: they wait for something
   task::Mask secrets_;                         // what tasks have made of values of secrets, to be hidden
   bool documents_changed_ = false;             // perhaps, since the definitions were read
   std::vector<model::SourceText> seen_later_;  // what the newest definitions have of what was written since
   std::deque<model::Workflow> renewed_;        // workflows with it: nodes hang on older ones too
   std::int64_t last_request_ = 0;              // the newest that was acted on
   std::vector<std::int64_t> answered_;         // requests that were acted on since the last answer
-  bool lock_is_free_ = false;                  // one was given back since those that wait were asked
+  LockQueue locks_;
   Timers timers_;
   bool suspended_ = false;  // the entry waits for approval
   task::Stop stopping_ = task::Stop::none;

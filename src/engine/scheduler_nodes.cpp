@@ -319,13 +319,19 @@ Status Scheduler::start_bound(Node& node) {
     if (!shown.empty()) node.record.names.display = std::move(shown);
   }
   changed(node);
-  KIST_TRY_ASSIGN(bool held, take_locks(node, node.definition->locks, false));
+  KIST_TRY_ASSIGN(bool held,
+                  take_locks(node, node.definition->locks, NodeScope(*scope_, node), node.record.names.name));
   return held ? start_locked(node) : Status();
 }
 
 Status Scheduler::start_locked(Node& node) {
-  KIST_TRY_ASSIGN(bool known, recall(node));
-  if (known) return {};
+  if (node.definition->memo) {
+    KIST_TRY_ASSIGN(bool known, recall(parts_, *node.definition->memo, NodeScope(*scope_, node), node.record));
+    if (known) {
+      end(node, State::succeeded, "");
+      return {};
+    }
+  }
   if (node.record.kind == model::NodeKind::retry) return start_retry(node);
   return start_body(node);
 }
@@ -420,8 +426,11 @@ Status Scheduler::hand_over(Node& node) {
   document.attempt = node.record.attempt;
   document.project = run_.project;
   document.hidden = secrets_.values();
-  KIST_TRY_ASSIGN(bool known, take_from_earlier(node, document));
-  if (known) return {};
+  KIST_TRY_ASSIGN(bool known, take_from_earlier(parts_, run_, node, document));
+  if (known) {
+    end(node, State::succeeded, fmt::format("taken from {}", node.record.taken_from));
+    return {};
+  }
 
   node.submitted = parts_.clock();
   node.services =
@@ -436,8 +445,8 @@ Status Scheduler::hand_over(Node& node) {
 
 void Scheduler::complete(Node& node) {
   if (std::exchange(node.completed, true)) return;
-  release_locks(node);
-  remember(node);
+  locks_.give_back(node);
+  remember(parts_, run_.name, node.record);
   scope_->add_globals(node.record);
   Node* group = group_of(node);
   if (node.counted) make_room(*group);

@@ -100,7 +100,7 @@ void Scheduler::task_ended(Node& node, task::Outcome outcome) {
 
   model::NodeRecord& record = node.record;
   if (record.started == Time{}) record.started = node.submitted;
-  check_fingerprint(node);
+  check_fingerprint(parts_, run_, node);
   record.exit_code = outcome.exit_code;
   record.result = std::move(outcome.result);
   record.output_parameters = std::move(outcome.parameters);
