@@ -1,7 +1,7 @@
 // Every container is read once, several at a time, by its own table (by the index where the table is damaged). What
 // does not have its digest is noted. Then the roots are walked: a chunk that was not noted and that the index finds is
 // whole; one that was noted may still be read from another place. So the cost is one reading of the store, and memory
-// is that of the damage and a container's table.
+// is some bits a chunk.
 //
 // Repair never destroys: the whole chunks of a damaged container are stored anew, then the container is put aside into
 // damaged/. What it held and nobody else has is lost; as the index does not name it any more, it is stored anew when it
@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "store/condemned.hpp"
+#include "store/container_table.hpp"
 #include "store/index_upkeep.hpp"
 #include "store/reach.hpp"
 #include "store/references.hpp"
@@ -30,19 +31,32 @@ namespace {
 
 constexpr std::size_t kMostPaths = 100;  // named of one artifact
 constexpr unsigned kMostCheckers = 8;
+constexpr std::size_t kRowsOfOnePass = 1 << 17;  // 7 MB, and twice that while they are chosen
+constexpr std::size_t kMostBroken = 1 << 18;     // chunks noted: 17 MB; with more each is read where it is needed
 
 struct Damaged {
   Container container;
-  bool has_table = false;           // that can be read; else the index says what it holds
-  std::vector<IndexRecord> broken;  // by offset
-  std::uint64_t whole = 0;          // how many others it has
+  bool has_table = false;   // that can be read; else the index says what it holds
+  std::uint64_t whole = 0;  // chunks
   std::string text;
+};
+
+// Chunks of which some place is damaged.
+class BrokenChunks {
+ public:
+  void note(const Digest& id) {
+    if (ids_.size() < kMostBroken) ids_.insert(id);
+  }
+  bool may_have(const Digest& id) const { return ids_.size() == kMostBroken || ids_.contains(id); }
+
+ private:
+  std::unordered_set<Digest> ids_;
 };
 
 // Checks all that one artifact needs.
 class Whole final : public ReachVisitor {
  public:
-  Whole(Chunks& chunks, const Rows& rows, const std::unordered_set<Digest>& broken)
+  Whole(Chunks& chunks, const Rows& rows, const BrokenChunks& broken)
       : chunks_(chunks),
         rows_(rows),
         broken_(broken),
@@ -78,7 +92,7 @@ class Whole final : public ReachVisitor {
     if (auto row = rows_.find(id); good && row) bits(kind, depth).set(*row);
   }
   Status leaf(const Digest& id, std::uint32_t length, std::string_view path, bool) override {
-    if (!broken_.contains(id)) {
+    if (!broken_.may_have(id)) {
       auto row = rows_.find(id);
       if (row && (length == 0 || rows_.row(*row).record.length == length)) return {};
     }
@@ -104,7 +118,7 @@ class Whole final : public ReachVisitor {
 
   Chunks& chunks_;
   const Rows& rows_;
-  const std::unordered_set<Digest>& broken_;
+  const BrokenChunks& broken_;
   std::array<RowBits, 7> good_;
   std::vector<std::uint64_t> inside_;
   Finding finding_;
@@ -181,21 +195,17 @@ class Check {
     }
     if (failed) return std::unexpected(*failed);
     std::ranges::sort(damaged_, {}, [](const Damaged& one) { return one.container.path(); });
-    for (const Damaged& one : damaged_) {
-      for (const IndexRecord& record : one.broken) broken_.insert(record.id);
+    for (const Damaged& one : damaged_)
       report_.findings.push_back({Finding::Kind::container, directory_.show(one.container.path()), one.text});
-    }
     return {};
   }
 
   Status read_container(const std::string& name, const std::function<void(std::uint64_t)>& progress) {
-    auto table = chunks_.table(name);
+    auto table = ContainerTable::open(directory_, name);
     Damaged found;
-    std::vector<IndexRecord> frames;
     if (table) {
-      found.container = table->container;
+      found.container = table->container();
       found.has_table = true;
-      frames = std::move(table->frames);
     } else {
       auto status = directory_.status(std::string(kContainers) + name);
       if (!status) return {};  // collected meanwhile
@@ -212,49 +222,76 @@ class Check {
       if (kind != ErrorKind::corrupt && kind != ErrorKind::not_found) return std::unexpected(table.error());
       found.container = *container;
       found.text = table.error().text;
-      frames = rows_of(found.container);
     }
     auto file = directory_.open_file(found.container.path(), O_RDONLY);
     if (!file && file.error().kind == ErrorKind::not_found) return {};
     if (!file) return std::unexpected(file.error());
     const std::string path = directory_.show(found.container.path());
     Bytes bytes;
+    std::uint64_t broken = 0;
     std::uint64_t length = 0;
     std::uint64_t told = 0;
     std::uint64_t since = 0;
     std::string first;
-    for (const IndexRecord& frame : frames) {
+    auto look = [&](const IndexRecord& frame) -> Status {
       auto read = chunks_.read_frame(file->get(), path, frame, bytes);
       if (!read && read.error().kind != ErrorKind::corrupt && read.error().kind != ErrorKind::io) return read;
       if (read) {
         length += frame.length;
         ++found.whole;
       } else {
-        if (first.empty()) first = read.error().text;
-        found.broken.push_back(frame);
+        if (++broken == 1) first = read.error().text;
+        std::lock_guard lock(mutex_);
+        broken_.note(frame.id);
       }
       since += frame.stored;
       if (since > (8 << 20)) {
         progress(since);
         told += std::exchange(since, 0);
       }
-    }
+      return {};
+    };
+    KIST_TRY(table ? table->each(look) : each_row_of(found.container, look));
     progress(found.container.size - std::min(found.container.size, told));
     std::lock_guard lock(mutex_);
     ++report_.containers;
-    report_.chunks += frames.size();
+    report_.chunks += found.whole + broken;
     report_.bytes += length;
-    if (found.broken.empty() && found.text.empty()) return {};
-    if (!found.broken.empty())
+    if (broken == 0 && found.text.empty()) return {};
+    if (broken > 0)
       found.text += fmt::format("{}{} of its {} chunks are damaged; the first: {}", found.text.empty() ? "" : "; ",
-                                found.broken.size(), frames.size(), first);
+                                broken, found.whole + broken, first);
     damaged_.push_back(std::move(found));
     return {};
   }
 
-  // What the index says of a container whose own table cannot be read.
-  std::vector<IndexRecord> rows_of(const Container& container) const {
+  // What the index says of a container whose own table cannot be read, in the order in which it lies. As rows are in
+  // another order, each pass over them takes those that come next, as many as memory is for.
+  Status each_row_of(const Container& container, const ContainerTable::Each& each) const {
+    auto place = [](const IndexRecord& row) { return std::pair(row.offset, row.id); };
+    std::optional<std::pair<std::uint64_t, Digest>> done;
     std::vector<IndexRecord> rows;
+    while (true) {
+      rows.clear();
+      auto keep_next = [&] {
+        std::ranges::sort(rows, {}, place);
+        const auto repeated = std::ranges::unique(rows, {}, place);
+        rows.erase(repeated.begin(), repeated.end());
+        if (rows.size() > kRowsOfOnePass) rows.resize(kRowsOfOnePass);
+      };
+      each_row_unsorted(container, [&](const IndexRecord& row) {
+        if (done && place(row) <= *done) return;
+        rows.push_back(row);
+        if (rows.size() >= 2 * kRowsOfOnePass) keep_next();
+      });
+      keep_next();
+      if (rows.empty()) return {};
+      for (const IndexRecord& row : rows) KIST_TRY(each(row));
+      done = place(rows.back());
+    }
+  }
+
+  void each_row_unsorted(const Container& container, const std::function<void(const IndexRecord&)>& each) const {
     const auto index = chunks_.index();
     for (const auto& file : *index) {
       std::vector<bool> is_it(file->containers());
@@ -263,14 +300,10 @@ class Check {
         is_it[i] = other.name == container.name && other.kind == container.kind;
       }
       if (std::ranges::find(is_it, true) == is_it.end()) continue;
+      IndexRows rows(file);
       for (std::uint32_t i = 0; i < file->records(); ++i)
-        if (IndexRecord record = file->record(i); record.container < is_it.size() && is_it[record.container])
-          rows.push_back(record);
+        if (IndexRecord row = rows[i]; row.container < is_it.size() && is_it[row.container]) each(row);
     }
-    std::ranges::sort(rows, {}, &IndexRecord::offset);
-    auto repeated = std::ranges::unique(rows, {}, &IndexRecord::id);
-    rows.erase(repeated.begin(), repeated.end());
-    return rows;
   }
 
   // --- Repair
@@ -311,17 +344,11 @@ class Check {
   }
 
   Status store_anew(const Damaged& one, Rescue& rescue) const {
-    std::vector<IndexRecord> frames;
-    if (one.has_table) {
-      KIST_TRY_ASSIGN(auto table, chunks_.table(one.container.file()));
-      frames = std::move(table.frames);
-    } else {
-      frames = rows_of(one.container);
-    }
-    return rescue.copy(one.container, frames, [&](const IndexRecord& frame) {
-      const auto broken = std::ranges::equal_range(one.broken, frame.offset, {}, &IndexRecord::offset);
-      return std::ranges::find(broken, frame.id, &IndexRecord::id) == broken.end();
-    });
+    KIST_TRY(rescue.open(one.container));
+    auto copy = [&](const IndexRecord& frame) { return rescue.copy(frame, Rescue::Damage::is_left_out); };
+    if (!one.has_table) return each_row_of(one.container, copy);
+    KIST_TRY_ASSIGN(auto table, ContainerTable::open(directory_, one.container.file()));
+    return table.each(copy);
   }
 
   Status put_aside() {
@@ -386,7 +413,7 @@ class Check {
   std::mutex mutex_;  // guards what threads add to
   Checked report_;
   std::vector<Damaged> damaged_;
-  std::unordered_set<Digest> broken_;
+  BrokenChunks broken_;
 };
 
 }  // namespace

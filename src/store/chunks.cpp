@@ -5,9 +5,10 @@
 #include <fmt/format.h>
 
 #include "base/system.hpp"
-#include "store/chunker.hpp"
+#include "store/container_table.hpp"
 #include "store/file_time.hpp"
 #include "store/frame.hpp"
+#include "store/new_index.hpp"
 
 namespace kist::store {
 namespace {
@@ -140,18 +141,7 @@ Status Chunks::recover() {
 
   auto valid = index();
   KIST_TRY_ASSIGN(auto names, directory_.names("containers"));
-  std::vector<Container> containers;
-  std::vector<IndexRecord> records;
-  auto write = [&]() -> Status {
-    if (records.empty()) return {};
-    KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
-    IndexSource source = source_of(std::exchange(containers, {}), std::exchange(records, {}));
-    KIST_TRY_ASSIGN(auto name, write_index(file, std::span(&source, 1)));
-    // What is condemned counts as missing, so its rows come again each time.
-    if (std::ranges::find(*valid, name, [](const auto& known) { return known->name(); }) != valid->end()) return {};
-    KIST_TRY(file.sync());
-    return file.move_to("index/" + name);
-  };
+  NewIndex index(directory_, lease_);
   // Of a chunk in several containers the first is kept: rather one that is not to be collected.
   std::ranges::stable_partition(names, [&](const std::string& name) {
     const auto container = Container::from_file(name, 0);
@@ -159,22 +149,23 @@ Status Chunks::recover() {
   });
   for (const std::string& name : names) {
     if (name.ends_with(kTableSuffix)) continue;
-    auto frames = table(name);
-    if (!frames) {  // a damaged container: what it held is missing, and who reads it is told
-      const ErrorKind why = frames.error().kind;
+    auto table = ContainerTable::open(directory_, name);
+    if (!table) {  // a damaged container: what it held is missing, and who reads it is told
+      const ErrorKind why = table.error().kind;
       all_read &= why == ErrorKind::corrupt || why == ErrorKind::not_found || why == ErrorKind::unsupported;
       continue;
     }
-    auto number = static_cast<std::uint32_t>(containers.size());
-    containers.push_back(frames->container);
-    for (IndexRecord& record : frames->frames) {
-      if (contains(*valid, record.id)) continue;
-      record.container = number;
-      records.push_back(record);
-    }
-    if (records.size() >= kIndexRowsAtOnce) KIST_TRY(write());
+    index.begin(table->container());
+    KIST_TRY(table->each(
+        [&](const IndexRecord& frame) { return contains(*valid, frame.id) ? Status() : index.add(frame); }));
   }
-  KIST_TRY(write());
+  KIST_TRY(index.write({}));
+  // What is condemned counts as missing, so its rows come again each time.
+  const bool is_known = std::ranges::any_of(*valid, [&](const auto& known) { return known->name() == index.name(); });
+  if (!is_known) {
+    KIST_TRY(index.sync());
+    KIST_TRY(index.move_in());
+  }
   KIST_TRY(directory_.sync("index"));
 
   // Only now, when all they knew is known again, the damaged ones go.
@@ -191,61 +182,6 @@ Status Chunks::recover() {
   std::lock_guard lock(mutex_);
   if (all_read && now() - from_timespec(loaded_) > kSettled) recovered_ = {there.st_mtim, loaded_};
   return {};
-}
-
-Result<Chunks::Table> Chunks::table(const std::string& name) const {
-  auto context = [&](const Error& error) {
-    return with_context(directory_.show(std::string(kContainers) + name), error);
-  };
-  const auto known = Container::from_file(name, 0);
-  if (!known) return context({ErrorKind::corrupt, "not a name kist gives"});
-  Table table{*known, {}};
-  Container& container = table.container;
-  KIST_TRY_ASSIGN(auto file, directory_.open_file(container.path(), O_RDONLY));
-  struct stat status{};
-  if (::fstat(file.get(), &status) != 0)
-    return fail_errno(fmt::format("cannot read {}", directory_.show(container.path())));
-  container.size = static_cast<std::uint64_t>(status.st_size);
-  std::uint64_t offset = 0;
-  if (container.kind == Container::Kind::pack) {
-    if (container.size < kContainerHeaderSize + kContainerTrailerSize)
-      return context({ErrorKind::corrupt, "cut off before its trailer"});
-    Bytes header(kContainerHeaderSize);
-    Bytes footer(kContainerTrailerSize);
-    std::string path = directory_.show(container.path());
-    KIST_TRY(read_fully(file.get(), header.data(), header.size(), 0, path));
-    KIST_TRY(read_fully(file.get(), footer.data(), footer.size(), container.size - footer.size(), path));
-    // The version first: what a newer kist wrote may end in another way.
-    if (auto parsed = parse_pack(header, {}, container.size); !parsed && parsed.error().kind == ErrorKind::unsupported)
-      return context(parsed.error());
-    auto footer_size = pack_footer_size(footer, container.size);
-    if (!footer_size) return context(footer_size.error());
-    footer.resize(*footer_size);
-    KIST_TRY(read_fully(file.get(), footer.data(), footer.size(), container.size - footer.size(), path));
-    auto records = parse_pack(header, footer, container.size);
-    if (!records) return context(records.error());
-    if (pack_name(*records) != container.name)
-      return context({ErrorKind::corrupt, "its table is not the one it is named after"});
-    offset = kContainerHeaderSize;
-    for (const PackRecord& record : *records) {
-      table.frames.push_back({record.id, 0, offset, record.stored, record.length});
-      offset += record.stored;
-    }
-  } else {
-    // A record for every 16 KiB at the least that a chunk has, but for the last.
-    std::uint64_t limit =
-        (container.size / kChunkMin + 2) * kChunkRecordSize + kContainerHeaderSize + kContainerTrailerSize;
-    KIST_TRY_ASSIGN(auto bytes, directory_.read_file(container.table_path(), limit));
-    auto records = parse_adopted_table(bytes, container.name, container.size);
-    if (!records) return with_context(directory_.show(container.table_path()), records.error());
-    ByteReader reader(*records);
-    while (reader.left() > 0) {
-      ChunkRecord record = read_chunk_record(reader);
-      table.frames.push_back({record.id, 0, offset, record.length, record.length});
-      offset += record.length;
-    }
-  }
-  return table;
 }
 
 Status Chunks::read(const Digest& id, Bytes& out) {

@@ -55,13 +55,6 @@ class Chunks final : public ChunkSource {
   // nor index files came or went since the last time.
   Status recover();
 
-  // The frames of a container, by its own table: what a check reads and recover() indexes. Errors: corrupt, with the
-  // path.
-  struct Table {
-    Container container;
-    std::vector<IndexRecord> frames;
-  };
-  Result<Table> table(const std::string& container_file) const;
   // Checks that an open container holds the chunk that a record says. `path` names it in errors.
   Status read_frame(int container, const std::string& path, const IndexRecord& record, Bytes& out) const;
 

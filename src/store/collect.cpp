@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/system.hpp"
+#include "store/container_table.hpp"
 #include "store/file_time.hpp"
 #include "store/index_upkeep.hpp"
 #include "store/needed.hpp"
@@ -134,7 +135,8 @@ class Collector {
       const auto container = Container::from_path(path, there.size);
       if (!container) continue;  // nothing of ours
       // What a newer kist wrote is not for this one to judge.
-      if (auto table = chunks_.table(container->file()); !table && table.error().kind == ErrorKind::unsupported) {
+      if (auto table = ContainerTable::open(directory_, container->file());
+          !table && table.error().kind == ErrorKind::unsupported) {
         report_.notices.push_back(fmt::format("{} stays: {}", directory_.show(path), table.error().text));
         continue;
       }
@@ -155,11 +157,14 @@ class Collector {
 
   // A small pack is half table, so only frames count.
   bool mostly_unneeded(const Container& container, std::uint64_t needed) const {
-    auto table = chunks_.table(container.file());
+    auto table = ContainerTable::open(directory_, container.file());
     if (!table) return false;
     std::uint64_t frames = 0;
-    for (const IndexRecord& frame : table->frames) frames += frame.stored;
-    return needed * 2 < frames;
+    const Status summed = table->each([&](const IndexRecord& frame) -> Status {
+      frames += frame.stored;
+      return {};
+    });
+    return summed && needed * 2 < frames;
   }
 
   Result<Collected> estimate() {
@@ -216,10 +221,12 @@ class Collector {
 
   // The frames that are needed and have their best place in this container.
   Status copy_needed(const Candidate& one, Rescue& rescue) const {
-    KIST_TRY_ASSIGN(auto table, chunks_.table(one.container.file()));
-    return rescue.copy(one.container, table.frames, [&](const IndexRecord& frame) {
+    KIST_TRY_ASSIGN(auto table, ContainerTable::open(directory_, one.container.file()));
+    KIST_TRY(rescue.open(one.container));
+    return table.each([&](const IndexRecord& frame) -> Status {
       auto row = rows_->find(frame.id);
-      return row && needed_->has(*row) && rows_->row(*row).container == one.number;
+      const bool is_wanted = row && needed_->has(*row) && rows_->row(*row).container == one.number;
+      return is_wanted ? rescue.copy(frame, Rescue::Damage::is_error) : Status();
     });
   }
 
@@ -275,17 +282,17 @@ class Collector {
     // The place that was to serve instead may be gone from the index since: who merges index files keeps one row of a
     // chunk, and that one only if it knew already that this container is condemned. So each needed chunk must be found
     // elsewhere now.
-    auto table = chunks_.table(one.container.file());
+    auto table = ContainerTable::open(directory_, one.container.file());
     if (!table) {
       // What it holds cannot be told: perhaps what is found nowhere else, or by who reads its table another time.
       const bool is_unreadable = table.error().kind == ErrorKind::corrupt || table.error().kind == ErrorKind::not_found;
       if (one.number != Rows::kNowhere || !is_unreadable || needed_->lacks_some()) keep(one, table.error());
       return {};
     }
-    one.kept = std::ranges::any_of(table->frames, [&](const IndexRecord& frame) {
-      return needed_->may_have(frame.id) && !chunks_.contains(index, frame.id);
+    return table->each([&](const IndexRecord& frame) -> Status {
+      one.kept = one.kept || (needed_->may_have(frame.id) && !chunks_.contains(index, frame.id));
+      return {};
     });
-    return {};
   }
 
   static bool indexed(const IndexSet& index, const Container& container) {

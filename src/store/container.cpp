@@ -1,12 +1,11 @@
 #include "store/container.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
-
-#include "store/chunker.hpp"
 
 namespace kist::store {
 namespace {
@@ -24,17 +23,8 @@ void write_header(Bytes& out, std::string_view magic) {
   writer.zeros(6);
 }
 
-Status check_header(ByteSpan header, std::string_view magic) {
-  ByteReader reader(header);
-  if (reader.text(kMagicSize) != magic) return fail(ErrorKind::corrupt, fmt::format("does not begin with '{}'", magic));
-  std::uint8_t version = reader.u8();
-  if (version > kFormatVersion)
-    return fail(ErrorKind::unsupported,
-                fmt::format("format version {}, this kist reads {}: use the newer one", version, kFormatVersion));
-  if (version != kFormatVersion) return fail(ErrorKind::corrupt, fmt::format("format version {}", version));
-  if (reader.u8() != static_cast<std::uint8_t>(Digest::Algorithm::sha256) || !reader.zeros(6))
-    return fail(ErrorKind::corrupt, "unknown digest algorithm or flags");
-  return {};
+std::string_view magic_of(Container::Kind kind) {
+  return kind == Container::Kind::pack ? kPackMagic : kTableMagic;
 }
 
 void write_trailer(Bytes& out, std::uint32_t count, ByteSpan checksum, std::string_view magic) {
@@ -43,22 +33,6 @@ void write_trailer(Bytes& out, std::uint32_t count, ByteSpan checksum, std::stri
   writer.zeros(4);
   writer.raw(checksum);
   writer.text(magic);
-}
-
-struct Trailer {
-  std::uint32_t count = 0;
-  ByteSpan checksum;
-};
-
-Result<Trailer> read_trailer(ByteSpan bytes, std::string_view magic) {
-  ByteReader reader(bytes);
-  Trailer trailer;
-  trailer.count = reader.u32();
-  bool zero = reader.zeros(4);
-  trailer.checksum = reader.raw(kChecksumSize);
-  if (reader.text(kMagicSize) != magic || !zero || !reader.good())
-    return fail(ErrorKind::corrupt, fmt::format("does not end with a trailer of '{}': cut off or overwritten", magic));
-  return trailer;
 }
 
 void write_pack_record(Bytes& out, const PackRecord& record) {
@@ -106,6 +80,14 @@ std::optional<Container> Container::from_path(std::string_view path, std::uint64
   return from_file(path.substr(kContainers.size()), size);
 }
 
+PackRecord read_pack_record(ByteReader& in) {
+  PackRecord record;
+  record.id = in.id();
+  record.stored = in.u32();
+  record.length = in.u32();
+  return record;
+}
+
 void write_chunk_record(Bytes& out, const ChunkRecord& record) {
   ByteWriter writer(out);
   writer.digest(record.id);
@@ -117,6 +99,33 @@ ChunkRecord read_chunk_record(ByteReader& in) {
   record.id = in.digest();
   record.length = in.u32();
   return record;
+}
+
+Status check_container_header(ByteSpan header, Container::Kind kind) {
+  ByteReader reader(header);
+  const std::string_view magic = magic_of(kind);
+  if (reader.text(kMagicSize) != magic) return fail(ErrorKind::corrupt, fmt::format("does not begin with '{}'", magic));
+  std::uint8_t version = reader.u8();
+  if (version > kFormatVersion)
+    return fail(ErrorKind::unsupported,
+                fmt::format("format version {}, this kist reads {}: use the newer one", version, kFormatVersion));
+  if (version != kFormatVersion) return fail(ErrorKind::corrupt, fmt::format("format version {}", version));
+  if (reader.u8() != static_cast<std::uint8_t>(Digest::Algorithm::sha256) || !reader.zeros(6))
+    return fail(ErrorKind::corrupt, "unknown digest algorithm or flags");
+  return {};
+}
+
+Result<ContainerTrailer> read_container_trailer(ByteSpan bytes, Container::Kind kind) {
+  ByteReader reader(bytes);
+  const std::string_view magic = magic_of(kind);
+  ContainerTrailer trailer;
+  trailer.records = reader.u32();
+  const bool zero = reader.zeros(4);
+  const ByteSpan checksum = reader.raw(kChecksumSize);
+  if (reader.text(kMagicSize) != magic || !zero || !reader.good())
+    return fail(ErrorKind::corrupt, fmt::format("does not end with a trailer of '{}': cut off or overwritten", magic));
+  std::ranges::copy(checksum, trailer.checksum.begin());
+  return trailer;
 }
 
 Bytes pack_header() {
@@ -145,34 +154,31 @@ Digest pack_name(const std::vector<PackRecord>& records) {
 }
 
 Result<std::uint64_t> pack_footer_size(ByteSpan trailer, std::uint64_t file_size) {
-  KIST_TRY_ASSIGN(auto parsed, read_trailer(trailer, kPackMagic));
-  std::uint64_t size = std::uint64_t{parsed.count} * kPackRecordSize + kContainerTrailerSize;
+  KIST_TRY_ASSIGN(auto parsed, read_container_trailer(trailer, Container::Kind::pack));
+  std::uint64_t size = std::uint64_t{parsed.records} * kPackRecordSize + kContainerTrailerSize;
   if (file_size < kContainerHeaderSize || size > file_size - kContainerHeaderSize)
     return fail(ErrorKind::corrupt,
-                fmt::format("says it holds {} frames, more than fit into its {} bytes", parsed.count, file_size));
+                fmt::format("says it holds {} frames, more than fit into its {} bytes", parsed.records, file_size));
   return size;
 }
 
 Result<std::vector<PackRecord>> parse_pack(ByteSpan header, ByteSpan footer, std::uint64_t file_size) {
-  KIST_TRY(check_header(header, kPackMagic));
+  KIST_TRY(check_container_header(header, Container::Kind::pack));
   if (footer.size() < kContainerTrailerSize) return fail(ErrorKind::corrupt, "cut off before its trailer");
   KIST_TRY_ASSIGN(auto size, pack_footer_size(footer.last(kContainerTrailerSize), file_size));
   if (size != footer.size()) return fail(ErrorKind::corrupt, "its trailer changed while it was read");
-  KIST_TRY_ASSIGN(auto trailer, read_trailer(footer.last(kContainerTrailerSize), kPackMagic));
+  KIST_TRY_ASSIGN(auto trailer, read_container_trailer(footer.last(kContainerTrailerSize), Container::Kind::pack));
   ByteSpan table = footer.first(footer.size() - kContainerTrailerSize);
   Checksum checksum;
   checksum.update(header);
   checksum.update(table);
-  if (std::memcmp(checksum.finish().data(), trailer.checksum.data(), kChecksumSize) != 0)
-    return fail(ErrorKind::corrupt, "the checksum of its table is wrong");
+  if (checksum.finish() != trailer.checksum) return fail(ErrorKind::corrupt, "the checksum of its table is wrong");
 
-  std::vector<PackRecord> records(trailer.count);
+  std::vector<PackRecord> records(trailer.records);
   ByteReader reader(table);
   std::uint64_t end = kContainerHeaderSize;
   for (PackRecord& record : records) {
-    record.id = reader.id();
-    record.stored = reader.u32();
-    record.length = reader.u32();
+    record = read_pack_record(reader);
     if (record.stored > record.length || record.length > kLargestObject)
       return fail(ErrorKind::corrupt, fmt::format("impossible frame of {} bytes for {}", record.stored, record.length));
     end += record.stored;
@@ -193,32 +199,6 @@ Bytes adopted_table_trailer(std::uint32_t records, ByteSpan checksum) {
   Bytes out;
   write_trailer(out, records, checksum, kTableMagic);
   return out;
-}
-
-Result<ByteSpan> parse_adopted_table(ByteSpan table, const Digest& name, std::uint64_t file_size) {
-  if (table.size() < kContainerHeaderSize + kContainerTrailerSize)
-    return fail(ErrorKind::corrupt, "too short for a table");
-  KIST_TRY(check_header(table.first(kContainerHeaderSize), kTableMagic));
-  KIST_TRY_ASSIGN(auto trailer, read_trailer(table.last(kContainerTrailerSize), kTableMagic));
-  ByteSpan records = table.subspan(kContainerHeaderSize, table.size() - kContainerHeaderSize - kContainerTrailerSize);
-  if (records.size() != std::uint64_t{trailer.count} * kChunkRecordSize)
-    return fail(ErrorKind::corrupt, fmt::format("{} records do not fill its {} bytes", trailer.count, table.size()));
-  Checksum checksum;
-  checksum.update(table.first(table.size() - kContainerTrailerSize));
-  if (std::memcmp(checksum.finish().data(), trailer.checksum.data(), kChecksumSize) != 0)
-    return fail(ErrorKind::corrupt, "the checksum of the table is wrong");
-  if (sha256(records) != name)
-    return fail(ErrorKind::corrupt, "the table is not the one of the file it is named after");
-  std::uint64_t size = 0;
-  ByteReader reader(records);
-  for (std::uint32_t i = 0; i < trailer.count; ++i) {
-    std::uint32_t length = read_chunk_record(reader).length;
-    if (length == 0 || length > kChunkMax) return fail(ErrorKind::corrupt, fmt::format("a chunk of {} bytes", length));
-    size += length;
-  }
-  if (!reader.good() || size != file_size)
-    return fail(ErrorKind::corrupt, fmt::format("the table describes {} bytes, the file has {}", size, file_size));
-  return records;
 }
 
 }  // namespace kist::store

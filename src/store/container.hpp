@@ -9,6 +9,7 @@
 // Invariant: a table that parses accounts for every byte of its container; nothing in it points outside.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -63,8 +64,22 @@ struct ChunkRecord {
   bool operator==(const ChunkRecord&) const = default;
 };
 
+PackRecord read_pack_record(ByteReader& in);
 void write_chunk_record(Bytes& out, const ChunkRecord& record);
 ChunkRecord read_chunk_record(ByteReader& in);
+
+inline constexpr std::size_t kChecksumSize = 16;
+
+// What a pack and an adopted file's table end with, behind their records.
+struct ContainerTrailer {
+  std::uint32_t records = 0;
+  std::array<std::byte, kChecksumSize> checksum{};  // over the header and the records
+};
+// The first kContainerHeaderSize bytes of a pack or of an adopted file's table. Errors: corrupt, unsupported (a newer
+// kist's).
+Status check_container_header(ByteSpan header, Container::Kind kind);
+// Their last kContainerTrailerSize bytes. Errors: corrupt.
+Result<ContainerTrailer> read_container_trailer(ByteSpan trailer, Container::Kind kind);
 
 // What stands before the frames.
 Bytes pack_header();
@@ -74,17 +89,14 @@ Digest pack_name(const std::vector<PackRecord>& records);
 
 // How many bytes the table and trailer take, by the file's last kContainerTrailerSize bytes. Errors: corrupt.
 Result<std::uint64_t> pack_footer_size(ByteSpan trailer, std::uint64_t file_size);
-// Errors: corrupt.
+// A pack's table that is in memory; those in the store are read by container_table.hpp. Errors: corrupt, unsupported.
 Result<std::vector<PackRecord>> parse_pack(ByteSpan header, ByteSpan footer, std::uint64_t file_size);
 
 Bytes adopted_table_header();
-// `checksum_of` is header and records; see TableChecksum.
+// `checksum` is over the header and the records.
 Bytes adopted_table_trailer(std::uint32_t records, ByteSpan checksum);
-// The records of a whole table file, in the file's order. `name` is the adopted file's. Errors: corrupt.
-Result<ByteSpan> parse_adopted_table(ByteSpan table, const Digest& name, std::uint64_t file_size);
 
 // The checksum of everything that is no chunk: XXH3-128 in its canonical (big-endian) form. No identity.
-inline constexpr std::size_t kChecksumSize = 16;
 class Checksum {
  public:
   Checksum();

@@ -13,8 +13,6 @@
 namespace kist::store {
 namespace {
 
-constexpr std::size_t kMostUnpublished = 128 << 10;  // chunks: 8 GiB of data, 13 MB of table
-
 bool is_sparse(const struct stat& status) {
   return status.st_blocks * 512 < status.st_size;
 }
@@ -277,6 +275,7 @@ Result<ContentReader::Ending> ContentReader::finish_adoption(ContentUnderWay& co
   if (!staged) return Ending::not_adopted;
   KIST_TRY(context_.pending.add(std::move(*staged)));
   content.adoption.reset();
+  KIST_TRY(publish_if_many());
   return Ending::kept;
 }
 
@@ -324,8 +323,11 @@ Status ContentReader::retire(std::unique_ptr<Batch> batch) {
     }
   }
   pipeline_.recycle(std::move(batch));
-  if (context_.pending.chunks() >= kMostUnpublished) KIST_TRY(context_.publish());
-  return {};
+  return publish_if_many();
+}
+
+Status ContentReader::publish_if_many() {
+  return context_.pending.chunks() < kMostUnpublished ? Status() : context_.publish();
 }
 
 // The next chunk of a file.

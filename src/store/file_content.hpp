@@ -73,6 +73,7 @@ class ContentReader {
   Status submit_before(std::size_t end);
   Status retire_under_way();
   Status retire(std::unique_ptr<Batch> batch);
+  Status publish_if_many();
   Status take_piece(ContentUnderWay& content, const Batch& batch, const Piece& piece);
 
   const SaveContext& context_;

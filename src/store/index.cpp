@@ -16,7 +16,18 @@ constexpr std::size_t kTrailerSize = kChecksumSize + kMagicSize;
 constexpr std::size_t kContainerSize = 48;
 constexpr std::size_t kRecordSize = kIdSize + 4 + 8 + 4 + 4;
 constexpr unsigned kMostFanBits = 16;
-constexpr std::size_t kReadWhole = 1 << 20;  // a smaller file is read and checked, a larger one mapped
+constexpr std::size_t kReadWhole = 1 << 20;  // a smaller file is read and checked
+constexpr std::uint32_t kPageRows = 1024;
+constexpr std::uint32_t kBucketRows = 128;  // read at once to find one
+
+std::atomic<std::uint64_t> mapped_bytes = 0;  // of this process
+
+// Whether a file of this size may still be mapped; then it counts.
+bool take_room(std::uint64_t size) {
+  if (mapped_bytes.fetch_add(size) + size <= kMostMapped) return true;
+  mapped_bytes -= size;
+  return false;
+}
 
 // So many leading bits of an id choose a bucket of about 8 rows.
 unsigned fan_bits_for(std::uint64_t records) {
@@ -99,6 +110,22 @@ class Output {
   Checksum checksum_;
 };
 
+// What stands in a row, of which an empty one could not be read.
+IndexRecord record_of(ByteSpan row) {
+  IndexRecord record;
+  if (row.empty()) {
+    record.container = kNoContainer;
+    return record;
+  }
+  ByteReader reader(row);
+  record.id = reader.id();
+  record.container = reader.u32();
+  record.offset = reader.u64();
+  record.stored = reader.u32();
+  record.length = reader.u32();
+  return record;
+}
+
 std::string hex(ByteSpan bytes) {
   std::string text;
   for (std::byte byte : bytes) text += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
@@ -108,32 +135,49 @@ std::string hex(ByteSpan bytes) {
 }  // namespace
 
 IndexFile::~IndexFile() {
-  if (mapped_ != nullptr) ::munmap(mapped_, bytes_.size());
+  if (mapped_ == nullptr) return;
+  ::munmap(mapped_, bytes_.size());
+  mapped_bytes -= bytes_.size();
 }
 
 Result<std::shared_ptr<IndexFile>> IndexFile::open(const StoreDirectory& directory, const std::string& name,
                                                    const std::string& folder) {
-  std::string path = folder + "/" + name;
-  auto corrupt = [&](const Error& error) { return with_context(directory.show(path), error); };
+  const std::string path = folder + "/" + name;
+  const std::string shown = directory.show(path);
   KIST_TRY_ASSIGN(auto file, directory.open_file(path, O_RDONLY));
   struct stat status{};
-  if (::fstat(file.get(), &status) != 0) return fail_errno(fmt::format("cannot read {}", directory.show(path)));
-  auto size = static_cast<std::size_t>(status.st_size);
+  if (::fstat(file.get(), &status) != 0) return fail_errno(fmt::format("cannot read {}", shown));
+  const auto size = static_cast<std::size_t>(status.st_size);
   if (size < kReadWhole) {
     Bytes bytes(size);
-    KIST_TRY(read_fully(file.get(), bytes.data(), size, 0, directory.show(path)));
+    KIST_TRY(read_fully(file.get(), bytes.data(), size, 0, shown));
     auto index = parse(std::move(bytes), name);
-    if (!index) return corrupt(index.error());
-    if (auto checked = (*index)->check(); !checked) return corrupt(checked.error());
+    if (!index) return with_context(shown, index.error());
+    if (auto checked = (*index)->check(); !checked) return with_context(shown, checked.error());
     return index;
   }
   std::shared_ptr<IndexFile> index(new IndexFile);
-  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
-  if (mapped == MAP_FAILED) return fail_errno(fmt::format("cannot map {}", directory.show(path)));
   index->name_ = name;
-  index->mapped_ = mapped;
-  index->bytes_ = ByteSpan(static_cast<const std::byte*>(mapped), size);
-  if (auto laid_out = index->lay_out(); !laid_out) return corrupt(laid_out.error());
+  if (take_room(size)) {
+    void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
+    if (mapped == MAP_FAILED) {
+      mapped_bytes -= size;
+      return fail_errno(fmt::format("cannot map {}", shown));
+    }
+    index->mapped_ = mapped;
+    index->bytes_ = ByteSpan(static_cast<const std::byte*>(mapped), size);
+    if (auto laid_out = index->lay_out(); !laid_out) return with_context(shown, laid_out.error());
+    return index;
+  }
+  Bytes header(kIndexHeaderSize);
+  Bytes trailer(kTrailerSize);
+  KIST_TRY(read_fully(file.get(), header.data(), header.size(), 0, shown));
+  KIST_TRY(read_fully(file.get(), trailer.data(), trailer.size(), size - trailer.size(), shown));
+  if (auto laid_out = index->lay_out(header, trailer, size); !laid_out) return with_context(shown, laid_out.error());
+  index->owned_.resize(index->records_at_);
+  KIST_TRY(read_fully(file.get(), index->owned_.data(), index->owned_.size(), 0, shown));
+  index->bytes_ = index->owned_;
+  index->file_ = std::move(file);
   return index;
 }
 
@@ -146,9 +190,10 @@ Result<std::shared_ptr<IndexFile>> IndexFile::parse(Bytes bytes, std::string nam
   return index;
 }
 
-Status IndexFile::lay_out() {
-  if (bytes_.size() < kIndexHeaderSize + kTrailerSize) return fail(ErrorKind::corrupt, "too short for an index");
-  ByteReader header(bytes_.first(kIndexHeaderSize));
+Status IndexFile::lay_out(ByteSpan beginning, ByteSpan end, std::uint64_t size) {
+  if (size < kIndexHeaderSize + kTrailerSize) return fail(ErrorKind::corrupt, "too short for an index");
+  size_ = size;
+  ByteReader header(beginning.first(kIndexHeaderSize));
   if (header.text(kMagicSize) != kIndexMagic) return fail(ErrorKind::corrupt, "not an index");
   // The version first: what a newer kist wrote may end in another way.
   std::uint8_t version = header.u8();
@@ -156,7 +201,8 @@ Status IndexFile::lay_out() {
     return fail(ErrorKind::unsupported,
                 fmt::format("format version {}, this kist reads {}: use the newer one", version, kFormatVersion));
   if (version != kFormatVersion) return fail(ErrorKind::corrupt, fmt::format("format version {}", version));
-  if (text_of(bytes_.last(kMagicSize)) != kIndexMagic) return fail(ErrorKind::corrupt, "cut off");
+  if (text_of(end.last(kMagicSize)) != kIndexMagic) return fail(ErrorKind::corrupt, "cut off");
+  std::ranges::copy(end.last(kTrailerSize).first(kChecksumSize), checksum_.begin());
   if (header.u8() != static_cast<std::uint8_t>(Digest::Algorithm::sha256))
     return fail(ErrorKind::corrupt, "unknown digest algorithm");
   fan_bits_ = header.u8();
@@ -167,7 +213,7 @@ Status IndexFile::lay_out() {
   containers_at_ = kIndexHeaderSize;
   fan_at_ = containers_at_ + std::size_t{container_count_} * kContainerSize;
   records_at_ = fan_at_ + (std::size_t{1} << fan_bits_) * sizeof(std::uint32_t);
-  if (records_at_ + std::size_t{record_count_} * kRecordSize + kTrailerSize != bytes_.size())
+  if (records_at_ + std::size_t{record_count_} * kRecordSize + kTrailerSize != size)
     return fail(ErrorKind::corrupt, "its size is not the one its header says");
   seen_ = std::make_unique<std::atomic<Seen>[]>(container_count_);
   return {};
@@ -184,19 +230,17 @@ Container IndexFile::container(std::uint32_t number) const {
   return container;
 }
 
-const std::byte* IndexFile::record_at(std::uint32_t number) const {
-  return bytes_.data() + records_at_ + std::size_t{number} * kRecordSize;
+ByteSpan IndexFile::rows(std::uint32_t first, std::uint32_t count, Bytes& buffer) const {
+  const std::uint64_t at = records_at_ + std::uint64_t{first} * kRecordSize;
+  const std::size_t size = std::size_t{count} * kRecordSize;
+  if (in_memory()) return bytes_.subspan(at, size);
+  buffer.resize(size);
+  return read_fully(file_.get(), buffer.data(), size, at, name_) ? ByteSpan(buffer) : ByteSpan();
 }
 
 IndexRecord IndexFile::record(std::uint32_t number) const {
-  ByteReader reader(ByteSpan(record_at(number), kRecordSize));
-  IndexRecord record;
-  record.id = reader.id();
-  record.container = reader.u32();
-  record.offset = reader.u64();
-  record.stored = reader.u32();
-  record.length = reader.u32();
-  return record;
+  thread_local Bytes buffer;
+  return record_of(rows(number, 1, buffer));
 }
 
 std::optional<IndexRecord> IndexFile::find(const Digest& id) const {
@@ -206,13 +250,25 @@ std::optional<IndexRecord> IndexFile::find(const Digest& id) const {
 }
 
 std::optional<std::uint32_t> IndexFile::position(const Digest& id) const {
+  thread_local Bytes buffer;
   std::uint32_t bucket = bucket_of(id.value.data(), fan_bits_);
   const std::byte* fan = bytes_.data() + fan_at_;
   std::uint32_t high = std::min(record_count_, number_at<std::uint32_t>(fan + bucket * sizeof(std::uint32_t)));
   std::uint32_t low = bucket == 0 ? 0 : number_at<std::uint32_t>(fan + (bucket - 1) * sizeof(std::uint32_t));
+  // Rows that lie near each other are read together: a bucket is little, but of a very large index.
+  ByteSpan near;
+  std::uint32_t near_from = 0;
   while (low < high) {
-    std::uint32_t middle = low + (high - low) / 2;
-    int order = std::memcmp(record_at(middle), id.value.data(), kIdSize);
+    if (near.empty() && (in_memory() || high - low <= kBucketRows)) {
+      near = rows(low, high - low, buffer);
+      near_from = low;
+      if (near.empty()) return std::nullopt;
+    }
+    const std::uint32_t middle = low + (high - low) / 2;
+    const ByteSpan row =
+        near.empty() ? rows(middle, 1, buffer) : near.subspan(std::size_t{middle - near_from} * kRecordSize);
+    if (row.empty()) return std::nullopt;
+    const int order = std::memcmp(row.data(), id.value.data(), kIdSize);
     if (order == 0) return middle;
     if (order < 0)
       low = middle + 1;
@@ -222,16 +278,35 @@ std::optional<std::uint32_t> IndexFile::position(const Digest& id) const {
   return std::nullopt;
 }
 
+IndexRecord IndexRows::operator[](std::uint32_t number) {
+  if (number < first_ || number - first_ >= count_) {
+    first_ = number;
+    count_ = std::min(kPageRows, file_->records() - number);
+    page_ = file_->rows(first_, count_, buffer_);
+    if (page_.empty()) count_ = 0;
+  }
+  return record_of(page_.empty() ? page_ : page_.subspan(std::size_t{number - first_} * kRecordSize, kRecordSize));
+}
+
 Status IndexFile::check() const {
   Checksum checksum;
-  checksum.update(bytes_.first(bytes_.size() - kTrailerSize));
-  if (std::memcmp(checksum.finish().data(), bytes_.last(kTrailerSize).data(), kChecksumSize) != 0)
-    return fail(ErrorKind::corrupt, "the checksum of the index is wrong");
+  const std::uint64_t end = size_ - kTrailerSize;
+  if (in_memory()) {
+    checksum.update(bytes_.first(end));
+  } else {
+    Bytes piece;
+    for (std::uint64_t at = 0; at < end; at += piece.size()) {
+      piece.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kReadWhole / 4, end - at)));
+      KIST_TRY(read_fully(file_.get(), piece.data(), piece.size(), at, name_));
+      checksum.update(piece);
+    }
+  }
+  if (checksum.finish() != checksum_) return fail(ErrorKind::corrupt, "the checksum of the index is wrong");
   return {};
 }
 
 std::string IndexFile::checksum() const {
-  return hex(bytes_.last(kTrailerSize).first(kChecksumSize));
+  return hex(checksum_);
 }
 
 bool IndexFile::container_stands(const StoreDirectory& directory, std::uint32_t number) const {
@@ -256,7 +331,8 @@ IndexSource source_of(std::shared_ptr<const IndexFile> file) {
   IndexSource source;
   for (std::uint32_t i = 0; i < file->containers(); ++i) source.containers.push_back(file->container(i));
   source.count = file->records();
-  source.record = [file = std::move(file)](std::uint32_t number) { return file->record(number); };
+  auto rows = std::make_shared<IndexRows>(std::move(file));
+  source.record = [rows](std::uint32_t number) { return (*rows)[number]; };
   return source;
 }
 

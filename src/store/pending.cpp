@@ -58,7 +58,7 @@ Status Pending::add(StagedFile file) {
   KIST_TRY(each_adopted_chunk(directory_, file.table, [&](const ChunkRecord& chunk, std::uint64_t at) -> Status {
     if (chunks_.contains(*set_, chunk.id)) return {};
     std::lock_guard lock(mutex_);
-    places_.try_emplace(chunk.id, Place{number, at, chunk.length, chunk.length});
+    if (places_.size() < kMostUnpublished) places_.try_emplace(chunk.id, Place{number, at, chunk.length, chunk.length});
     return {};
   }));
   done_.files.push_back(std::move(file));

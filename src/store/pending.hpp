@@ -14,6 +14,10 @@
 
 namespace kist::store {
 
+// Chunks after which it is to be published: 8 GiB of data, 13 MB of table. Of an adopted file with more the rest is not
+// found here before it is.
+inline constexpr std::size_t kMostUnpublished = 128 << 10;
+
 // contains() may be called from any thread, the rest from one.
 class Pending final : public ChunkSource {
  public:

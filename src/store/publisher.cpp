@@ -37,61 +37,9 @@
 #include "base/system.hpp"
 #include "store/adoption.hpp"
 #include "store/index_upkeep.hpp"
+#include "store/new_index.hpp"
 
 namespace kist::store {
-// The rows of one publication on their way into index files.
-class NewIndex {
- public:
-  NewIndex(const StoreDirectory& directory, Lease& lease) : directory_(directory), lease_(lease) {}
-
-  std::uint32_t container(const Container& container) {
-    containers_.push_back(container);
-    return static_cast<std::uint32_t>(containers_.size() - 1);
-  }
-  Status add(const Container& which, std::uint32_t& number, IndexRecord record) {
-    if (records_.size() >= kIndexRowsAtOnce) {
-      KIST_TRY(write({}));
-      number = container(which);
-    }
-    record.container = number;
-    records_.push_back(record);
-    return {};
-  }
-  std::size_t rows() const { return records_.size(); }
-
-  // Writes the rows gathered so far, and all rows of `absorbed`, as one file.
-  Status write(const IndexSet& absorbed) {
-    if (records_.empty() && absorbed.empty()) return {};
-    std::vector<IndexSource> sources;
-    sources.push_back(source_of(std::exchange(containers_, {}), std::exchange(records_, {})));
-    for (const auto& file : absorbed) sources.push_back(source_of(directory_, file));
-    KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
-    KIST_TRY_ASSIGN(auto name, write_index(file, sources));
-    files_.emplace_back(std::move(file), std::move(name));
-    return {};
-  }
-  Status sync() {
-    for (auto& [file, name] : files_) {
-      KIST_TRY(file.sync());
-      file.close();
-    }
-    return {};
-  }
-  Status move_in() {
-    for (auto& [file, name] : files_) KIST_TRY(file.move_to("index/" + name));
-    return {};
-  }
-  bool has(const std::string& name) const {
-    return std::ranges::any_of(files_, [&](const auto& file) { return file.second == name; });
-  }
-
- private:
-  const StoreDirectory& directory_;
-  Lease& lease_;
-  std::vector<Container> containers_;
-  std::vector<IndexRecord> records_;
-  std::vector<std::pair<TemporaryFile, std::string>> files_;
-};
 
 Status Publisher::publish(Publication& publication) {
   for (const StagedFile& file : publication.files) KIST_TRY(settle_staged(file));
@@ -126,10 +74,10 @@ Status Publisher::publish_group(const Group& group) {
   NewIndex index(directory_, lease_);
   auto set = chunks_.index();
   auto add_pack = [&](const SealedPack& pack) -> Status {
-    std::uint32_t number = index.container(pack.container);
+    index.begin(pack.container);
     std::uint64_t offset = kContainerHeaderSize;
     for (const PackRecord& record : pack.records) {
-      KIST_TRY(index.add(pack.container, number, {record.id, 0, offset, record.stored, record.length}));
+      KIST_TRY(index.add({record.id, 0, offset, record.stored, record.length}));
       offset += record.stored;
     }
     return {};
@@ -138,10 +86,10 @@ Status Publisher::publish_group(const Group& group) {
   for (const Waiting* member : group) {
     for (const SealedPack& pack : member->publication->packs) KIST_TRY(add_pack(pack));
     for (const StagedFile& file : member->publication->files) {
-      std::uint32_t number = index.container(file.container);
+      index.begin(file.container);
       KIST_TRY(each_adopted_chunk(directory_, file.table, [&](const ChunkRecord& chunk, std::uint64_t at) -> Status {
         if (chunks_.contains(*set, chunk.id)) return {};
-        return index.add(file.container, number, {chunk.id, 0, at, chunk.length, chunk.length});
+        return index.add({chunk.id, 0, at, chunk.length, chunk.length});
       }));
     }
   }
@@ -171,7 +119,7 @@ Status Publisher::publish_group(const Group& group) {
   KIST_TRY(directory_.sync("index"));
 
   for (const auto& file : absorbed)
-    if (!index.has(file->name())) (void)directory_.remove("index/" + file->name());  // it may also go next time
+    if (index.name() != file->name()) (void)directory_.remove("index/" + file->name());  // it may also go next time
   return chunks_.reload();
 }
 

@@ -72,16 +72,22 @@ class Puller {
     return fetch(std::move(blocks));
   }
 
+  struct List {
+    Digest id;
+    unsigned depth;
+  };
+
   Status fetch_lists(const std::vector<ArtifactId>& artifacts) {
-    struct List {
-      Digest id;
-      unsigned depth;
-    };
     std::vector<List> lists;
     KIST_TRY(each_file(artifacts, [&](const FileContent& content) -> Status {
       if (content.depth > 0) lists.push_back({content.root, content.depth});
-      return {};
+      return lists.size() < kMostToFetch ? Status() : fetch_below(std::exchange(lists, {}));
     }));
+    return fetch_below(std::move(lists));
+  }
+
+  // Brings lists, and all pieces below them.
+  Status fetch_below(std::vector<List> lists) {
     while (!lists.empty()) {
       std::vector<Digest> ids;
       for (const List& list : lists) ids.push_back(list.id);
@@ -98,6 +104,7 @@ class Puller {
         }
         if (!reader.good())
           return fail(ErrorKind::corrupt, fmt::format("the chunk list {} is damaged", list.id.to_string()));
+        if (below.size() >= kMostToFetch) KIST_TRY(fetch_below(std::exchange(below, {})));
       }
       lists = std::move(below);
     }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "store/index_upkeep.hpp"
 #include "store/parallel.hpp"
 
 namespace kist::store {
@@ -13,6 +14,9 @@ namespace {
 constexpr std::size_t kRequests = 8;
 constexpr std::uint64_t kLargestIndex = 4ULL << 30;
 constexpr std::uint64_t kTail = 128 << 10;  // of a pack: its table, nearly always
+constexpr std::uint64_t kLargestTable = 16 << 20;
+constexpr std::size_t kStraysAtOnce = 64;            // packs whose tables are in memory
+constexpr std::uint32_t kLargestAbsorbed = 1 << 19;  // rows: so that index objects stay about as large as packs
 constexpr std::string_view kIndexes = "index/";
 constexpr std::string_view kPacks = "packs/";
 
@@ -155,15 +159,13 @@ Status RemoteIndex::add(const std::vector<RemotePack>& packs) {
       offset += record.stored;
     }
   }
-  IndexSet small;
   const auto all = set();
-  for (const auto& file : *all)
-    if (file->records() < kSmallIndex) small.push_back(file);
-  if (rows.size() >= kSmallIndex || small.size() + 1 < kSmallIndexes) small.clear();
+  IndexSet absorbed = to_absorb(*all, rows.size());
+  std::erase_if(absorbed, [](const auto& file) { return file->records() > kLargestAbsorbed; });
   std::vector<IndexSource> sources;
   sources.push_back(source_of(std::move(containers), std::move(rows)));
-  for (const auto& file : small) sources.push_back(source_of(file));
-  return replace(sources, small);
+  for (const auto& file : absorbed) sources.push_back(source_of(file));
+  return replace(sources, absorbed);
 }
 
 // Puts an index object with these rows, and removes those whose rows that are right are all in it.
@@ -216,15 +218,19 @@ Status RemoteIndex::reconcile() {
   std::vector<Container> strays;
   for (const auto& [name, size] : sizes)
     if (!named.contains(name)) strays.push_back({Container::Kind::pack, name, size});
-  std::vector<std::optional<RemotePack>> read(strays.size());
-  KIST_TRY(in_parallel(kRequests, strays.size(), [&](std::size_t i) -> Status {
-    KIST_TRY_ASSIGN(read[i], read_table(strays[i]));
-    return {};
-  }));
-  std::vector<RemotePack> packs;
-  for (auto& pack : read)
-    if (pack) packs.push_back(std::move(*pack));
-  return add(packs);
+  for (std::size_t done = 0; done < strays.size(); done += kStraysAtOnce) {
+    const std::size_t count = std::min(kStraysAtOnce, strays.size() - done);
+    std::vector<std::optional<RemotePack>> read(count);
+    KIST_TRY(in_parallel(kRequests, count, [&](std::size_t i) -> Status {
+      KIST_TRY_ASSIGN(read[i], read_table(strays[done + i]));
+      return {};
+    }));
+    std::vector<RemotePack> packs;
+    for (auto& pack : read)
+      if (pack) packs.push_back(std::move(*pack));
+    KIST_TRY(add(packs));
+  }
+  return {};
 }
 
 Status RemoteIndex::drop(const std::unordered_set<Digest>& gone) {
@@ -246,8 +252,11 @@ Status RemoteIndex::drop(const std::unordered_set<Digest>& gone) {
       const IndexSource source = source_of(containers, std::exchange(rows, {}));
       return replace(std::span(&source, 1), replaced);
     };
+    IndexRows all_rows(file);
     for (std::uint32_t i = 0; i < file->records(); ++i) {
-      IndexRecord row = file->record(i);
+      IndexRecord row = all_rows[i];
+      if (row.container == kNoContainer)
+        return fail(ErrorKind::io, fmt::format("cannot read {}", directory_.show(folder_ + "/" + file->name())));
       if (row.container >= numbers.size() || !numbers[row.container]) continue;
       row.container = *numbers[row.container];
       rows.push_back(row);
@@ -275,7 +284,7 @@ Result<std::optional<RemotePack>> RemoteIndex::read_table(const Container& pack)
   KIST_TRY_ASSIGN(Bytes tail, read_last(std::min(kTail, pack.size)));
   if (tail.size() < kContainerTrailerSize) return std::nullopt;
   auto size = pack_footer_size(ByteSpan(tail).last(kContainerTrailerSize), pack.size);
-  if (!size) return std::nullopt;
+  if (!size || *size > kLargestTable) return std::nullopt;  // kist's own have 5 MB at most
   if (*size > tail.size()) {
     KIST_TRY_ASSIGN(tail, read_last(*size));
     if (tail.size() != *size) return std::nullopt;

@@ -52,8 +52,8 @@ class RemoteIndex {
   // A place of a chunk in another pack than these.
   static std::optional<RemotePlace> find(const IndexSet& set, const Digest& id, std::span<const Digest> without = {});
 
-  // Tells the remote, and who looks here, of packs that have arrived there. Merges small index objects into one when
-  // they are many.
+  // Tells the remote, and who looks here, of packs that have arrived there. Merges index objects as the local
+  // store does, so that there are few.
   Status add(const std::vector<RemotePack>& packs);
 
   // Brings what is said into line with the packs that are there: those that no index object names, left by a push that

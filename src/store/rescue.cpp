@@ -1,29 +1,29 @@
 #include "store/rescue.hpp"
 
 namespace kist::store {
-namespace {
-constexpr std::size_t kMostRescued = 128 << 10;  // chunks before they are published: 13 MB of table
+
+Status Rescue::open(const Container& container) {
+  container_ = container;
+  path_ = parts_.directory.show(container.path());
+  KIST_TRY_ASSIGN(file_, parts_.directory.open_file(container.path(), O_RDONLY));
+  return {};
 }
 
-Status Rescue::copy(const Container& container, std::span<const IndexRecord> frames,
-                    const std::function<bool(const IndexRecord&)>& wanted) {
-  const std::string path = parts_.directory.show(container.path());
-  KIST_TRY_ASSIGN(auto file, parts_.directory.open_file(container.path(), O_RDONLY));
-  Bytes chunk;
-  Bytes frame;
-  for (const IndexRecord& record : frames) {
-    if (!wanted(record)) continue;
-    KIST_TRY(parts_.chunks.read_frame(file.get(), path, record, chunk));
-    if (container.kind == Container::Kind::adopted) {
-      KIST_TRY(pending_.put(chunk));
-    } else {
-      frame.resize(record.stored);
-      KIST_TRY(read_fully(file.get(), frame.data(), frame.size(), record.offset, path));
-      KIST_TRY(pending_.add(record.id, frame, chunk.size()));
-    }
-    if (pending_.chunks() >= kMostRescued) KIST_TRY(publish());
-  }
-  return {};
+Status Rescue::copy(const IndexRecord& frame, Damage damage) {
+  auto read = [&]() -> Status {
+    KIST_TRY(parts_.chunks.read_frame(file_.get(), path_, frame, chunk_));
+    if (container_.kind == Container::Kind::adopted) return {};
+    frame_.resize(frame.stored);
+    return read_fully(file_.get(), frame_.data(), frame_.size(), frame.offset, path_);
+  }();
+  const bool is_damage = !read && (read.error().kind == ErrorKind::corrupt || read.error().kind == ErrorKind::io);
+  if (is_damage && damage == Damage::is_left_out) return {};
+  KIST_TRY(read);
+  if (container_.kind == Container::Kind::adopted)
+    KIST_TRY(pending_.put(chunk_));
+  else
+    KIST_TRY(pending_.add(frame.id, frame_, chunk_.size()));
+  return pending_.chunks() >= kMostUnpublished ? publish() : Status();
 }
 
 Status Rescue::publish() {

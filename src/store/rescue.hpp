@@ -4,8 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <span>
+#include <string>
 
 #include "store/parts.hpp"
 #include "store/pending.hpp"
@@ -19,10 +18,12 @@ class Rescue {
   // `parts` must outlive it.
   explicit Rescue(const StoreParts& parts) : parts_(parts), pending_(parts.directory, parts.lease, parts.chunks) {}
 
-  // Copies those of a container's frames that `wanted` says. Errors: corrupt (one of these is not what it should be),
-  // not_found (the container), no_space, io; what was copied before stays.
-  Status copy(const Container& container, std::span<const IndexRecord> frames,
-              const std::function<bool(const IndexRecord&)>& wanted);
+  // The frames that are copied next lie in this container. Errors: not_found, io.
+  Status open(const Container& container);
+  // What is done about a frame whose bytes are not what they should be.
+  enum class Damage { is_error, is_left_out };
+  // Errors: corrupt, no_space, io; what was copied before stays.
+  Status copy(const IndexRecord& frame, Damage damage);
   // Publishes the rest. To be called once, at the end.
   Status finish() { return publish(); }
 
@@ -34,6 +35,11 @@ class Rescue {
 
   const StoreParts& parts_;
   Pending pending_;
+  Container container_;
+  std::string path_;
+  FileDescriptor file_;
+  Bytes chunk_;
+  Bytes frame_;
   std::uint64_t written_ = 0;
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/system.hpp"
 #include "store/adoption.hpp"
+#include "store/container_table.hpp"
 #include "store/file_time.hpp"
 #include "store/walk.hpp"
 #include "store/writer.hpp"
@@ -304,12 +305,11 @@ Result<bool> Views::link(const TreeEntry& entry, int directory, const std::strin
 }
 
 Status Views::check_adopted(const Container& container) const {
-  KIST_TRY_ASSIGN(auto table, chunks_.table(container.file()));
+  KIST_TRY_ASSIGN(auto table, ContainerTable::open(directory_, container.file()));
   KIST_TRY_ASSIGN(auto file, directory_.open_file(container.path(), O_RDONLY));
+  const std::string path = directory_.show(container.path());
   Bytes bytes;
-  for (const IndexRecord& frame : table.frames)
-    KIST_TRY(chunks_.read_frame(file.get(), directory_.show(container.path()), frame, bytes));
-  return {};
+  return table.each([&](const IndexRecord& frame) { return chunks_.read_frame(file.get(), path, frame, bytes); });
 }
 
 // Removes a view that has its name in tmp/ already, links to adopted files in the way that keeps them believed.

@@ -3,6 +3,7 @@
 
 #include "store/chunk_list.hpp"
 #include "store/chunker.hpp"
+#include "store/container_table.hpp"
 #include "store/fixture.hpp"
 #include "store/index.hpp"
 #include "store/references.hpp"
@@ -213,7 +214,19 @@ TEST_F(FormatTest, Table) {
   EXPECT_EQ(hex(table), bytes_and_name(vector("table")).first);
   FileContent hello;
   hello.chunks.push_back({kHello, 6});
-  ASSERT_OK(parse_adopted_table(table, hello.id(), 6));
+  const Container container{Container::Kind::adopted, hello.id(), 6};
+  EXPECT_EQ(container.table_path(), bytes_and_name(vector("table")).second);
+  write(home() / container.path(), "hello\n");
+  write(home() / container.table_path(), text_of(table));
+  auto directory = StoreDirectory::open(home());
+  ASSERT_OK(directory);
+  const auto read = ContainerTable::open(*directory, container.file());
+  ASSERT_OK(read);
+  EXPECT_EQ(read->container(), container);
+  ASSERT_OK(read->each([&](const IndexRecord& frame) -> Status {
+    EXPECT_EQ(frame.id, kHello);
+    return {};
+  }));
 }
 
 TEST_F(FormatTest, Index) {
