@@ -32,7 +32,8 @@ struct Digest {
   static Result<Digest> parse(std::string_view text);
 };
 
-// One SHA-256 in progress. Not thread-safe; reusable after finish(). OpenSSL's fetched implementation (SHA-NI).
+// One SHA-256 in progress. Not thread-safe; reusable after finish(). OpenSSL's, with the processor's
+// instructions.
 class Sha256 {
  public:
   Sha256();
