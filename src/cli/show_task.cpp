@@ -125,6 +125,7 @@ Json run_as_json(const Run& run) {
   put(json, "main", run.is_main);
   put(json, "deadline", run.deadline);
   put(json, "image_program", run.image_program);
+  put(json, "terminal", run.terminal);
   if (run.no_output_timeout) json["no_output_timeout_seconds"] = run.no_output_timeout->count();
   put(json, "shown", run.shown);
   return json;

@@ -19,7 +19,7 @@ namespace {
 using model::Text;
 
 // Changes whenever the same task would be written otherwise here.
-constexpr std::string_view kVersion = "kist task 1";
+constexpr std::string_view kVersion = "kist task 2";
 
 // Values one behind the other, each so that it cannot be taken for another; or that it cannot be told.
 class Writer {
@@ -112,9 +112,9 @@ class Writer {
   }
   void add(const model::Run& run) {
     const auto& [command, script, script_path, environment, directory, background, ready, grace, is_main, deadline,
-                 tries, retry_delay, no_output, shown, progress, image_program, expand] = run;
+                 tries, retry_delay, no_output, shown, progress, image_program, expand, terminal] = run;
     add_all(command, script, script_path, environment, directory, background, ready, grace, is_main, deadline, tries,
-            retry_delay, no_output, shown, progress, image_program, expand);
+            retry_delay, no_output, shown, progress, image_program, expand, terminal);
   }
   void add(const model::Save& save) {
     const auto& [name, path, missing, archive, directories, exclude, to, global, collect, late_name] =

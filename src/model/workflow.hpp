@@ -180,6 +180,7 @@ struct Run {
   bool image_program = false;     // the command is arguments only: the program that the image starts goes before them
   bool expand_variables = false;  // Kubernetes' `$(NAME)` in the command and in values of variables: the variable's
                                   // value; an unknown one stays, `$$(NAME)` becomes `$(NAME)`
+  bool terminal = false;  // its streams are one terminal, where nobody types; what it shows there is its stdout
 };
 
 // Keeps the tree at a path as an artifact of the task.

@@ -159,6 +159,7 @@ class Init {
       bool is_here = (given >> i & 1) != 0 && next < descriptors.size();
       program.streams[i] = is_here ? descriptors[next++].get() : null_.get();
     }
+    program.terminal = (given & kHasTerminal) != 0;
     if (next >= descriptors.size() || program.arguments.empty())
       return fail(ErrorKind::invalid, "cannot start a process: no command was given");
     KIST_TRY_ASSIGN(pid_t child, spawn(program));

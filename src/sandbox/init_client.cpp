@@ -73,6 +73,7 @@ Result<ProcessId> InitClient::start(const Command& command) {
     given |= 1U << i;
     descriptors.push_back(streams[i]);
   }
+  if (command.terminal) given |= kHasTerminal;
   descriptors.push_back(writing.get());
   Packer request;
   request.add(word(Demand::start)).add(command.arguments).add(command.environment);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -64,6 +65,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   ::setsid();
   if (program.dies_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (int i = 0; i < 3; ++i) ::dup2(program.streams[static_cast<std::size_t>(i)], i);
+  if (program.terminal) ::ioctl(0, TIOCSCTTY, 0);
   if (::chdir(program.working_directory.c_str()) != 0) {
     failure = {true, true, errno};
     ::_exit(127);

@@ -18,6 +18,7 @@ struct Program {
   std::string working_directory;
   std::array<int, 3> streams{};
   bool dies_with_parent = false;
+  bool terminal = false;  // the first stream is one, and becomes the controlling one
 };
 
 // Starts it as the leader of a session of its own, and returns its process id. The caller has one thread, and has set

@@ -79,6 +79,7 @@ struct Command {
   int input = -1;  // -1: /dev/null
   int output = -1;
   int error = -1;
+  bool terminal = false;  // the input is one, and becomes the one that controls the process and its session
 };
 
 // How a process ended, and what it used together with the children it waited for.

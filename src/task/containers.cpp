@@ -108,6 +108,7 @@ Result<ProcessEnvironment> environment_of(const ContainerHere& container, const 
                                           MaskedServices& secrets) {
   ProcessEnvironment result;
   Environment merged = container.base;
+  if (run.terminal) merged.try_emplace("TERM", "xterm");  // as container engines do
   auto set = [&](const std::string& name, std::string value) {
     merged[name] = value;
     result.written[name] = std::move(value);

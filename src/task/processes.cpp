@@ -49,10 +49,19 @@ void append_end(std::string& kept, std::string_view bytes) {
 
 Result<Processes::Child> Processes::begin(sandbox::Sandbox& sandbox, sandbox::Command& command, const Options& options,
                                           bool waited_for) {
-  KIST_TRY_ASSIGN(Pipe output, make_pipe());
-  KIST_TRY_ASSIGN(Pipe error, make_pipe());
-  command.output = output.write.get();
-  command.error = error.write.get();
+  Pipe output;
+  Pipe error;
+  if (options.terminal) {
+    KIST_TRY_ASSIGN(PseudoTerminal terminal, open_pseudo_terminal(sandbox));
+    output = {.read = std::move(terminal.our_side), .write = std::move(terminal.process_side)};
+    command.input = command.output = command.error = output.write.get();
+    command.terminal = true;
+  } else {
+    KIST_TRY_ASSIGN(output, make_pipe());
+    KIST_TRY_ASSIGN(error, make_pipe());
+    command.output = output.write.get();
+    command.error = error.write.get();
+  }
   Child child;
   child.finished.started = now();
   KIST_TRY_ASSIGN(child.process, sandbox.start(command));
@@ -62,8 +71,9 @@ Result<Processes::Child> Processes::begin(sandbox::Sandbox& sandbox, sandbox::Co
   child.began = child.last_output = child.last_look = Clock::now();
   if (std::ranges::find(sandboxes_, &sandbox) == sandboxes_.end()) sandboxes_.push_back(&sandbox);
   std::optional<Id> owner = waited_for ? std::optional(child.id) : std::nullopt;
-  outputs_.push_back({std::move(output.read), Stream::output, options.label, owner});
-  outputs_.push_back({std::move(error.read), Stream::error, options.label, owner});
+  std::optional<LineEnds> line_ends = options.terminal ? std::optional(LineEnds()) : std::nullopt;
+  outputs_.push_back({std::move(output.read), Stream::output, options.label, owner, line_ends});
+  if (error.read) outputs_.push_back({std::move(error.read), Stream::error, options.label, owner, std::nullopt});
   return child;
 }
 
@@ -216,10 +226,18 @@ void Processes::read_from(Output& output) {
   auto count = ::read(output.pipe.get(), buffer.data(), buffer.size());
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) {
+    if (output.terminal && !output.terminal->rest().empty()) take_in(output, output.terminal->rest());
     output.pipe.reset();
     return;
   }
   std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
+  if (output.terminal)
+    take_in(output, output.terminal->restore(bytes));
+  else
+    take_in(output, bytes);
+}
+
+void Processes::take_in(const Output& output, std::string_view bytes) {
   services_.log_of(output.label, output.stream, bytes);
   if (!output.child) return;
   auto child = std::ranges::find(children_, *output.child, &Child::id);

@@ -17,6 +17,7 @@
 #include "base/time.hpp"
 #include "sandbox/sandbox.hpp"
 #include "task/control.hpp"
+#include "task/pseudo_terminal.hpp"
 #include "task/secrets.hpp"
 #include "task/task.hpp"
 
@@ -53,6 +54,7 @@ class Processes {
     std::optional<std::chrono::nanoseconds> deadline;
     std::chrono::seconds grace = kGrace;
     bool keep_output = false;  // the end of its standard output is wanted
+    bool terminal = false;     // its streams are one terminal: all it shows is standard output
   };
 
   // Starts a process that is waited for. What it leaves running keeps its output descriptors and is listened to from
@@ -91,13 +93,15 @@ class Processes {
     FileDescriptor pipe;
     Stream stream;
     std::string label;
-    std::optional<Id> child;  // while that is waited for
+    std::optional<Id> child;           // while that is waited for
+    std::optional<LineEnds> terminal;  // where it is one
   };
 
   Result<Child> begin(sandbox::Sandbox& sandbox, sandbox::Command& command, const Options& options, bool waited_for);
   // Waits until something happens, `timeout` at most, and deals with it.
   void pump(std::chrono::milliseconds timeout);
   void read_from(Output& output);
+  void take_in(const Output& output, std::string_view bytes);
   // Whether it is over with a process.
   Result<bool> look_at(Child& child);
   Status end_for(Child& child, bool& why);

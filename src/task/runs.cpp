@@ -390,7 +390,8 @@ Processes::Options Runs::options_of(Member& member) const {
           .no_output_timeout = member.run->no_output_timeout,
           .deadline = {},
           .grace = member.run->grace,
-          .keep_output = captures};
+          .keep_output = captures,
+          .terminal = member.run->terminal};
 }
 
 bool Runs::is_last_in_container(std::size_t index) const {

@@ -318,3 +318,29 @@ def test_sh_understands_what_that_of_its_image_does(kist):
       command: [sh, -c]
       args: ['[[ "$RANDOM" != "$RANDOM$RANDOM" ]] && echo -e "a\\tb"']"""))
     assert "a\tb" in kist("run", "w.yaml").stdout
+
+
+def test_tty_is_a_terminal_and_a_log_has_its_lines(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    steps:
+    - - {name: with, template: with}
+    - - {name: without, template: without, arguments: {parameters: [{name: said, value: "{{steps.with.outputs.result}}"}]}}
+  - name: with
+    script:
+      image: alpine
+      command: [sh]
+      tty: true
+      stdin: true
+      source: |
+        test -t 0 && test -t 1 && test -t 2 && echo all
+        echo three >&2
+  - name: without
+    inputs: {parameters: [{name: said}]}
+    script:
+      image: alpine
+      command: [sh]
+      source: |
+        test -t 0 || test -t 1 || test -t 2 || echo '{{inputs.parameters.said}}' | od -c"""))
+    out = kist("run", "w.yaml").stdout
+    assert "a   l   l  \\n   t   h   r   e   e  \\n" in out and "\r" not in out

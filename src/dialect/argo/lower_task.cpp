@@ -127,6 +127,7 @@ class PodLowerer {
       for (const Scalar& word : *words) run.command.push_back(text(word));
     run.image_program = program.command.empty();
     run.expand_variables = true;
+    run.terminal = program.terminal;
     return run;
   }
 

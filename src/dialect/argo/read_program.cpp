@@ -191,6 +191,7 @@ Program read_program(const yaml::Node& node, const Table& table, const std::stri
   if (auto policy = fields.text("restartPolicy")) program.stays = policy->text == "Always";
   if (const yaml::Node* security = fields.mapping("securityContext"))
     program.as_root = Fields(report, *security, kSecurity, where + ".securityContext").integer("runAsUser") == 0;
+  program.terminal = fields.boolean("tty", false);
   read_environment(fields, program);
   if (&table == &kScript) program.source = fields.text("source").value_or(Scalar{"", node.mark});
   if (&table == &kSetContainer) program.dependencies = fields.texts("dependencies");

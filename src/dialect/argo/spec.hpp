@@ -140,6 +140,7 @@ struct Program {
   bool mirror_mounts = false;         // sidecars, init containers: has the main container's mounts too
   bool stays = false;                 // an init container that goes on: restartPolicy Always
   bool as_root = false;               // securityContext asks for uid 0
+  bool terminal = false;              // tty
   std::vector<Scalar> dependencies;   // in a container set
   std::optional<std::int64_t> grace;  // terminationGracePeriodSeconds
   yaml::Mark mark;

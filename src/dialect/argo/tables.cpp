@@ -398,8 +398,8 @@ constexpr Field kManifestFromFields[] = {{"artifact"}};
       {"readinessProbe"}, {"securityContext"}, {"volumeDevices", refused},                                           \
       {"lifecycle", postponed, "its handlers are not called"}, {"imagePullPolicy", cluster}, {"resources", cluster}, \
       {"ports", silent}, {"livenessProbe", cluster}, {"startupProbe", cluster}, {"stdin", cluster},                  \
-      {"stdinOnce", cluster}, {"tty", cluster}, {"terminationMessagePath", cluster},                                 \
-      {"terminationMessagePolicy", cluster}, {"restartPolicy"}, {"restartPolicyRules", cluster}, {                   \
+      {"stdinOnce", cluster}, {"tty"}, {"terminationMessagePath", cluster}, {"terminationMessagePolicy", cluster},   \
+      {"restartPolicy"}, {"restartPolicyRules", cluster}, {                                                          \
     "resizePolicy", cluster                                                                                          \
   }
 constexpr Field kContainerFields[] = {KIST_ARGO_CONTAINER_FIELDS};

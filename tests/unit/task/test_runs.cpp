@@ -35,6 +35,26 @@ TEST_F(Runs, BothStreamsAreHeardAndTheOutputIsTheResult) {
   EXPECT_THAT(outcome.problems, IsEmpty());
 }
 
+TEST_F(Runs, ATerminalIsTheProcesssOwnAndItsLinesEndAsElsewhere) {
+  document_.task.capture_result = true;
+  model::Action action =
+      shell("tty; test -t 1 && test -t 2 && echo both; echo aside >&2; printf 'a\\rb\\n'; : < /dev/tty && echo $TERM");
+  std::get<model::Run>(action.what).terminal = true;
+  add(action, shell("test -t 0 || test -t 1 || echo none"));
+  Outcome outcome = perform();
+  EXPECT_EQ(outcome.state, State::succeeded);
+  EXPECT_EQ(heard_.output(), "/dev/pts/0\nboth\naside\na\rb\nxterm\nnone\n");
+  EXPECT_EQ(heard_.error(), "");
+}
+
+TEST(LineEnds, AreRestoredWhereverAPieceIsCut) {
+  LineEnds ends;
+  EXPECT_EQ(ends.restore("a\r\nb\r"), "a\nb");
+  EXPECT_EQ(ends.restore("\nc\r"), "\nc");
+  EXPECT_EQ(ends.restore("d\r\r\n\r"), "\rd\r\n");
+  EXPECT_EQ(ends.rest(), "\r");
+}
+
 TEST_F(Runs, AResultIsTheEndOfALongOutput) {
   document_.task.capture_result = true;
   add(shell("seq 200000"));
