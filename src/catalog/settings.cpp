@@ -61,6 +61,8 @@ class Reader {
         KIST_TRY_ASSIGN(settings.views, scalar(value, [&](std::string_view text) { return parse_share(text, home_); }));
       } else if (key == "xattrs") {
         KIST_TRY_ASSIGN(settings.xattrs, scalar(value, parse_switch));
+      } else if (key == "starters") {
+        KIST_TRY_ASSIGN(settings.starters, scalar(value, parse_switch));
       } else if (key == "endpoints") {
         KIST_TRY(read_endpoints(value, settings));
       } else if (key == "gc") {
@@ -157,8 +159,8 @@ class Reader {
   std::string name_;
 };
 
-template <typename Read>
-Status from_environment(const char* name, const Read& read, std::optional<std::uint64_t>& setting) {
+template <typename Read, typename Setting>
+Status from_environment(const char* name, const Read& read, Setting& setting) {
   const char* value = std::getenv(name);
   if (value == nullptr || *value == '\0') return {};
   auto parsed = read(std::string_view(value));
@@ -184,6 +186,7 @@ Result<Settings> read_settings(const Home& home) {
   KIST_TRY(from_environment("KIST_QUOTA", parse_size, settings.quota));
   auto share = [&](std::string_view value) { return parse_share(value, home); };
   KIST_TRY(from_environment("KIST_VIEWS", share, settings.views));
+  KIST_TRY(from_environment("KIST_STARTERS", parse_switch, settings.starters));
   if (!settings.views) {
     KIST_TRY_ASSIGN(settings.views, parse_share(fmt::format("{}%", kViewsByDefault), home));
   }

@@ -1,9 +1,10 @@
 // What a person decided for a home: KIST_HOME/settings.yaml, where there is one. Environment variables go before it:
-// KIST_QUOTA, KIST_VIEWS.
+// KIST_QUOTA, KIST_VIEWS, KIST_STARTERS.
 //
 //   quota: 200GiB            # of the store; nothing new is begun above it
 //   views: 20%               # what copies for reading may take: of the disk, or so many bytes
 //   xattrs: true             # extended attributes of what is saved are kept
+//   starters: false          # no command is started by a process that has done beforehand what all its starts do alike
 //   endpoints:               # where servers that files name are in truth
 //     s3.amazonaws.com: http://127.0.0.1:9000
 //   gc:
@@ -40,6 +41,7 @@ struct Settings {
   std::optional<std::uint64_t> quota = {};
   std::optional<std::uint64_t> views = {};  // bytes; nullopt: any
   bool xattrs = false;
+  bool starters = true;
   std::chrono::nanoseconds grace{0};
   std::vector<RetentionRule> rules;
   std::map<std::string, std::string> endpoints;  // location::Endpoints

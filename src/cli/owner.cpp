@@ -17,6 +17,7 @@
 #include "engine/run_record.hpp"
 #include "environment/place.hpp"
 #include "task/rooms.hpp"
+#include "task/starters.hpp"
 
 namespace kist::cli {
 
@@ -137,7 +138,13 @@ Result<int> own_run(House& house, sandbox::Launcher& launcher, Interruptions& in
   if (jobs <= 0) jobs = std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
   task::Rooms rooms(launcher, parts.home.scratch());
   KIST_TRY_ASSIGN(const auto settings, catalog::read_settings(parts.home));
-  const task::Tools tools{rooms, parts.store, parts.home.path(), settings.endpoints};
+  task::Starters starters;
+  const bool can_enter = settings.starters && launcher.isolation() != sandbox::Isolation::directory;
+  const task::Tools tools{.rooms = rooms,
+                          .store = parts.store,
+                          .home = parts.home.path(),
+                          .endpoints = settings.endpoints,
+                          .starters = can_enter ? &starters : nullptr};
   const auto place = environment::make_local_place(tools, jobs);
   KIST_TRY_ASSIGN(const auto state, engine::Engine(parts).own(run, *place, observer));
   if (state == model::State::succeeded) return 0;

@@ -112,7 +112,8 @@ class Writer {
   }
   void add(const model::Run& run) {
     const auto& [command, script, script_path, environment, directory, background, ready, grace, is_main, deadline,
-                 tries, retry_delay, no_output, shown, progress, image_program, expand, terminal] = run;
+                 tries, retry_delay, no_output, shown, progress, image_program, expand, terminal,
+                 starter] = run;  // what comes of it is the same with one
     add_all(command, script, script_path, environment, directory, background, ready, grace, is_main, deadline, tries,
             retry_delay, no_output, shown, progress, image_program, expand, terminal);
   }

@@ -159,6 +159,14 @@ struct Probe {
   int failures = 3;  // so many in a row after the delay: it will not be ready
 };
 
+// Spares every start of a command what all of them do alike: a program that has done that beforehand, and becomes the
+// command's process in the task's root (sandbox/starter.hpp). Where it cannot, or is in any doubt, the command is
+// started as it would be without; what comes of it is the same.
+struct Starter {
+  std::string text;                      // the command's own interpreter runs it: PROGRAM -c TEXT
+  std::vector<std::string> indifferent;  // how names of variables begin that make no difference to what it does before
+};
+
 // Starts a process and waits for it. Fails where it exits other than with 0.
 struct Run {
   std::vector<Text> command;   // argv
@@ -180,7 +188,8 @@ struct Run {
   bool image_program = false;     // the command is arguments only: the program that the image starts goes before them
   bool expand_variables = false;  // Kubernetes' `$(NAME)` in the command and in values of variables: the variable's
                                   // value; an unknown one stays, `$$(NAME)` becomes `$(NAME)`
-  bool terminal = false;  // its streams are one terminal, where nobody types; what it shows there is its stdout
+  bool terminal = false;          // its streams are one terminal, where nobody types; what it shows there is its stdout
+  std::optional<Starter> starter = std::nullopt;
 };
 
 // Keeps the tree at a path as an artifact of the task.

@@ -22,6 +22,7 @@
 #include "sandbox/processes.hpp"
 #include "sandbox/program.hpp"
 #include "sandbox/root.hpp"
+#include "sandbox/starter.hpp"
 
 namespace kist::sandbox {
 namespace {
@@ -44,7 +45,11 @@ Ended describe_end(int status, const rusage& usage) {
 
 class Init {
  public:
-  Init(int channel, int life, bool is_first) : channel_(channel), life_(life), is_first_(is_first) {
+  Init(int channel, int life, Isolation isolation)
+      : channel_(channel),
+        life_(life),
+        is_first_(isolation != Isolation::directory),
+        has_user_namespace_(isolation == Isolation::user) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
@@ -162,6 +167,14 @@ class Init {
     program.terminal = (given & kHasTerminal) != 0;
     if (next >= descriptors.size() || program.arguments.empty())
       return fail(ErrorKind::invalid, "cannot start a process: no command was given");
+    const int starter = (given & kHasStarter) != 0 && next + 1 < descriptors.size() ? descriptors[next + 1].get() : -1;
+    if (starter >= 0 && is_first_) {
+      if (auto started = start_by_starter(starter, program, has_user_namespace_)) {
+        running_.insert_or_assign(*started, std::move(descriptors[next]));
+        let_begin(starter);
+        return *started;
+      }
+    }
     KIST_TRY_ASSIGN(pid_t child, spawn(program));
     running_.insert_or_assign(child, std::move(descriptors[next]));
     return child;
@@ -185,6 +198,7 @@ class Init {
   int channel_;
   int life_;
   bool is_first_;  // pid 1 of a namespace of its own: what it leaves behind is killed with it
+  bool has_user_namespace_;
   FileDescriptor children_;
   FileDescriptor null_;
   std::map<pid_t, FileDescriptor> running_;  // with the pipe for how they end
@@ -249,7 +263,7 @@ void run_init(Birth birth) {
     std::array<int, 2> descriptors{self.get(), root.get()};
     (void)send_message(kChannel, packer.bytes(), descriptors);
   }
-  Init(kChannel, kLife, birth.isolation != Isolation::directory).serve();
+  Init(kChannel, kLife, birth.isolation).serve();
 }
 
 Status map_user(uid_t user, gid_t group, uid_t inside, gid_t inside_group) {

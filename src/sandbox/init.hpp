@@ -24,8 +24,10 @@ enum class Demand : std::uint64_t {
   renew,       // the same → 0 and 1 where they left nothing in memory, or 0
 };
 
-// Of the bits of a start that say which of the three streams came with it: the first is a terminal.
+// Of the bits of a start that say which of the three streams came with it: the first is a terminal; a connection to a
+// starter is the last descriptor.
 inline constexpr std::uint64_t kHasTerminal = 1U << 3;
+inline constexpr std::uint64_t kHasStarter = 1U << 4;
 
 // What an init is born with.
 struct Birth {

@@ -75,6 +75,10 @@ Result<ProcessId> InitClient::start(const Command& command) {
   }
   if (command.terminal) given |= kHasTerminal;
   descriptors.push_back(writing.get());
+  if (command.starter >= 0) {
+    given |= kHasStarter;
+    descriptors.push_back(command.starter);
+  }
   Packer request;
   request.add(word(Demand::start)).add(command.arguments).add(command.environment);
   request.add(command.working_directory).add(given);

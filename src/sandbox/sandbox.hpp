@@ -80,6 +80,7 @@ struct Command {
   int output = -1;
   int error = -1;
   bool terminal = false;  // the input is one, and becomes the one that controls the process and its session
+  int starter = -1;       // connected to a starter that may become the process (starter.hpp); -1: none
 };
 
 // How a process ended, and what it used together with the children it waited for.

@@ -71,7 +71,8 @@ class Performance {
                .services = services_,
                .stop = stop,
                .verdict = verdict_,
-               .root = [this](std::size_t action) { return root_for(action); }}) {}
+               .root = [this](std::size_t action) { return root_for(action); },
+               .starters = tools.starters}) {}
 
   Outcome run() {
     verdict_.heed(stop_.get());

@@ -255,8 +255,12 @@ void Runs::start(Member& member) {
   member.since = now();
   if (member.end.started == Time()) member.end.started = member.since;
   member.killed_before = count_killed_for_memory();
-  auto started =
-      start_in(member, [&] { return tools_.processes.start(member.root->sandbox(), member.command, options); });
+  auto started = start_in(member, [&] {
+    sandbox::Command command = member.command;
+    const FileDescriptor starter = starter_of(member);
+    command.starter = starter.get();
+    return tools_.processes.start(member.root->sandbox(), std::move(command), options);
+  });
   if (!started) return fail_start(member, started.error());
   member.process = *started;
   member.stage = Member::Stage::running;
@@ -382,6 +386,19 @@ std::optional<Runs::Clock::time_point> Runs::next_look(const std::vector<Member>
     if (member.stage == Member::Stage::running && member.run->progress_file) by(Clock::now() + kProgressPeriod);
   }
   return next;
+}
+
+FileDescriptor Runs::starter_of(const Member& member) const {
+  const ContainerHere& container = tools_.containers.of(action_of(member));
+  const model::Run& run = *member.run;
+  // What a starter begins with everybody may see who may see kist's own processes.
+  auto is_secret = [](const model::EnvironmentVariable& variable) { return variable.secret.has_value(); };
+  if (tools_.starters == nullptr || !run.starter || run.terminal || !container.container->secret_environment.empty() ||
+      std::ranges::any_of(container.container->environment, is_secret) ||
+      std::ranges::any_of(run.environment, is_secret))
+    return {};
+  const auto program = program_outside(member.command, tools_.containers.host(), tools_.document.project);
+  return program ? tools_.starters->connect(*run.starter, *program, member.command.environment) : FileDescriptor();
 }
 
 Processes::Options Runs::options_of(Member& member) const {

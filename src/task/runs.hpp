@@ -16,6 +16,7 @@
 #include "task/ready.hpp"
 #include "task/roots.hpp"
 #include "task/secrets.hpp"
+#include "task/starters.hpp"
 #include "task/task.hpp"
 #include "task/verdict.hpp"
 
@@ -33,6 +34,7 @@ class Runs {
     Verdict& verdict;
     // The root of an action's container, with its inputs in place; nullptr: it cannot be had, and the verdict says so.
     std::function<Root*(std::size_t action)> root;
+    Starters* starters = nullptr;
   };
   explicit Runs(Tools tools);
 
@@ -79,6 +81,8 @@ class Runs {
   void look_at_progress(Member& member);
   std::optional<Clock::time_point> next_look(const std::vector<Member>& members) const;
   Result<sandbox::Command> make_command(std::size_t action, const model::Run& run, Root& root) const;
+  // A connection to the starter of a command, where it has one.
+  FileDescriptor starter_of(const Member& member) const;
   Processes::Options options_of(Member& member) const;
   std::string label_of(const model::Action& action) const;
   // A container's working directory is made when the first process misses it.

@@ -22,6 +22,7 @@
 namespace kist::task {
 
 class Rooms;
+class Starters;
 
 // What a Load brings, found by the engine before the task starts.
 struct ResolvedLoad {
@@ -134,6 +135,7 @@ struct Tools {
   std::filesystem::path home;  // KIST_HOME, hidden in every task
   // Where the servers that locations name are in truth (location::Endpoints).
   std::map<std::string, std::string> endpoints = {};
+  Starters* starters = nullptr;  // of commands that can have one; none: every command is started by itself
 };
 
 // Performs the task to its end in this thread. Everything in the outcome is durable. Never throws, never leaves a

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "dialect/argo/artifacts.hpp"
+#include "dialect/argo/hera_runner.hpp"
 #include "dialect/argo/lower.hpp"
 #include "dialect/argo/texts.hpp"
 
@@ -128,6 +129,7 @@ class PodLowerer {
     run.image_program = program.command.empty();
     run.expand_variables = true;
     run.terminal = program.terminal;
+    run.starter = hera_starter(program);
     return run;
   }
 

@@ -50,6 +50,7 @@ TEST_F(SettingsTest, AllOfItIsRead) {
       "quota: 1.5GiB\n"
       "views: 64MB\n"
       "xattrs: true\n"
+      "starters: false\n"
       "gc:\n"
       "  grace: 90m\n"
       "  rules:\n"
@@ -60,6 +61,7 @@ TEST_F(SettingsTest, AllOfItIsRead) {
   EXPECT_EQ(settings->quota, 3ULL << 29);
   EXPECT_EQ(settings->views, 64ULL << 20);
   EXPECT_TRUE(settings->xattrs);
+  EXPECT_FALSE(settings->starters);
   EXPECT_EQ(settings->grace, std::chrono::minutes(90));
   ASSERT_EQ(settings->rules.size(), 3U);
   EXPECT_EQ(settings->rules[0].workflow, "train*");
