@@ -64,11 +64,18 @@ def last_words(text):
     return lines[-1][:200] if lines else ""
 
 
+def naps(text):
+    """Seconds that a file says it sleeps or waits for, each time."""
+    units = {"": 1, "s": 1, "m": 60, "h": 3600}
+    return [float(number) * units[unit] for number, unit in
+            re.findall(r"""(?:\bsleep(?:["' ]*\]\s*args: *\[)?[\s(\["',]+|\bduration: *["']?)(\d+(?:\.\d+)?)([smh]?)\b""", text)]
+
+
 def patience(text, limit):
     """Seconds for a file: what it sleeps comes on top, as often as loops may have it sleep."""
-    naps = [float(number) for number in re.findall(r"\bsleep[\s(\[\"',]+(\d+)", text)]
     unknown = 300 if re.search(r"\bsleep[\s(\[\"',]+(\{\{|\$)", text) else 0
-    return limit + min(600, 20 * sum(naps) + unknown)
+    rounds = [int(number) for number in re.findall(r"\b(?:seq |range\()(?:\d+,? +)?(\d+)", text)]
+    return limit + min(1200, max([20, *rounds]) * 1.1 * sum(naps(text)) + unknown)
 
 
 def not_ended(text, limit):

@@ -9,6 +9,7 @@ import json
 import pathlib
 import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -43,9 +44,18 @@ class S3Server:
     def bucket(self):
         """A new, empty bucket; its name."""
         name = f"bucket-{next(self.buckets)}"
-        status, body = self.request("PUT", f"/{name}")
-        assert status == 200, body
+        self.make_bucket(name)
         return name
+
+    def make_bucket(self, name):
+        """Of this name, where there is none yet. A server that has just begun may answer, and not take this for a moment."""
+        deadline = time.monotonic() + 30
+        while True:
+            status, body = self.request("PUT", f"/{name}")
+            if status in (200, 409):
+                return
+            assert time.monotonic() < deadline, body
+            time.sleep(0.1)
 
     def keys(self, bucket, prefix=""):
         """The keys in a bucket, at most a thousand."""
