@@ -124,6 +124,12 @@ class SqliteCatalog : public Catalog {
   Result<std::vector<Owned>> owned(std::string_view run) override {
     return read([&](Database& database) { return read_owned(database, run); });
   }
+  Result<std::vector<std::string>> owners(const Owned& owned) override {
+    return read([&](Database& database) { return read_owners(database, owned); });
+  }
+  Status disown(const Owned& owned) override {
+    return write([&](Database& database) { return remove_owned_mark(database, owned); });
+  }
 
   Status check() override {
     return read([&](Database& database) -> Status {

@@ -169,6 +169,10 @@ class Catalog {
   // Errors: not_found (the run).
   virtual Status add_owned(std::string_view run, const Owned& owned) = 0;
   virtual Result<std::vector<Owned>> owned(std::string_view run) = 0;
+  // The runs that own it; and that none does any more: it is about to be removed, and what is made under its name later
+  // is another thing.
+  virtual Result<std::vector<std::string>> owners(const Owned& owned) = 0;
+  virtual Status disown(const Owned& owned) = 0;
 
   // Reads all of the database. Errors: corrupt.
   virtual Status check() = 0;

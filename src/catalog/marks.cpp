@@ -64,7 +64,27 @@ Result<std::vector<Owned>> read_owned(Database& database, std::string_view run) 
   }
 }
 
+Result<std::vector<std::string>> read_owners(Database& database, const Owned& owned) {
+  std::vector<std::string> runs;
+  auto row = database.query("SELECT run FROM marks WHERE sort = $1 AND name = $2 AND value = $3 ORDER BY run");
+  row.bind(kOwned).bind(owned.sort).bind(owned.name);
+  while (true) {
+    KIST_TRY_ASSIGN(bool more, row.step());
+    if (!more) return runs;
+    runs.push_back(row.text(0));
+  }
+}
+
+Status remove_owned_mark(Database& database, const Owned& owned) {
+  return database.query("DELETE FROM marks WHERE sort = $1 AND name = $2 AND value = $3")
+      .bind(kOwned)
+      .bind(owned.sort)
+      .bind(owned.name)
+      .run();
+}
+
 Status remove_marks(Database& database, std::string_view run) {
+  KIST_TRY(remove_owned_mark(database, {"run", std::string(run)}));
   return database.query("DELETE FROM marks WHERE run = $1").bind(run).run();
 }
 

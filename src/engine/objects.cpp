@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -50,6 +51,7 @@ Status remove_claim_of(const catalog::Home& home, std::string_view name) {
 
 Status remove_one(const Parts& parts, const catalog::Owned& owned, bool force,
                   const std::function<void(const std::string&)>& notice) {
+  KIST_TRY(parts.catalog.disown(owned));
   if (owned.sort == kRun) return end_and_remove(parts, owned.name, force, notice);
   if (owned.sort == kSecret) return catalog::Secrets(parts.home).remove(owned.name);
   if (owned.sort == kClaim) return remove_claim_of(parts.home, owned.name);
@@ -114,6 +116,7 @@ Status RunObjects::put_document(const Document& document) {
 }
 
 Status RunObjects::remove_document(std::string_view kind, std::string_view name) {
+  KIST_TRY(parts_.catalog.disown({std::string(kind), std::string(name)}));
   return catalog::Documents(parts_.home).remove(kind, name);
 }
 
@@ -125,18 +128,33 @@ Result<std::vector<std::string>> RunObjects::secrets() {
 }
 
 Result<model::Objects::Values> RunObjects::secret(std::string_view name) {
-  return catalog::Secrets(parts_.home).get(name);
+  KIST_TRY_ASSIGN(Values values, catalog::Secrets(parts_.home).get(name));
+  note_secrets(values);
+  return values;
+}
+
+void RunObjects::note_secrets(const Values& values) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [key, value] : values) secrets_.push_back(value);
+}
+
+std::vector<std::string> RunObjects::take_secrets() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(secrets_, {});
 }
 
 Status RunObjects::put_secret(std::string_view name, const Values& values) {
+  note_secrets(values);
   return catalog::Secrets(parts_.home).put(name, values);
 }
 
 Status RunObjects::remove_secret(std::string_view name) {
+  KIST_TRY(parts_.catalog.disown({std::string(kSecret), std::string(name)}));
   return catalog::Secrets(parts_.home).remove(name);
 }
 
 Status RunObjects::remove_claim(std::string_view name) {
+  KIST_TRY(parts_.catalog.disown({std::string(kClaim), std::string(name)}));
   return remove_claim_of(parts_.home, name);
 }
 
@@ -176,17 +194,25 @@ Status RunObjects::remove_run(std::string_view name) {
   return end_and_remove(parts_, name, false, say_);
 }
 
-Status RunObjects::own(std::string_view sort, std::string_view name) {
-  return parts_.catalog.add_owned(run_.name, {std::string(sort), std::string(name)});
+Status RunObjects::own(std::string_view sort, std::string_view name, bool made) {
+  const catalog::Owned owned{std::string(sort), std::string(name)};
+  if (!made) {
+    KIST_TRY_ASSIGN(const auto owners, parts_.catalog.owners(owned));
+    if (owners.empty()) return {};
+  }
+  return parts_.catalog.add_owned(run_.name, owned);
 }
 
 Status remove_owned(const Parts& parts, std::string_view run, bool force,
                     const std::function<void(const std::string&)>& notice) {
   KIST_TRY_ASSIGN(const auto all, parts.catalog.owned(run));
   for (const catalog::Owned& owned : all) {
+    KIST_TRY_ASSIGN(const auto owners, parts.catalog.owners(owned));
+    if (owners.size() > 1) continue;
     auto removed = remove_one(parts, owned, force, notice);
-    if (!removed && removed.error().kind != ErrorKind::not_found)
-      return with_context(fmt::format("{} '{}' goes with run '{}'", owned.sort, owned.name, run), removed.error());
+    if (removed || removed.error().kind == ErrorKind::not_found) continue;
+    KIST_TRY(parts.catalog.add_owned(run, owned));  // for the next who removes the run
+    return with_context(fmt::format("{} '{}' goes with run '{}'", owned.sort, owned.name, run), removed.error());
   }
   return {};
 }

@@ -39,19 +39,24 @@ class RunObjects final : public model::Objects {
   Status mark_run(std::string_view name, const model::Marks& marks) override;
   Status ask_run(std::string_view name, Ask what) override;
   Status remove_run(std::string_view name) override;
-  Status own(std::string_view sort, std::string_view name) override;
+  Status own(std::string_view sort, std::string_view name, bool made) override;
+
+  // The values of secrets that went through here since it was last asked.
+  std::vector<std::string> take_secrets();
 
  private:
   Result<const std::vector<Document>*> own_documents();
+  void note_secrets(const Values& values);
 
   const Parts& parts_;
   const model::RunRecord& run_;
   const std::function<void(std::string_view)> say_;
   std::mutex mutex_;
+  std::vector<std::string> secrets_;          // guarded by mutex_
   std::optional<std::vector<Document>> own_;  // of the run's files, once they were read; guarded by mutex_ until then
 };
 
-// Removes what a run owns, runs that go on after they were aborted. See remove_run().
+// Removes what a run owns and no other run does, runs that go on after they were aborted. See remove_run().
 Status remove_owned(const Parts& parts, std::string_view run, bool force,
                     const std::function<void(const std::string&)>& notice);
 

@@ -58,11 +58,12 @@ class NodeServices : public task::TaskServices {
   }
   Result<std::vector<std::string>> keys_below(std::string_view key) override { return engine::keys_below(parts_, key); }
   Result<task::SecretValues> secret(std::string_view name) override { return secrets_.get(name); }
-  Result<std::string> act_on_object(const model::ObjectRequest& request) override {
+  Result<ActedOn> act_on_object(const model::ObjectRequest& request) override {
     KIST_TRY_ASSIGN(const model::Dialect* dialect, find_dialect(parts_.dialects, run_.dialect));
     RunObjects objects(parts_, run_,
                        [this](std::string_view text) { log(task::Stream::kist, std::string(text) + "\n"); });
-    return dialect->act_on_object(request, objects);
+    KIST_TRY_ASSIGN(std::string object, dialect->act_on_object(request, objects));
+    return ActedOn{std::move(object), objects.take_secrets()};
   }
 
   // The task has ended.

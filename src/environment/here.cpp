@@ -43,7 +43,7 @@ class ReadyHeard final : public task::TaskServices {
   void fetched(const model::ArtifactRecord& artifact) override { services_.fetched(artifact); }
   Result<task::SecretValues> secret(std::string_view name) override { return services_.secret(name); }
   Result<std::vector<std::string>> keys_below(std::string_view key) override { return services_.keys_below(key); }
-  Result<std::string> act_on_object(const model::ObjectRequest& request) override {
+  Result<ActedOn> act_on_object(const model::ObjectRequest& request) override {
     return services_.act_on_object(request);
   }
 

@@ -61,8 +61,10 @@ class Objects {
   // One that is going on is aborted first. Errors: not_found, conflict (the run that asks; one that does not end).
   virtual Status remove_run(std::string_view name) = 0;
 
-  // What is removed with the run that asks. `sort`: "run", "secret", "claim", or the kind of a document.
-  virtual Status own(std::string_view sort, std::string_view name) = 0;
+  // What is removed with the run that asks, once no other run owns it. `sort`: "run", "secret", "claim", or the kind of
+  // a document. `made`: by this call; what was there already is owned only where another run owns it, for what people
+  // have put there is nobody's to remove. What is removed is owned no more, whatever gets its name later.
+  virtual Status own(std::string_view sort, std::string_view name, bool made) = 0;
 };
 
 }  // namespace kist::model

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+
+#include "base/base64.hpp"
 
 namespace kist::task {
 
@@ -19,11 +22,16 @@ std::string_view trimmed(std::string_view text) {
 }  // namespace
 
 void Mask::add(std::string_view value) {
-  auto add_one = [&](std::string_view one) {
-    if (one.size() >= kShortestMasked && std::ranges::find(values_, one) == values_.end()) values_.emplace_back(one);
+  const auto add_one = [&](std::string_view one) {
+    if (one.size() < kShortestMasked) return;
+    const std::size_t plain = add_text(std::string(one), std::nullopt);
+    // Programs write lines: `echo $SECRET | base64`.
+    for (const std::string& written : {std::string(one), std::string(one) + "\n"}) add_text(to_base64(written), plain);
   };
   // A value that was read from a file mostly ends with a newline that nobody prints.
   add_one(trimmed(value));
+  if (trimmed(value).size() >= kShortestMasked)
+    add_text(to_base64(value), add_text(std::string(trimmed(value)), std::nullopt));
   while (value.contains('\n')) {
     add_one(trimmed(value.substr(0, value.find('\n'))));
     value.remove_prefix(value.find('\n') + 1);
@@ -31,11 +39,29 @@ void Mask::add(std::string_view value) {
   add_one(trimmed(value));
 }
 
+std::size_t Mask::add_text(std::string text, std::optional<std::size_t> plain) {
+  const auto known = std::ranges::find(values_, text);
+  if (known != values_.end()) return static_cast<std::size_t>(known - values_.begin());
+  plain_.push_back(plain.value_or(values_.size()));
+  values_.push_back(std::move(text));
+  return values_.size() - 1;
+}
+
 std::vector<std::string> Mask::found_in(std::string_view text) const {
   std::vector<std::string> found;
-  for (const std::string& value : values_)
-    if (text.contains(value)) found.push_back(value);
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    if (!text.contains(values_[i])) continue;
+    found.push_back(values_[i]);
+    if (plain_[i] != i) found.push_back(values_[plain_[i]]);
+  }
   return found;
+}
+
+std::vector<std::string> Mask::values() const {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < values_.size(); ++i)
+    if (plain_[i] == i) all.push_back(values_[i]);
+  return all;
 }
 
 std::string Mask::hide(std::string_view text) const {

@@ -318,8 +318,12 @@ class Performance {
     if (root == nullptr) return;
     auto value = read_parameter(document_.task.actions[index], read, root->sandbox());
     if (!value) return verdict_.fail_kist(fmt::format("parameter '{}': {}", read.parameter, value.error().text));
-    std::vector<std::string> secrets = services_.secrets_in(*value);
-    model::ParameterRecord parameter{.name = read.parameter, .value = std::move(*value)};
+    put_out({.name = read.parameter, .value = std::move(*value)});
+  }
+
+  // A parameter with a secret in it is one itself.
+  void put_out(model::ParameterRecord parameter) {
+    std::vector<std::string> secrets = services_.secrets_in(parameter.value);
     parameter.secret = !secrets.empty();
     std::ranges::move(secrets, std::back_inserter(verdict_.outcome.secrets));
     verdict_.outcome.parameters.push_back(std::move(parameter));
@@ -383,7 +387,7 @@ class Performance {
     verdict_.heed(stop_.get());
     if (!answer) return verdict_.fail_kist(describe(index, answer.error().text));
     verdict_.outcome.result = std::move(answer->result);
-    for (auto& parameter : answer->parameters) verdict_.outcome.parameters.push_back(std::move(parameter));
+    for (auto& parameter : answer->parameters) put_out(std::move(parameter));
     if (answer->failure) verdict_.fail_task(describe(index, *answer->failure));
   }
 

@@ -267,15 +267,16 @@ Result<Answer> act(const model::ObjectRequest& request, MaskedServices& services
   KIST_TRY_ASSIGN(const Requirements success, requirements_of(request.success_condition));
   KIST_TRY_ASSIGN(const Requirements failure, requirements_of(request.failure_condition));
   Answer answer;
-  auto text = services.act_on_object(request);
-  if (!text && is_refusal(text.error().kind)) {
-    answer.failure = text.error().text;
+  auto acted = services.act_on_object(request);
+  if (!acted && is_refusal(acted.error().kind)) {
+    answer.failure = acted.error().text;
     return answer;
   }
-  if (!text) return std::unexpected(text.error());
+  if (!acted) return std::unexpected(acted.error());
+  std::string text = std::move(acted->object);
   if (request.action.source() == "delete") return answer;
 
-  KIST_TRY_ASSIGN(Json object, parse_json(*text));
+  KIST_TRY_ASSIGN(Json object, parse_json(text));
   const bool waits = !success.empty() || !failure.empty();
   for (int pause = kFirstLookMs; waits; pause = std::min(2 * pause, kLastLookMs)) {
     const expression::KeyedValue value = [&](std::string_view key) { return value_at(object, key); };
@@ -288,18 +289,18 @@ Result<Answer> act(const model::ObjectRequest& request, MaskedServices& services
     // An object is a manifest of itself.
     model::ObjectRequest look;
     look.action = model::Text::literal("get");
-    look.manifest = model::Text::literal(*text);
+    look.manifest = model::Text::literal(text);
     auto seen = services.act_on_object(look);
     if (!seen && seen.error().kind == ErrorKind::not_found) {
       answer.failure = "the object was removed before a condition held: " + seen.error().text;
       return answer;
     }
     if (!seen) return std::unexpected(seen.error());
-    text = std::move(seen);
-    KIST_TRY_ASSIGN(object, parse_json(*text));
+    text = std::move(seen->object);
+    KIST_TRY_ASSIGN(object, parse_json(text));
   }
   for (const auto& output : request.outputs) {
-    auto value = output.json_path.empty() ? filter(*text, output.jq_filter) : select(object, output.json_path);
+    auto value = output.json_path.empty() ? filter(text, output.jq_filter) : select(object, output.json_path);
     if (!value) return with_context(fmt::format("parameter '{}'", output.parameter), value.error());
     answer.parameters.push_back({.name = output.parameter, .value = std::move(*value)});
   }

@@ -25,6 +25,13 @@ Result<SecretValues> MaskedServices::secret(std::string_view name) {
   return known_.emplace(name, std::move(values)).first->second;
 }
 
+Result<TaskServices::ActedOn> MaskedServices::act_on_object(const model::ObjectRequest& request) {
+  KIST_TRY_ASSIGN(ActedOn acted, services_.act_on_object(request));
+  std::lock_guard lock(mutex_);
+  for (const std::string& value : acted.secrets) mask_.add(value);
+  return acted;
+}
+
 Result<std::optional<SecretValues>> MaskedServices::values(std::string_view name, bool optional) {
   auto values = secret(name);
   if (values) return std::optional(std::move(*values));

@@ -54,9 +54,7 @@ class MaskedServices final : public TaskServices {
   void fetched(const model::ArtifactRecord& artifact) override { services_.fetched(artifact); }
   Result<SecretValues> secret(std::string_view name) override;
   Result<std::vector<std::string>> keys_below(std::string_view key) override { return services_.keys_below(key); }
-  Result<std::string> act_on_object(const model::ObjectRequest& request) override {
-    return services_.act_on_object(request);
-  }
+  Result<ActedOn> act_on_object(const model::ObjectRequest& request) override;
 
  private:
   struct Line {

@@ -25,7 +25,7 @@ Result<std::vector<std::string>> TaskServices::keys_below(std::string_view key) 
   return fail(ErrorKind::unsupported, fmt::format("the default repository cannot be listed here (below '{}')", key));
 }
 
-Result<std::string> TaskServices::act_on_object(const model::ObjectRequest& request) {
+Result<TaskServices::ActedOn> TaskServices::act_on_object(const model::ObjectRequest& request) {
   return fail(ErrorKind::unsupported, fmt::format("objects cannot be acted on here ({})", request.action.source()));
 }
 

@@ -85,8 +85,12 @@ class TaskServices {
   virtual Result<SecretValues> secret(std::string_view name);
   // What lies below a key of the home's default repository: whole keys, ascending.
   virtual Result<std::vector<std::string>> keys_below(std::string_view key);
-  // Acts on an object that kist knows (a workflow, a config map, a secret, a claim); returns the object as JSON.
-  virtual Result<std::string> act_on_object(const model::ObjectRequest& request);
+  // Acts on an object that kist knows (a workflow, a config map, a secret, a claim).
+  struct ActedOn {
+    std::string object;                // as JSON
+    std::vector<std::string> secrets;  // values of secrets that were read or written: the task masks them
+  };
+  virtual Result<ActedOn> act_on_object(const model::ObjectRequest& request);
 };
 
 // Asked to end: set once or twice (graceful, then abort) from any thread. `descriptor()` is readable once it was set.

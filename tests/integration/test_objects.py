@@ -236,6 +236,61 @@ def test_what_a_run_owns_goes_with_it(kist):
     assert kist.json("ps", "-a") == [] and kist.json("apply") == []
 
 
+def test_of_what_got_its_name_later_nothing_goes_with_a_run(kist):
+    owner = "      setOwnerReference: true\n"
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shared}\ndata: {by: '{{workflow.name}}'}\n"
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: hidden}\nstringData: {by: 'of {{workflow.name}}'}\n"
+    made = [resource("map", "create", config, owner), resource("secret", "create", secret, owner)]
+    kist.write("own.yaml", workflow(*made, steps=[call("map"), call("secret")]))
+    gone = "      flags: [{}]\n"
+    kist.write("again.yaml", workflow(
+        resource("drop", "delete", "", gone.format("configmap, shared")),
+        resource("forget", "delete", "", gone.format("secret, hidden")), *(one.replace(owner, "") for one in made),
+        steps=[call("drop"), call("forget"), call("map"), call("secret")]))
+    kist("run", "own.yaml", "--name", "first")
+    kist("run", "again.yaml", "--name", "second")
+    kist("rm", "-y", "first")
+    assert [each["name"] for each in kist.json("apply")] == ["shared"]
+    assert [each["name"] for each in kist.json("secrets", "list")] == ["hidden"]
+
+    # What people put in its place is theirs, and what they have put there is not taken over.
+    kist("apply", "--delete", "ConfigMap/shared")
+    kist("secrets", "delete", "-y", "hidden")
+    kist("run", "own.yaml", "--name", "third")
+    kist.write("mine.yaml", config.replace("{{workflow.name}}", "me") + "---\n" + secret.replace("{{workflow.name}}", "me"))
+    kist("apply", "mine.yaml")
+    kist.write("change.yaml", workflow(*(one.replace("action: create", "action: apply") for one in made),
+                                       steps=[call("map"), call("secret")]))
+    kist("run", "change.yaml", "--name", "fourth")
+    kist("rm", "-y", "third", "fourth")
+    assert len(kist.json("apply")) == 1 and len(kist.json("secrets", "list")) == 1
+
+
+def test_what_two_runs_own_goes_with_the_last_of_them(kist):
+    owner = "      setOwnerReference: true\n"
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shared}\ndata: {a: b}\n"
+    kist.write("w.yaml", workflow(resource("map", "apply", config, owner), steps=[call("map")]))
+    kist("run", "w.yaml", "--name", "first")
+    kist("run", "w.yaml", "--name", "second")
+    kist("rm", "-y", "first")
+    assert len(kist.json("apply")) == 1
+    kist("rm", "-y", "second")
+    assert kist.json("apply") == []
+
+
+def test_values_of_a_secret_that_a_step_looks_at_are_hidden_plain_and_in_base64(kist):
+    kist.environment["VALUE"] = "hunter-two"
+    kist("secrets", "add", "login", "password", "--from-env", "VALUE")
+    look = resource("look", "get", "apiVersion: v1\nkind: Secret\nmetadata: {name: login}\n",
+                    outputs=path_output("coded", "{.data.password}") + path_output("all", "{.data}"))
+    kist.write("w.yaml", workflow(look, SAY.replace("echo {{", "printf '%s' '{{inputs.parameters.word}}' | base64 -d; echo; echo {{"),
+                                  steps=[call("look"), call("say", word="{{steps.look.outputs.parameters.coded}}")]))
+    done = kist("run", "w.yaml", "--name", "r")
+    everything = done.stdout + done.stderr + kist("logs", "r").stdout + kist("show", "r", "--json").stdout + kist("show", "r").stdout
+    assert done.stdout.count("***") == 2
+    assert "hunter-two" not in everything and "aHVudGVyLXR3bw" not in everything
+
+
 def test_a_run_writes_labels_on_itself(kist):
     changes = "- {op: add, path: /metadata/labels/foo, value: bar}\n"
     kist.write("w.yaml", workflow(

@@ -41,6 +41,8 @@ Result<int> act(Context& context, const Options& options) {
     const auto slash = word.find('/');
     if (slash == std::string::npos)
       return fail(ErrorKind::invalid, fmt::format("--delete {}: expected KIND/NAME, as `kist apply` lists them", word));
+    KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
+    KIST_TRY(catalog->disown({word.substr(0, slash), word.substr(slash + 1)}));
     KIST_TRY(documents.remove(word.substr(0, slash), word.substr(slash + 1)));
     print(fmt::format("{} deleted\n", word));
   }
@@ -55,7 +57,10 @@ Result<int> act(Context& context, const Options& options) {
       return fail(ErrorKind::invalid, fmt::format("{}: there is nothing in it that others refer to; a workflow is run, "
                                                   "not applied",
                                                   name));
+    KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
     for (const auto& document : kept) {
+      // Whichever run made one of that name: this one is the user's.
+      KIST_TRY(catalog->disown({document.secret ? "secret" : document.kind, document.name}));
       if (document.secret) {
         KIST_TRY(secrets.put(document.name, {document.secret->begin(), document.secret->end()}));
       } else {

@@ -103,11 +103,14 @@ struct DeleteOptions {
 Result<int> remove(Context& context, const DeleteOptions& options) {
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
   const catalog::Secrets secrets(*home);
-  KIST_TRY(secrets.get(options.name));
+  KIST_TRY_ASSIGN(const auto values, secrets.get(options.name));
   const auto what = options.key ? fmt::format("{} of the secret {}", *options.key, options.name)
                                 : fmt::format("the secret {}", options.name);
   KIST_TRY_ASSIGN(const bool agreed, context.confirm(fmt::format("Delete {}?", what), options.yes));
   if (!agreed) return 0;
+  KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
+  const bool whole = !options.key || (values.size() == 1 && values.contains(*options.key));
+  if (whole) KIST_TRY(catalog->disown({"secret", options.name}));
   KIST_TRY(options.key ? secrets.remove(options.name, *options.key) : secrets.remove(options.name));
   context.done(fmt::format("Deleted {}", what));
   return 0;

@@ -173,20 +173,20 @@ class Verbs {
     return objects_.put_secret(one.name, values);
   }
 
-  Status own(const Target& one) const {
+  Status own(const Target& one, bool made) const {
     if (!request_.owned) return {};
     switch (one.kind->sort) {
       case Sort::run:
-        return objects_.own("run", one.name);
+        return objects_.own("run", one.name, made);
       case Sort::secret:
-        return objects_.own("secret", one.name);
+        return objects_.own("secret", one.name, made);
       case Sort::claim:
-        KIST_TRY(objects_.own("claim", one.name));
+        KIST_TRY(objects_.own("claim", one.name, made));
         break;
       case Sort::document:
         break;
     }
-    return objects_.own(one.kind->name, one.name);
+    return objects_.own(one.kind->name, one.name, made);
   }
 
   void say(const Target& one, std::string_view what) const { objects_.say(fmt::format("{} {}", shown(one), what)); }
@@ -206,20 +206,20 @@ class Verbs {
     KIST_TRY_ASSIGN(const bool kept, is_kept(one));
     if (kept) return fail(ErrorKind::conflict, fmt::format("{} \"{}\" already exists", one.kind->plural, one.name));
     object["metadata"]["uid"] = make_uid(one);
-    return keep(one, std::move(object), "created");
+    return keep(one, std::move(object), "created", true);
   }
 
   // Of what is no run.
-  Result<Json> keep(const Target& one, Json object, std::string_view done) const {
+  Result<Json> keep(const Target& one, Json object, std::string_view done, bool made) const {
     KIST_TRY(save(one, object));
-    KIST_TRY(own(one));
+    KIST_TRY(own(one, made));
     say(one, done);
     return object;
   }
 
   Result<Json> start(Target one) const {
     KIST_TRY_ASSIGN(one.name, objects_.start_run(request_.manifest.source()));
-    KIST_TRY(own(one));
+    KIST_TRY(own(one, true));
     say(one, fmt::format("created: `kist show {}`", one.name));
     return load(one);
   }
@@ -275,7 +275,7 @@ class Verbs {
     if (text_in(after, "metadata", "name") != one.name)
       return fail(ErrorKind::invalid, fmt::format("{} cannot get another name", shown(one)));
     const bool same = before == after;
-    if (one.kind->sort != Sort::run) return keep(one, std::move(after), same ? "unchanged" : "configured");
+    if (one.kind->sort != Sort::run) return keep(one, std::move(after), same ? "unchanged" : "configured", false);
     KIST_TRY(change_run(before, after, objects_));
     say(one, "configured");
     return load(one);

@@ -257,6 +257,8 @@ class Counting : public catalog::Catalog {
   Result<model::Marks> marks(std::string_view run) override { return real_.marks(run); }
   Status add_owned(std::string_view run, const catalog::Owned& owned) override { return real_.add_owned(run, owned); }
   Result<std::vector<catalog::Owned>> owned(std::string_view run) override { return real_.owned(run); }
+  Result<std::vector<std::string>> owners(const catalog::Owned& owned) override { return real_.owners(owned); }
+  Status disown(const catalog::Owned& owned) override { return real_.disown(owned); }
   Status check() override { return real_.check(); }
   Status add_request(std::string_view run, const catalog::Request& request) override {
     return real_.add_request(run, request);

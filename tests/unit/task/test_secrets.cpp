@@ -45,6 +45,15 @@ TEST(Mask, HidesEachLineOfAValue) {
   EXPECT_EQ(none.hide("about"), "about");
 }
 
+TEST(Mask, HidesAValueInBase64) {
+  Mask mask;
+  mask.add("hunter-two\n");
+  EXPECT_EQ(mask.hide("a aHVudGVyLXR3bw== b"), "a *** b");
+  EXPECT_EQ(mask.hide("aHVudGVyLXR3bwo="), "***");  // as `echo` and base64 write it
+  EXPECT_THAT(mask.found_in("aHVudGVyLXR3bw=="), ElementsAre("aHVudGVyLXR3bw==", "hunter-two"));
+  EXPECT_THAT(mask.values(), ElementsAre("hunter-two"));
+}
+
 class Secrets : public Performing {
  protected:
   void SetUp() override {
