@@ -59,19 +59,32 @@ const Scalar* key_of(const Place& place) {
   return key != nullptr && !key->text.empty() ? key : nullptr;
 }
 
-bool is_complete(const Place& place) {
+namespace {
+
+bool has_keys(const Place& place) {
+  return place.kind == "s3" || place.kind == "oss" || place.kind == "gcs" || place.kind == "azure";
+}
+
+// Whether it says which server and bucket it means.
+bool says_where(const Place& place) {
   if (place.kind == "s3" || place.kind == "oss")
-    return place.text("endpoint") != nullptr && place.text("bucket") != nullptr && key_of(place) != nullptr;
-  if (place.kind == "gcs") return place.text("bucket") != nullptr && key_of(place) != nullptr;
-  if (place.kind == "azure")
-    return place.text("endpoint") != nullptr && place.text("container") != nullptr && key_of(place) != nullptr;
+    return place.text("endpoint") != nullptr && place.text("bucket") != nullptr;
+  if (place.kind == "gcs") return place.text("bucket") != nullptr;
+  if (place.kind == "azure") return place.text("endpoint") != nullptr && place.text("container") != nullptr;
   if (place.kind == "git") return place.text("repo") != nullptr;
   if (place.kind == "http" || place.kind == "artifactory") return place.text("url") != nullptr;
   if (place.kind == "hdfs") return place.text("addresses") != nullptr;
   return place.text("path") != nullptr;
 }
 
-std::optional<model::Location> lower_place(const Place& place, const Repository& repository, const Values& names) {
+}  // namespace
+
+bool is_complete(const Place& place) {
+  return says_where(place) && (!has_keys(place) || key_of(place) != nullptr);
+}
+
+std::optional<model::Location> lower_place(const Place& place, const Repository& repository, const Values& names,
+                                           bool whole) {
   auto text = [&](const Scalar& scalar) { return make_text(fill_names(scalar.text, names)); };
   model::Location location;
   location.kind = place.kind;
@@ -87,14 +100,18 @@ std::optional<model::Location> lower_place(const Place& place, const Repository&
     }
   };
   const Scalar* key = key_of(place);
-  if (is_complete(place)) {
+  const auto name_whole = [&](const Place& by) {
+    if (key == nullptr && has_keys(by)) location.set(std::string(key_name(by)), model::Text::literal(""));
+  };
+  if (is_complete(place) || (whole && says_where(place))) {
     add(place);
+    name_whole(place);
     return location;
   }
-  if (key == nullptr) return std::nullopt;
+  if (key == nullptr && !whole) return std::nullopt;
   if (!repository.place) {
     location.kind = "key";
-    location.set("key", text(*key));
+    location.set("key", key != nullptr ? text(*key) : model::Text::literal(""));
     return location;
   }
   // What the artifact says itself wins; a bucket of its own keeps the repository's endpoint and credentials.
@@ -108,6 +125,7 @@ std::optional<model::Location> lower_place(const Place& place, const Repository&
                                    [&](const model::LocationField& field) { return field.name == name; });
     if (known) location.fields.erase(location.fields.begin() + static_cast<std::ptrdiff_t>(at) - 1);
   }
+  name_whole(*repository.place);
   return location;
 }
 

@@ -26,8 +26,9 @@ const Scalar* key_of(const Place& place);
 bool is_complete(const Place& place);
 
 // A location as the model has it. One that is only a key is completed by the repository, or is a key of this home's.
-// Nullopt: it says nothing at all (an empty key).
-std::optional<model::Location> lower_place(const Place& place, const Repository& repository, const Values& names);
+// Nullopt: it says nothing at all (an empty key). `whole`: then the whole bucket, or repository, is meant.
+std::optional<model::Location> lower_place(const Place& place, const Repository& repository, const Values& names,
+                                           bool whole = false);
 
 // What an artifact among arguments comes from.
 model::ArtifactSource artifact_source(const Artifact& artifact, const Repository& repository);

@@ -69,7 +69,7 @@ model::Task lower_request(const Spec& spec, const Template& definition, const Re
     action.title = "data";
     model::ListRequest request;
     if (definition.data.source && definition.data.source->place)
-      if (auto location = lower_place(*definition.data.source->place, spec.repository, {}))
+      if (auto location = lower_place(*definition.data.source->place, spec.repository, {}, true))
         request.location = std::move(*location);
     for (const Scalar& expression : definition.data.transformations) request.transformations.push_back(expression.text);
     action.what = std::move(request);
