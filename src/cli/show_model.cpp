@@ -21,9 +21,12 @@ void put_origin(Json& to, const Origin& origin) {
 }
 
 Json call_as_json(const Call& call) {
-  Json json{{"definition", call.definition}};
+  Json json{{"definition", call.late_definition ? call.late_definition->source() : call.definition}};
   for (const auto& [name, value] : call.arguments.parameters) json["parameters"][name] = value.source();
+  for (const auto& [name, value] : call.arguments.late_parameters) json["parameters"][name.source()] = value.source();
   for (const auto& [name, source] : call.arguments.artifacts) json["artifacts"][name] = source_as_json(source);
+  for (const auto& [name, source] : call.arguments.late_artifacts)
+    json["artifacts"][name.source()] = source_as_json(source);
   return json;
 }
 

@@ -43,7 +43,15 @@ Status fill(model::Location& location, const expression::Scope& scope) {
   return fill(location.fields, scope);
 }
 
+Status fill_name(std::string& name, std::optional<Text>& late, const expression::Scope& scope) {
+  if (!late) return {};
+  KIST_TRY_ASSIGN(name, evaluate_name(*late, scope));
+  late.reset();
+  return {};
+}
+
 Status fill(model::EnvironmentVariable& variable, const expression::Scope& scope) {
+  KIST_TRY(fill_name(variable.name, variable.late_name, scope));
   KIST_TRY(fill(variable.secret, scope));
   return fill(variable.value, scope);
 }
@@ -109,13 +117,6 @@ Status fill(model::Run& run, const expression::Scope& scope) {
   KIST_TRY(fill(run.retry_delay, scope));
   KIST_TRY(fill(run.progress_file, scope));
   return fill(run.working_directory, scope);
-}
-
-Status fill_name(std::string& name, std::optional<Text>& late, const expression::Scope& scope) {
-  if (!late) return {};
-  KIST_TRY_ASSIGN(name, evaluate_name(*late, scope));
-  late.reset();
-  return {};
 }
 
 Status fill(model::Save& save, const expression::Scope& scope) {
@@ -377,8 +378,30 @@ Result<ArtifactValue> resolve(const model::ArtifactSource& source, const Caller&
                     source);
 }
 
+namespace {
+
+// With the names that the caller's texts make.
+Result<model::Arguments> with_names(const model::Arguments& arguments, const expression::Scope& scope) {
+  model::Arguments named{arguments.parameters, arguments.artifacts};
+  for (const auto& [text, value] : arguments.late_parameters) {
+    KIST_TRY_ASSIGN(std::string name, evaluate_name(text, scope));
+    named.parameters.emplace_back(std::move(name), value);
+  }
+  for (const auto& [text, source] : arguments.late_artifacts) {
+    KIST_TRY_ASSIGN(std::string name, evaluate_name(text, scope));
+    named.artifacts.emplace_back(std::move(name), source);
+  }
+  return named;
+}
+
+}  // namespace
+
 Status bind_inputs(Node& node, const model::Arguments& arguments, const Caller& caller, const RunScope& run,
                    const std::vector<model::UsedRun>& used_runs) {
+  if (!arguments.late_parameters.empty() || !arguments.late_artifacts.empty()) {
+    KIST_TRY_ASSIGN(const model::Arguments named, with_names(arguments, caller.scope));
+    return bind_inputs(node, named, caller, run, used_runs);
+  }
   NodeScope scope(run, node);
   Caller own{scope, [&](std::string_view name) { return find_input_artifact(node, name); }, used_runs, caller.key};
   node.record.input_parameters.clear();

@@ -58,6 +58,7 @@ template <typename Each>
 void for_each_source(const model::Workflow& workflow, Each each) {
   auto of_arguments = [&](const model::Arguments& arguments) {
     for (const auto& [name, source] : arguments.artifacts) each(source, model::Origin{});
+    for (const auto& [name, source] : arguments.late_artifacts) each(source, model::Origin{});
   };
   of_arguments(workflow.entry.arguments);
   for (const auto& [name, definition] : workflow.definitions) {

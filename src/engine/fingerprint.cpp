@@ -63,7 +63,7 @@ class Writer {
     add_all(name, key, optional);
   }
   void add(const model::EnvironmentVariable& variable) {
-    const auto& [name, value, secret, of_run] = variable;
+    const auto& [name, value, secret, of_run, late_name] = variable;
     add_all(name, secret, of_run);
     if (!of_run) add(value);
   }
@@ -81,7 +81,7 @@ class Writer {
   }
   void add(const model::Volume& volume) {
     using Kind = model::Volume::Kind;
-    const auto& [name, kind, claim, path, files, mode, optional] = volume;
+    const auto& [name, kind, claim, path, files, mode, optional, late_name] = volume;
     known_ = known_ && (kind == Kind::empty || kind == Kind::files || kind == Kind::secret);
     add_all(name, kind, claim, path, files, mode, optional);
   }

@@ -62,6 +62,7 @@ class Scheduler {
   void renew_definitions();
   // What a step or an item calls that is about to be made; empty: that cannot be said (yet).
   std::string called_definition(Node::Role role, const Node& parent, std::size_t index) const;
+  std::string called_definition(const model::Hook& hook, const Node* parent) const;
   model::NodeRecord& record_for(model::NodeNames names);
   void take_globals();
   void gather_nodes();

@@ -109,7 +109,7 @@ model::NodePlace Scheduler::place_of(Node::Role role, const Node* parent, std::s
     case Node::Role::hook:
       place.kind = model::NodePlace::Kind::hook;
       place.step = hook->name;
-      place.definition = hook->call.definition;
+      place.definition = called_definition(*hook, parent);
       break;
   }
   if (const model::Definition* definition = find_definition(place.definition)) place.label = definition->label;
@@ -127,6 +127,12 @@ std::string Scheduler::called_definition(Node::Role role, const Node& parent, st
   asking.item = is_item ? parent.loop->items[index] : parent.item;
   const Node& group = is_item ? *parent.parent : parent;
   return expression::evaluate(*step.call.late_definition, group_scope(group, &asking)).value_or("");
+}
+
+std::string Scheduler::called_definition(const model::Hook& hook, const Node* parent) const {
+  if (!hook.call.late_definition) return hook.call.definition;
+  return parent == nullptr ? expression::evaluate(*hook.call.late_definition, *scope_).value_or("")
+                           : expression::evaluate(*hook.call.late_definition, *caller_scope(*parent)).value_or("");
 }
 
 const model::Definition* Scheduler::find_definition(const std::string& name) const {

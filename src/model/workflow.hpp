@@ -101,6 +101,7 @@ struct EnvironmentVariable {
   Text value;
   std::optional<SecretReference> secret = std::nullopt;  // then this is the value, masked in logs
   bool of_run = false;  // it names the run or the node: what comes of the task is not taken to hang on it
+  std::optional<Text> late_name = std::nullopt;  // its name is known only when the task starts
 };
 
 // A directory that the containers of a task, or tasks, share and may write: never content-addressed.
@@ -126,6 +127,7 @@ struct Volume {
   std::vector<File> files;  // files; secret: empty: all keys
   std::optional<std::uint32_t> mode;
   bool optional = false;  // secret: need not exist
+  std::optional<Text> late_name = std::nullopt;  // its name is known only when the task starts
 };
 
 struct VolumeMount {
@@ -330,6 +332,9 @@ struct Gate {
 struct Arguments {
   std::vector<std::pair<std::string, Text>> parameters;
   std::vector<std::pair<std::string, ArtifactSource>> artifacts;
+  // Those whose names are known only when the call is made; of one name the first counts, the ones above before these.
+  std::vector<std::pair<Text, Text>> late_parameters = {};
+  std::vector<std::pair<Text, ArtifactSource>> late_artifacts = {};
 };
 
 struct Call {

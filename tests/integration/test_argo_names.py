@@ -157,3 +157,114 @@ def test_two_workflows_of_one_name_are_said(kist):
     assert "b.yaml: the workflow 'twice' is not run" in kist("run", "a.yaml", "b.yaml").stderr
     kist.write("c.yaml", one.replace("kind: Workflow", "kind: WorkflowTemplate").replace("said it", "said no") + "---\n" + one)
     assert said(kist, kist.run("c.yaml", "twice")) == ["it"]  # no template is meant where there is a workflow
+
+
+def test_names_of_arguments_are_made_of_the_inputs_of_their_template(kist):
+    kist.write("w.yaml", HEAD + """\
+  arguments: {parameters: [{name: target, value: word}]}
+  templates:
+  - name: main
+    steps:
+    - - {name: make, template: make}
+    - - name: give
+        template: give
+        arguments:
+          parameters: [{name: to, value: "{{workflow.parameters.target}}"}]
+          artifacts: [{name: letter, from: "{{steps.make.outputs.artifacts.letter}}"}]
+  - name: give
+    inputs: {parameters: [{name: to}], artifacts: [{name: letter}]}
+    steps:
+    - - name: say
+        template: read
+        withItems: [one, two]
+        arguments:
+          parameters:
+          - {name: "{{inputs.parameters.to}}", value: "{{item}}"}
+          - {name: "un{{inputs.parameters.to}}", value: nobody takes it}
+          artifacts: [{name: "my-{{inputs.parameters.to}}", from: "{{inputs.artifacts.letter}}"}]
+  - name: make
+    container: {image: busybox, command: [sh, -c, "echo dear > /tmp/letter"]}
+    outputs: {artifacts: [{name: letter, path: /tmp/letter}]}
+  - name: read
+    inputs:
+      parameters: [{name: word, default: none}, {name: other, default: none}]
+      artifacts: [{name: my-word, path: /tmp/in, optional: true}]
+    script:
+      image: busybox
+      command: [sh]
+      source: "echo said {{inputs.parameters.word}} {{inputs.parameters.other}} $(cat /tmp/in)"
+""")
+    kist("lint", "w.yaml")
+    assert sorted(said(kist, kist.run("w.yaml"))) == ["one none dear", "two none dear"]
+    assert set(said(kist, kist.run("w.yaml", "-p", "target=other"))) == {"none one", "none two"}
+    bad = (kist.project / "w.yaml").read_text()
+    kist.write("bad.yaml", bad.replace('name: "{{inputs.parameters.to}}"', 'name: "{{item}}"'))
+    assert "is invalid" in kist("lint", "bad.yaml", code=2).stderr  # as with Argo
+    kist.write("bad.yaml", bad.replace('name: "{{inputs.parameters.to}}"', 'name: "{{inputs.parameters.two}}"'))
+    assert "failed to resolve {{inputs.parameters.two}}" in kist("lint", "bad.yaml", code=2).stderr
+
+
+def test_hooks_call_templates_whose_names_are_made_when_they_run(kist):
+    text = HEAD + f"""\
+  onExit: "{{{{workflow.parameters.last}}}}"
+  arguments: {{parameters: [{{name: last, value: bye}}, {{name: kind, value: loud}}]}}
+  templates:
+  - name: main
+    steps:
+    - - name: one
+        template: part
+        arguments: {parameters(kind="{{workflow.parameters.kind}}")}
+  - name: part
+    inputs: {{parameters: [{{name: kind}}]}}
+    steps:
+    - - name: work
+        template: say
+        withItems: [soft, hard]
+        arguments: {parameters(word="work")}
+        hooks:
+          exit:
+            template: "{{{{inputs.parameters.kind}}}}-{{{{item}}}}"
+            arguments: {parameters(word="{{item}}")}
+  - {{name: bye, script: {{image: busybox, command: [sh], source: "echo said bye"}}}}
+"""
+    for name in ("loud-soft", "loud-hard", "shy-soft"):
+        text += SAY.replace("name: say", f"name: {name}").replace("echo said", f"echo said {name}")
+    kist.write("w.yaml", text + SAY)
+    kist("lint", "w.yaml")
+    run = kist.run("w.yaml")
+    assert sorted(said(kist, run)) == ["bye", "loud-hard hard", "loud-soft soft", "work", "work"]
+    assert "work(0:soft).onExit" in {node["display"] for node in kist.json("show", run)["nodes"]}
+    run = kist.run("w.yaml", "-p", "kind=shy", "-p", "last=nobody", code=1)
+    assert "shy-soft soft" in said(kist, run)
+    messages = " ".join(node.get("message", "") for node in kist.json("show", run)["nodes"])
+    assert "shy-hard" in messages and "nobody" in messages
+
+
+def test_names_of_variables_and_volumes_are_made_of_the_inputs(kist):
+    kist.write("w.yaml", HEAD + """\
+  volumes: [{name: all-vol, emptyDir: {}}]
+  templates:
+  - name: main
+    steps: [[{name: a, template: pod, arguments: {parameters: [{name: x, value: all}]}}]]
+  - name: pod
+    inputs: {parameters: [{name: x}]}
+    volumes: [{name: "{{inputs.parameters.x}}-own", emptyDir: {}}]
+    container:
+      image: busybox
+      command: [sh, -c, "echo one > /of-all/sub-file; cp /of-all/sub-file /own; echo said $V_all $(cat /own/sub-file)"]
+      env: [{name: "V_{{inputs.parameters.x}}", value: "of {{inputs.parameters.x}}"}]
+      volumeMounts:
+      - {name: "{{inputs.parameters.x}}-vol", mountPath: "/of-{{inputs.parameters.x}}"}
+      - {name: all-own, mountPath: /own}
+""")
+    kist("lint", "w.yaml")
+    assert said(kist, kist.run("w.yaml")) == ["of all one"]
+
+
+def test_a_program_may_write_how_far_it_is(kist):
+    kist.write("w.yaml", HEAD + """\
+  templates:
+  - name: main
+    container: {image: busybox, command: [sh, -c, 'echo 1/2 > $ARGO_PROGRESS_FILE; echo said $(cat $ARGO_PROGRESS_FILE)']}
+""")
+    assert said(kist, kist.run("w.yaml")) == ["1/2"]

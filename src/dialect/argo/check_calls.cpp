@@ -4,34 +4,34 @@
 #include <fmt/format.h>
 
 #include "dialect/argo/check.hpp"
+#include "dialect/argo/texts.hpp"
 
 namespace kist::dialect::argo {
 namespace {
 
-const Parameter* find_parameter(const Exchange& exchange, std::string_view name) {
-  auto found = std::ranges::find_if(exchange.parameters, [&](const Parameter& each) { return each.name.text == name; });
-  return found == exchange.parameters.end() ? nullptr : &*found;
-}
-
-const Artifact* find_artifact(const Exchange& exchange, std::string_view name) {
-  auto found = std::ranges::find_if(exchange.artifacts, [&](const Artifact& each) { return each.name.text == name; });
-  return found == exchange.artifacts.end() ? nullptr : &*found;
-}
-
 const std::string& name_of(const Template& called) {
   return called.name.text.empty() ? called.key : called.name.text;
+}
+
+// One whose name is made when the call is may be any that its known characters fit.
+bool may_name(const auto& arguments, std::string_view input) {
+  return std::ranges::any_of(arguments, [&](const auto& each) { return may_be(each.name.text, input); });
+}
+
+bool may_be_taken(const Scalar& argument, const auto& inputs) {
+  return std::ranges::any_of(inputs, [&](const auto& each) { return may_be(argument.text, each.name.text); });
 }
 
 // Whether everything that `called` needs is among the arguments. `where` is who calls, with a blank after it, or empty.
 void check_supplied(const Template& called, const Exchange& arguments, const std::string& where, yaml::Mark mark,
                     Report& report) {
   for (const Parameter& input : called.inputs.parameters)
-    if (!input.value && !input.fallback && !input.has_value_from &&
-        find_parameter(arguments, input.name.text) == nullptr && called.kind != Template::Kind::plugin)
+    if (!input.value && !input.fallback && !input.has_value_from && !may_name(arguments.parameters, input.name.text) &&
+        called.kind != Template::Kind::plugin)
       report.error(mark, fmt::format("{}templates.{} inputs.parameters.{} was not supplied", where, name_of(called),
                                      input.name.text));
   for (const Artifact& input : called.inputs.artifacts)
-    if (!input.optional && !input.has_location() && find_artifact(arguments, input.name.text) == nullptr)
+    if (!input.optional && !input.has_location() && !may_name(arguments.artifacts, input.name.text))
       report.error(mark, fmt::format("{}templates.{} inputs.artifacts.{} was not supplied", where, name_of(called),
                                      input.name.text));
 }
@@ -43,9 +43,9 @@ void check_wanted(const Template& called, const Exchange& arguments, const std::
                                           called.name.text, what, name.text));
   };
   for (const Parameter& parameter : arguments.parameters)
-    if (find_parameter(called.inputs, parameter.name.text) == nullptr) warn(parameter.name, "parameter");
+    if (!may_be_taken(parameter.name, called.inputs.parameters)) warn(parameter.name, "parameter");
   for (const Artifact& artifact : arguments.artifacts)
-    if (find_artifact(called.inputs, artifact.name.text) == nullptr) warn(artifact.name, "artifact");
+    if (!may_be_taken(artifact.name, called.inputs.artifacts)) warn(artifact.name, "artifact");
 }
 
 void check_arguments(const Exchange& arguments, const std::string& where, Report& report) {
@@ -67,17 +67,13 @@ void check_initial(const Template& called, const std::string& where, Report& rep
 
 // Who is called, and with what.
 void check_reference(const Spec& spec, const Reference& called, const Exchange& arguments, yaml::Mark mark,
-                     const std::string& where, Report& report, const std::string& chain = "", bool of_step = false) {
+                     const std::string& where, Report& report, const std::string& chain = "") {
   check_arguments(arguments, where, report);
   if (!called.given) {
     report.error(mark, where + ".template is required");
     return;
   }
-  if (called.dynamic) {
-    // What a step calls is looked at when it does.
-    if (!of_step) report.unsupported(called.name->mark, "a template whose name holds {{…}}", where);
-    return;
-  }
+  if (called.dynamic) return;  // what is called is looked at when it is
   const Template* found = find_template(spec, called.key);
   if (found == nullptr) {
     // Of another document it was said where the reference was followed.
@@ -117,7 +113,7 @@ void check_hooks(const Spec& spec, const std::vector<HookSpec>& hooks, const std
 
 void check_step(const Spec& spec, const StepSpec& step, const std::string& where, const std::string& chain,
                 Report& report) {
-  check_reference(spec, step.called, step.arguments, step.mark, where, report, chain, true);
+  check_reference(spec, step.called, step.arguments, step.mark, where, report, chain);
   check_loop(step, where, report);
   if (step.on_exit) check_reference(spec, *step.on_exit, {}, step.on_exit->name->mark, where + ".onExit", report);
   check_hooks(spec, step.hooks, where, report);
@@ -152,7 +148,7 @@ void check_calls(const Spec& spec, bool to_run, Report& report) {
     });
   }
   report.enter("");
-  if (spec.on_exit) {
+  if (spec.on_exit && !spec.on_exit->dynamic) {
     const Template* handler = find_template(spec, spec.on_exit->key);
     if (handler == nullptr)
       report.error(spec.on_exit->name->mark,

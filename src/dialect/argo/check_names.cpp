@@ -93,7 +93,7 @@ void check_step_names(const Template& group, Report& report) {
   NameList tasks(report, where_of(group) + ".tasks", is_step_name, kStepRule);
   for (const StepSpec& task : group.tasks) tasks.add(task.name);
   for_each_step(group, [&](const StepSpec& step, const std::string& where) {
-    check_exchange(step.arguments, where + ".arguments", report);
+    check_exchange(step.arguments, where + ".arguments", report, Known::when_used);
   });
 }
 

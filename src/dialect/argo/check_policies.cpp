@@ -10,6 +10,7 @@
 #include "base/cron.hpp"
 #include "dialect/argo/check.hpp"
 #include "dialect/argo/documents.hpp"
+#include "dialect/argo/texts.hpp"
 
 namespace kist::dialect::argo {
 namespace {
@@ -154,7 +155,7 @@ void check_template(const Spec& spec, const Template& each, Report& report) {
     report.error(each.memo->mark,
                  where + ".memoize.cache.configMap.name is required: where the results are remembered");
   auto known = [&](const Mount& mount) {
-    auto named = [&](const VolumeSpec& volume) { return volume.name.text == mount.volume.text; };
+    auto named = [&](const VolumeSpec& volume) { return may_be(volume.name.text, mount.volume.text); };
     return std::ranges::any_of(each.volumes, named) || std::ranges::any_of(spec.volumes, named) ||
            std::ranges::any_of(spec.claims, named);
   };

@@ -122,6 +122,8 @@ class Checker {
       check_value_texts(parameter, "spec.arguments." + parameter.name.text);
     for (const Artifact& artifact : spec_.arguments.artifacts)
       if (artifact.raw) check(*artifact.raw, "spec.arguments.artifacts." + artifact.name.text);
+    if (spec_.on_exit) check_called(*spec_.on_exit, "spec.onExit");
+    for (const HookSpec& hook : spec_.hooks) check_called(hook.called, "spec.hooks." + hook.name.text);
   }
 
   void check_template(const Template& definition) {
@@ -151,8 +153,10 @@ class Checker {
       if (*text) check(**text, where_);
     for (const Scalar& word : program.command) check(word, where_);
     for (const Scalar& word : program.arguments) check(word, where_);
-    for (const Variable& variable : program.environment)
+    for (const Variable& variable : program.environment) {
+      check(variable.name, where_);
       if (!variable.literal) check(variable.value, where_);
+    }
   }
 
   void check_task(const Template& definition) {
@@ -243,21 +247,30 @@ class Checker {
       if (artifact.from) missing(*artifact.from, "artifact", artifact.name.text);
   }
 
+  void check_called(const Reference& called, const std::string& where) {
+    for (const auto* name : {&called.name, &called.library})
+      if (*name) check(**name, where);
+  }
+
   void check_step(const StepSpec& step, const std::string& where) {
     check(step.name, where);
     loops_ = step.loop.has_value();
-    for (const auto* name : {&step.called.name, &step.called.library})
-      if (*name) check(**name, where);
+    check_called(step.called, where);
     if (step.loop && step.loop->parameter) check(*step.loop->parameter, where);
-    for (const Parameter& parameter : step.arguments.parameters)
+    for (const Parameter& parameter : step.arguments.parameters) {
+      check(parameter.name, where);
       if (parameter.value) check(*parameter.value, where);
+    }
     for (const Artifact& artifact : step.arguments.artifacts) {
+      check(artifact.name, where);
       if (artifact.from) check_from(*artifact.from, where);
       if (artifact.raw) check(*artifact.raw, where);
       check_place(artifact, where);
       if (artifact.sub_path) check(*artifact.sub_path, where);
     }
     if (step.condition) check(*step.condition, where);
+    if (step.on_exit) check(*step.on_exit->name, where);
+    for (const HookSpec& hook : step.hooks) check_called(hook.called, where);
     loops_ = false;
   }
 

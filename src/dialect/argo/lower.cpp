@@ -199,8 +199,7 @@ void add_arguments(const Spec& spec, const Template& entry, model::Workflow& wor
 }
 
 void add_handlers(const Spec& spec, model::Workflow& workflow) {
-  const Template* handler = spec.on_exit ? find_template(spec, spec.on_exit->key) : nullptr;
-  if (handler != nullptr) workflow.on_exit = model::Call{handler->key, lower_arguments(spec, spec.arguments, *handler)};
+  if (spec.on_exit) workflow.on_exit = lower_call(spec, *spec.on_exit, spec.arguments);
   for (const HookSpec& hook : spec.hooks) {
     auto lowered = lower_hook(spec, hook);
     if (!lowered) continue;
@@ -260,8 +259,11 @@ TemplateNames reached_templates(const Spec& spec, const Graphs& graphs) {
   TemplateNames reached;
   std::vector<std::string> open;
   if (!spec.entry_key.empty()) open.push_back(spec.entry_key);
-  if (spec.on_exit) open.push_back(spec.on_exit->key);
-  for (const HookSpec& hook : spec.hooks) open.push_back(hook.called.key);
+  const auto call = [&](const Reference& called) {
+    for (std::string& key : called_by(spec, called)) open.push_back(std::move(key));
+  };
+  if (spec.on_exit) call(*spec.on_exit);
+  for (const HookSpec& hook : spec.hooks) call(hook.called);
   if (spec.entry_key.empty())
     for (const Template& each : spec.templates) open.push_back(each.key);
   while (!open.empty()) {
@@ -270,9 +272,9 @@ TemplateNames reached_templates(const Spec& spec, const Graphs& graphs) {
     const Template* found = find_template(spec, key);
     if (found == nullptr || !reached.insert(key).second) continue;
     for_each_running(*found, graphs, [&](const StepSpec& step) {
-      for (std::string& called : called_by(spec, step.called)) open.push_back(std::move(called));
-      if (step.on_exit) open.push_back(step.on_exit->key);
-      for (const HookSpec& hook : step.hooks) open.push_back(hook.called.key);
+      call(step.called);
+      if (step.on_exit) call(*step.on_exit);
+      for (const HookSpec& hook : step.hooks) call(hook.called);
     });
   }
   return reached;

@@ -15,6 +15,8 @@ namespace kist::dialect::argo {
 
 // Where the source of a script is written.
 inline constexpr std::string_view kScriptPath = "/argo/staging/script";
+// Where a program tells how far it is, "N/M": what ARGO_PROGRESS_FILE says, as with Argo, whose own is below /var/run.
+inline constexpr std::string_view kProgressPath = "/argo/progress";
 
 using TemplateNames = std::set<std::string, std::less<>>;
 
@@ -37,7 +39,8 @@ model::Group lower_group(const Spec& spec, const Template& definition, const Gra
 
 // Arguments that the called template has inputs for; Argo passes over the others too.
 model::Arguments lower_arguments(const Spec& spec, const Exchange& arguments, const Template& called);
-// A hook's call, or nullopt where its template is not known.
+// A call or a hook, or nullopt where its template is not known, which was reported.
+std::optional<model::Call> lower_call(const Spec& spec, const Reference& called, const Exchange& arguments);
 std::optional<model::Hook> lower_hook(const Spec& spec, const HookSpec& hook);
 
 model::Retry lower_retry(const RetrySpec& retry);

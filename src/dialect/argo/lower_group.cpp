@@ -28,24 +28,17 @@ model::Loop lower_loop(const LoopSpec& written) {
 }
 
 // Whatever is called takes of them what it has inputs for.
-model::Arguments lower_late_arguments(const Spec& spec, const StepSpec& step) {
+model::Arguments lower_late_arguments(const Spec& spec, const Exchange& arguments) {
   Template taking_all;
-  taking_all.inputs = step.arguments;
-  return lower_arguments(spec, step.arguments, taking_all);
+  taking_all.inputs = arguments;
+  return lower_arguments(spec, arguments, taking_all);
 }
 
 model::Step lower_step(const Spec& spec, const StepSpec& written, const Report& report) {
   model::Step step;
   step.name = written.name.text;
   step.late_name = late_text(written.name.text);
-  if (written.called.dynamic) {
-    step.call.late_definition = make_text(written.called.key);
-    step.call.arguments = lower_late_arguments(spec, written);
-  } else {
-    step.call.definition = written.called.key;
-  }
-  if (const Template* called = find_template(spec, written.called.key))
-    step.call.arguments = lower_arguments(spec, written.arguments, *called);
+  step.call = lower_call(spec, written.called, written.arguments).value_or(model::Call{written.called.key, {}});
   if (written.loop) step.loop = lower_loop(*written.loop);
   if (written.condition) step.condition = make_text(written.condition->text);
   if (written.on_exit) {
@@ -97,33 +90,45 @@ void lower_outputs(const Spec& spec, const Template& definition, model::Group& g
 
 model::Arguments lower_arguments(const Spec& spec, const Exchange& arguments, const Template& called) {
   auto takes = [](const auto& inputs, const Scalar& name) {
-    return std::ranges::any_of(inputs, [&](const auto& input) { return input.name.text == name.text; });
+    return std::ranges::any_of(inputs, [&](const auto& input) { return may_be(name.text, input.name.text); });
+  };
+  auto add = [](auto& now, auto& late, const Scalar& name, auto value) {
+    if (auto text = late_text(name.text))
+      late.emplace_back(std::move(*text), std::move(value));
+    else
+      now.emplace_back(name.text, std::move(value));
   };
   model::Arguments lowered;
   for (const Parameter& parameter : arguments.parameters) {
     if (!takes(called.inputs.parameters, parameter.name)) continue;
     if (parameter.value)
-      lowered.parameters.emplace_back(parameter.name.text, parameter.overridden
-                                                               ? model::Text::literal(parameter.value->text)
-                                                               : make_text(parameter.value->text));
+      add(lowered.parameters, lowered.late_parameters, parameter.name,
+          parameter.overridden ? model::Text::literal(parameter.value->text) : make_text(parameter.value->text));
     else if (parameter.expression)
-      lowered.parameters.emplace_back(parameter.name.text, make_expression(parameter.expression->text));
+      add(lowered.parameters, lowered.late_parameters, parameter.name, make_expression(parameter.expression->text));
   }
   for (const Artifact& artifact : arguments.artifacts) {
     if (!takes(called.inputs.artifacts, artifact.name)) continue;
     const bool says = artifact.from || artifact.expression || artifact.raw ||
                       (artifact.place && (is_complete(*artifact.place) || key_of(*artifact.place) != nullptr));
-    if (says) lowered.artifacts.emplace_back(artifact.name.text, artifact_source(artifact, spec.repository));
+    if (says) add(lowered.artifacts, lowered.late_artifacts, artifact.name, artifact_source(artifact, spec.repository));
   }
   return lowered;
 }
 
+std::optional<model::Call> lower_call(const Spec& spec, const Reference& called, const Exchange& arguments) {
+  if (called.dynamic) return model::Call{"", lower_late_arguments(spec, arguments), make_text(called.key)};
+  const Template* found = find_template(spec, called.key);
+  if (found == nullptr) return std::nullopt;
+  return model::Call{found->key, lower_arguments(spec, arguments, *found)};
+}
+
 std::optional<model::Hook> lower_hook(const Spec& spec, const HookSpec& hook) {
-  const Template* called = find_template(spec, hook.called.key);
-  if (called == nullptr) return std::nullopt;
+  auto call = lower_call(spec, hook.called, hook.arguments);
+  if (!call) return std::nullopt;
   model::Hook lowered;
   lowered.name = hook.name.text;
-  lowered.call = {called->key, lower_arguments(spec, hook.arguments, *called)};
+  lowered.call = std::move(*call);
   if (hook.expression) (hook.name.text == "exit" ? lowered.condition : lowered.expression) = hook.expression->text;
   return lowered;
 }

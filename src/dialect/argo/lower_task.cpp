@@ -71,6 +71,7 @@ class PodLowerer {
         {.name = "ARGO_WORKFLOW_NAME", .value = make_text("{{workflow.name}}"), .of_run = true},
         {.name = "ARGO_NODE_ID", .value = make_text("{{node.id}}"), .of_run = true},
         {"ARGO_INCLUDE_SCRIPT_OUTPUT", make_text(capture_ ? "true" : "false")},
+        {"ARGO_PROGRESS_FILE", make_text(kProgressPath)},
     };
   }
 
@@ -100,6 +101,7 @@ class PodLowerer {
     for (const Variable& variable : program.environment) {
       model::EnvironmentVariable lowered;
       lowered.name = variable.name.text;
+      lowered.late_name = late_text(variable.name.text);
       if (variable.secret)
         lowered.secret =
             model::SecretReference{text(variable.secret->name), text(variable.secret->key), variable.secret->optional};
@@ -149,6 +151,7 @@ class PodLowerer {
     add_container(program, std::string(kMain), {});
     model::Run run = run_of(program);
     run.is_main = true;
+    run.progress_file = make_text(kProgressPath);
     if (definition_.daemon) run.ready = probe_of(program);
     if (program.source && !program.source->text.empty()) {  // Argo: without one, it is a container
       run.script = text(*program.source);
@@ -172,6 +175,7 @@ class PodLowerer {
     add_container(program, name, definition_.set_mounts);
     model::Run run = run_of(program);
     run.is_main = name == kMain;
+    if (run.is_main) run.progress_file = make_text(kProgressPath);
     if (definition_.set_retry) {
       // Argo's documents count further tries; what it does is that many in all.
       if (definition_.set_retry->limit) run.tries = text(*definition_.set_retry->limit);

@@ -41,6 +41,7 @@ void add_part(const VolumeSpec::Part& part, const Values& names, Volume& volume)
 Volume lower_volume(const VolumeSpec& written, const Values& names) {
   Volume volume;
   volume.name = written.name.text;
+  volume.late_name = late_text(written.name.text);
   volume.mode = written.mode;
   switch (written.kind) {
     case VolumeSpec::Kind::empty:
@@ -70,7 +71,7 @@ std::vector<Volume> lower_volumes(const Spec& spec, const Template& definition, 
   // Which volume a name with {{…}} means is known when the task runs.
   const bool all = std::ranges::any_of(used, [](const std::string& name) { return name.contains("{{"); });
   const auto is_used = [&](const std::string& name) {
-    return (all || used.contains(name)) && there.insert(name).second;
+    return (all || is_late(name) || used.contains(name)) && there.insert(name).second;
   };
   for (const auto* list : {&definition.volumes, &spec.volumes})
     for (const VolumeSpec& volume : *list)

@@ -7,6 +7,7 @@
 
 #include "base/base64.hpp"
 #include "dialect/argo/read.hpp"
+#include "dialect/argo/texts.hpp"
 
 namespace kist::dialect::argo {
 namespace {
@@ -40,6 +41,7 @@ StepSpec read_step(const yaml::Node& node, bool task, const std::string& where, 
   step.loop = read_loop(fields, step.loops);
   if (auto on_exit = fields.text("onExit"); on_exit && !on_exit->text.empty()) {
     step.on_exit.emplace();
+    step.on_exit->dynamic = is_late(on_exit->text);
     step.on_exit->name = std::move(on_exit);
     step.on_exit->given = true;
   }

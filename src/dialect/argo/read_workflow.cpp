@@ -74,6 +74,7 @@ void read_spec(const yaml::Node& node, Report& report, Spec& spec) {
   spec.priority = read_plain(fields, "priority");
   if (auto on_exit = fields.text("onExit"); on_exit && !on_exit->text.empty()) {
     spec.on_exit.emplace();
+    spec.on_exit->dynamic = is_late(on_exit->text);
     spec.on_exit->name = std::move(on_exit);
     spec.on_exit->given = true;
   }
