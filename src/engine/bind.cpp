@@ -67,6 +67,7 @@ Status fill(model::Volume::File& file, const expression::Scope& scope) {
 }
 
 Status fill(model::Volume& volume, const expression::Scope& scope) {
+  KIST_TRY(fill_name(volume.name, volume.late_name, scope));
   KIST_TRY(fill(volume.claim, scope));
   KIST_TRY(fill(volume.path, scope));
   return fill(volume.files, scope);
