@@ -126,7 +126,7 @@ struct Volume {
   Text path;                // host
   std::vector<File> files;  // files; secret: empty: all keys
   std::optional<std::uint32_t> mode;
-  bool optional = false;  // secret: need not exist
+  bool optional = false;                         // secret: need not exist
   std::optional<Text> late_name = std::nullopt;  // its name is known only when the task starts
 };
 
