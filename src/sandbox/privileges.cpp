@@ -54,6 +54,11 @@ void reset_signals() {
   struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number) ::sigaction(number, &standard, nullptr);
+  // The C library keeps the first real-time signals for itself and refuses them above; whoever was started by its
+  // posix_spawn() has them ignored, and would hand that on to every task.
+  constexpr std::array<char, 32> kKernelsStandard{};  // its struct sigaction, which is all zero for SIG_DFL
+  for (int number = __SIGRTMIN; number < SIGRTMIN; ++number)
+    ::syscall(SYS_rt_sigaction, number, kKernelsStandard.data(), nullptr, NSIG / 8);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -407,7 +407,11 @@ Result<std::string> write_index(TemporaryFile& file, std::span<const IndexSource
     KIST_TRY(output.spill(false));
   }
   for (std::uint32_t end : fan) writer.u32(end);
-  for (Merge merge(sources); auto row = merge.next();) {
+  // A source whose file cannot be read any more gives other rows than the first time.
+  std::uint32_t written = 0;
+  for (Merge merge(sources); auto row = merge.next(); ++written) {
+    if (written == count || row->second.container >= renumbered[row->first].size())
+      return fail(ErrorKind::unavailable, "an index could not be read a second time");
     writer.id(row->second.id);
     writer.u32(renumbered[row->first][row->second.container]);
     writer.u64(row->second.offset);
@@ -415,6 +419,7 @@ Result<std::string> write_index(TemporaryFile& file, std::span<const IndexSource
     writer.u32(row->second.length);
     KIST_TRY(output.spill(false));
   }
+  if (written != count) return fail(ErrorKind::unavailable, "an index could not be read a second time");
   KIST_TRY(output.spill(true));
   auto checksum = output.checksum();
   writer.raw(checksum);

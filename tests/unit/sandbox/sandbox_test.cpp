@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -338,6 +339,19 @@ TEST_F(SandboxTest, SignalsWhatASessionHoldsAndNothingElse) {
   EXPECT_EQ((*sandbox->wait(*other))->signal, SIGKILL);
   EXPECT_EQ((*sandbox->wait(*other))->signal, SIGKILL) << "asked again";
   EXPECT_TRUE(sandbox->signal(*other, SIGTERM)) << "it has ended";
+}
+
+// Above all the two that the C library hides: whoever started kist by posix_spawn() has had it ignore them.
+TEST_F(SandboxTest, HasNoSignalIgnoredHoweverKistWasStarted) {
+  in_own_process([this] {
+    std::array<unsigned long, 4> ignored{reinterpret_cast<unsigned long>(SIG_IGN)};  // the kernel's struct sigaction
+    for (int number : {SIGINT, SIGPIPE, SIGRTMIN, __SIGRTMIN, __SIGRTMIN + 1})
+      ASSERT_EQ(::syscall(SYS_rt_sigaction, number, ignored.data(), nullptr, NSIG / 8), 0);
+    auto own = std::move(*Launcher::start());
+    auto sandbox = open(layout, *own);
+    ASSERT_TRUE(sandbox);
+    EXPECT_EQ(run(*sandbox, "grep SigIgn /proc/self/status").output, "SigIgn:\t0000000000000000\n");
+  });
 }
 
 TEST_F(SandboxTest, ServesManyThreads) {
