@@ -195,11 +195,12 @@ Result<ContentReader::Ending> ContentReader::read_segments(ContentUnderWay& cont
     segment.owner = &content;
     segment.file = file;
     segment.begin = begin;
+    batch->only_hash = content.adoption && content.adoption->state != ContentUnderWay::Adoption::State::undecided;
+    segment.end = segment_end(begin, size, batch->only_hash);
     // The first is short where the others wait for what it shows.
-    segment.end = std::min(size, begin + (begin == 0 && content.adoption ? Batch::kFull : kSegment));
+    if (begin == 0 && content.adoption) segment.end = Batch::kFull;
     segment.size = size;
     begin = segment.end;
-    batch->only_hash = content.adoption && content.adoption->state != ContentUnderWay::Adoption::State::undecided;
     ++content.outstanding;
     pipeline_.give(std::move(batch));
     while (pipeline_.under_way() >= pipeline_.limit()) KIST_TRY(retire(pipeline_.take()));

@@ -8,9 +8,16 @@
 
 namespace kist::store {
 namespace {
-// Read, scanned and hashed while it is near the processor: memory is what several threads wait for most.
-constexpr std::size_t kReadAtOnce = 256 << 10;
+// Read, scanned and hashed while it is near the processor: memory is what several threads wait for most. What is left
+// of it for the next chunk is moved to the front each time, so it holds several.
+constexpr std::size_t kReadAtOnce = 1 << 20;
 }  // namespace
+
+std::uint64_t segment_end(std::uint64_t begin, std::uint64_t size, bool only_hash) {
+  constexpr std::uint64_t kTurns = 8;  // that are left, at least, so that the threads end together
+  const std::uint64_t length = only_hash ? std::clamp((size - begin) / kTurns, kSegment, kHashedSegment) : kSegment;
+  return std::min(size, begin + length);
+}
 
 void read_segment(Batch& batch, const std::function<void(std::span<Piece>)>& some) {
   Segment& segment = *batch.segment;

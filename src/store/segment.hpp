@@ -17,7 +17,11 @@ namespace kist::store {
 
 inline constexpr std::uint64_t kSegmentsFrom = 64 << 20;   // files from this size on
 inline constexpr std::uint64_t kSegment = 4 << 20;         // what one thread reads at a time
+inline constexpr std::uint64_t kHashedSegment = 32 << 20;  // the same where it is not kept: less is read twice
 inline constexpr std::uint64_t kSegmentRunUp = 256 << 10;  // read before it, to meet the chain
+
+// Where the segment ends that begins here in a file of this size.
+std::uint64_t segment_end(std::uint64_t begin, std::uint64_t size, bool only_hash);
 
 // Reads the batch's segment into it, and calls `some` for its chunks in their order, some at a time. Where the batch is
 // only hashed, their bytes are there in this call alone.
