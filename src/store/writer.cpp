@@ -158,7 +158,7 @@ class TreeFiles {
     }
     KIST_TRY(finish(write_below(std::string(path))));
     KIST_TRY(write_links(std::string(path)));
-    KIST_TRY(finish_directories());
+    KIST_TRY(finish_directories(std::string(path)));
     tell();
     return {};
   }
@@ -184,7 +184,7 @@ class TreeFiles {
     if (!top_) return fail_errno(fmt::format("cannot open the directory {}", target.string()));
     if (!made && !options_.merge) return fail(ErrorKind::conflict, fmt::format("{} exists already", target.string()));
     hire(text);
-    if (made) directories_.push_back({"", entry.mode, entry.modified, entry.extra.attributes});
+    if (made) top_made_ = Directory{"", entry.mode, entry.modified, entry.extra.attributes};
     return {};
   }
 
@@ -223,8 +223,12 @@ class TreeFiles {
   Status write_below(const std::string& prefix) {
     const Status dealt = each_below(prefix, [&](const TreeEntry& entry) -> Status {
       const std::string_view path = relative(entry.path, prefix);
-      if (entry.type == EntryType::directory)
-        return make_directory(entry, std::string(parent_of(path)), std::string(path));
+      if (entry.type == EntryType::directory) {
+        KIST_TRY_ASSIGN(const bool made, make_directory(std::string(parent_of(path)), std::string(path)));
+        made_.push_back(made);
+        has_made_ = has_made_ || made;
+        return {};
+      }
       if (options_.hard_links && entry.extra.same_as) {
         KIST_TRY_ASSIGN(const TreeEntry* same, linked_.before(entry, prefix));
         has_links_ = has_links_ || same != nullptr;
@@ -292,41 +296,48 @@ class TreeFiles {
     return given;
   }
 
-  Status make_directory(const TreeEntry& entry, const std::string& parent, const std::string& path) {
+  // Whether it was not there before.
+  Result<bool> make_directory(const std::string& parent, const std::string& path) {
     auto opened = chain_->open(parent);
     if (!opened && opened.error().kind == ErrorKind::not_found)
-      return fail(ErrorKind::corrupt, fmt::format("damaged tree: '{}' lies in no directory", entry.path));
+      return fail(ErrorKind::corrupt, fmt::format("damaged tree: '{}' lies in no directory", path));
     KIST_TRY(opened);
     const int above = *opened;
     const std::string name(name_of(path));
-    if (os::mkdirat(above, name.c_str(), 0700) == 0) {
-      directories_.push_back({path, entry.mode, entry.modified, entry.extra.attributes});
-      return {};
-    }
+    if (os::mkdirat(above, name.c_str(), 0700) == 0) return true;
     if (errno != EEXIST) return fail_errno(fmt::format("cannot create {}", chain_->show(path)));
     struct stat status{};
     if (::fstatat(above, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
       return fail_errno(fmt::format("cannot read {}", chain_->show(path)));
-    if (S_ISDIR(status.st_mode)) return {};
+    if (S_ISDIR(status.st_mode)) return false;
     if (!options_.overwrite)
       return fail(ErrorKind::conflict, fmt::format("{} exists and is not a directory", chain_->show(path)));
     if (os::unlinkat(above, name.c_str(), 0) != 0 || os::mkdirat(above, name.c_str(), 0700) != 0)
       return fail_errno(fmt::format("cannot replace {} by a directory", chain_->show(path)));
-    directories_.push_back({path, entry.mode, entry.modified, entry.extra.attributes});
-    return {};
+    return true;
   }
 
-  Status finish_directories() {
-    for (const Directory& directory : std::ranges::reverse_view(directories_)) {
-      KIST_TRY_ASSIGN(int descriptor, chain_->open(directory.path));
-      KIST_TRY(set_attributes(descriptor, "", directory.attributes, directory.path, refused_));
-      timespec times[2] = {{0, UTIME_NOW}, to_timespec(directory.modified)};
-      if (os::futimens(descriptor, times) != 0)
-        return fail_errno(fmt::format("cannot set the time of {}", chain_->show(directory.path)));
-      if (os::fchmod(descriptor, directory.mode) != 0)
-        return fail_errno(fmt::format("cannot set the mode of {}", chain_->show(directory.path)));
-    }
-    return {};
+  // Modes and times of those that were made, when nothing is made in them any more: a directory before the one that it
+  // lies in, whose mode may forbid to look into it. As there may be any number of them, the tree is gone through again.
+  Status finish_directories(const std::string& prefix) {
+    std::vector<Directory> open;  // what lies below them is not all behind
+    auto close = [&]() -> Status {
+      KIST_TRY(finish_directory(open.back()));
+      open.pop_back();
+      return {};
+    };
+    std::size_t number = 0;
+    auto come_by = [&](const TreeEntry& entry) -> Status {
+      if (entry.type != EntryType::directory) return {};
+      const std::string_view path = relative(entry.path, prefix);
+      // What is below "a" comes behind "a-b" and what is below that.
+      while (!open.empty() && !lies_in(path, open.back().path) && path > open.back().path + "/") KIST_TRY(close());
+      if (made_[number++]) open.push_back({std::string(path), entry.mode, entry.modified, entry.extra.attributes});
+      return {};
+    };
+    if (has_made_) KIST_TRY(each_below(prefix, come_by));
+    while (!open.empty()) KIST_TRY(close());
+    return top_made_ ? finish_directory(*top_made_) : Status();
   }
 
   struct Directory {
@@ -336,12 +347,25 @@ class TreeFiles {
     std::vector<Attribute> attributes;
   };
 
+  Status finish_directory(const Directory& directory) {
+    KIST_TRY_ASSIGN(int descriptor, chain_->open(directory.path));
+    KIST_TRY(set_attributes(descriptor, "", directory.attributes, directory.path, refused_));
+    timespec times[2] = {{0, UTIME_NOW}, to_timespec(directory.modified)};
+    if (os::futimens(descriptor, times) != 0)
+      return fail_errno(fmt::format("cannot set the time of {}", chain_->show(directory.path)));
+    if (os::fchmod(descriptor, directory.mode) != 0)
+      return fail_errno(fmt::format("cannot set the mode of {}", chain_->show(directory.path)));
+    return {};
+  }
+
   TreeCursor& tree_;
   ChunkSource& source_;
   const WriteOptions& options_;
   FileDescriptor top_;
   std::optional<DirectoryChain> chain_;
-  std::vector<Directory> directories_;
+  std::optional<Directory> top_made_;
+  std::vector<bool> made_;  // of each directory below the top, in the order of the tree: not there before
+  bool has_made_ = false;
   WriterJob job_;  // of the next that is dealt out
   LinkedEntries linked_;
   bool has_links_ = false;
