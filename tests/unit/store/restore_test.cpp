@@ -1,4 +1,8 @@
 // Restoring into directories where something is already, friendly or not.
+#include <algorithm>
+#include <functional>
+#include <ranges>
+
 #include <unistd.h>
 
 #include "store/observers.hpp"
@@ -91,6 +95,43 @@ TEST_F(RestoreTest, DirectoriesThatCannotBeWrittenArriveThus) {
   ArtifactId id = save(path("work/tree")).id;
   ASSERT_OK(store_->restore(id, "", path("work/back")));
   EXPECT_EQ(picture(path("work/tree")), picture(path("work/back")));
+}
+
+// A directory gets its mode and time when all that lies in it is there: what lies in "a" comes behind "a-b".
+TEST_F(RestoreTest, EachDirectoryThatIsMadeGetsItsOwnModeAndTime) {
+  const fs::path tree = path("work/many");
+  for (const char* name : {"top/a/b/c", "top/a/d", "top/a!", "top/a-b/c", "top/a-b/d", "top/b"})
+    fs::create_directories(tree / name);
+  write(tree / "top/a/d/f", "content");
+  write(tree / "top/a-b/f", "content");
+  std::vector<fs::path> all;
+  for (const auto& entry : fs::recursive_directory_iterator(tree)) all.push_back(entry.path());
+  std::ranges::sort(all, std::greater());
+  unsigned number = 0;
+  for (const fs::path& one : all) {
+    fs::permissions(one, fs::perms(0500 + number % 8));
+    set_time(one, 1000 + number++);
+  }
+  const ArtifactId id = save(tree).id;
+
+  ASSERT_OK(store_->restore(id, "top", path("work/back")));
+  EXPECT_EQ(picture(tree / "top"), picture(path("work/back")));
+
+  // Those that were there keep theirs, and the others get no other's.
+  const fs::path merged = path("work/merged");
+  fs::create_directories(merged / "a/b");
+  fs::create_directories(merged / "a-b/c");
+  auto expected = picture(tree / "top");
+  for (const char* name : {"", "a", "a/b", "a-b", "a-b/c"}) expected.erase(name);
+  ASSERT_OK(store_->restore(id, "top", merged));
+  auto found = picture(merged);
+  for (const char* name : {"", "a", "a/b", "a-b", "a-b/c"}) {
+    EXPECT_EQ(status_of(merged / name).st_mode & 0777, 0755U) << name;
+    found.erase(name);
+  }
+  EXPECT_EQ(found, expected);
+  for (const fs::path& one : all | std::views::reverse)
+    if (fs::is_directory(one)) fs::permissions(one, fs::perms(0700));
 }
 
 TEST_F(RestoreTest, ManyThreadsLeaveWhatOneWould) {
