@@ -71,7 +71,7 @@ Status add_item(const Field& field, std::string_view item, std::bitset<Size>& se
   if (slash != std::string_view::npos) {
     const auto number = number_of({"step", 1, field.most}, item.substr(slash + 1));
     if (!number || *number < 1) return wrong();
-    step = *number;
+    step = std::min(*number, field.most + 1);  // a longer one leads out of the field as well
   }
   int first = field.least;
   int last = field.most;

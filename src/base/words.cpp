@@ -26,9 +26,10 @@ Result<std::vector<std::string>> split_words(std::string_view text) {
     }
     if (c == '\\') {
       if (++i == text.size()) return fail(ErrorKind::invalid, "a backslash at the end with nothing to quote");
+      if (text[i] == '\n') continue;  // the line goes on
       if (!word) word.emplace();
-      if (quote == '"' && std::string_view("$`\"\\\n").find(text[i]) == std::string_view::npos) *word += '\\';
-      if (text[i] != '\n') *word += text[i];
+      if (quote == '"' && std::string_view("$`\"\\").find(text[i]) == std::string_view::npos) *word += '\\';
+      *word += text[i];
       continue;
     }
     if (quote == '"') {

@@ -119,7 +119,9 @@ std::vector<MountPoint> parse_mount_table(std::string_view text) {
     mount.path = unescape(next_word(line));
     mount.read_only = says_read_only(next_word(line));
     std::size_t dash = line.find("- ");  // optional fields stand before it
-    if (dash == std::string_view::npos || !mount.path.is_absolute()) continue;
+    if (dash == std::string_view::npos || !mount.path.is_absolute() || mount.id <= 0) continue;
+    // Of a table that changed while it was read a line may come twice.
+    if (std::ranges::find(mounts, mount.id, &MountPoint::id) != mounts.end()) continue;
     line.remove_prefix(dash + 2);
     mount.type = next_word(line);
     next_word(line);  // the source

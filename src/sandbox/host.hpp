@@ -27,7 +27,7 @@ struct MountPoint {
   bool read_only = false;
 };
 
-// Every line, in the order of the text; what does not read as a mount is left out.
+// Every line, in the order of the text; what does not read as a mount, or tells again of one, is left out.
 std::vector<MountPoint> parse_mount_table(std::string_view text);
 
 // Those a path leads to, parents first: not what lies under another mount.

@@ -23,6 +23,11 @@ TEST(Cron, FindsTheNextTimes) {
   EXPECT_TRUE(times("0 0 31 2 *", "UTC", "2026-01-01T00:00:00Z", 1).empty());
 }
 
+TEST(Cron, AStepMayLeadOutOfItsField) {
+  EXPECT_THAT(times("5/2147483647 5 * * *", "UTC", "2026-11-21T05:30:00Z", 1),
+              testing::ElementsAre("2026-11-22T05:05:00Z"));
+}
+
 TEST(Cron, FollowsTheZone) {
   // Summer time ends on 25 October.
   EXPECT_THAT(times("0 12 * * *", "Europe/Berlin", "2026-10-24T00:00:00Z", 2),

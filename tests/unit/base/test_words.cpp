@@ -13,6 +13,7 @@ TEST(Words, AreCutAsAShellCutsThem) {
   EXPECT_THAT(*split_words(R"(a 'b c'"d e"\ f '' "")"), ElementsAre("a", "b cd e f", "", ""));
   EXPECT_THAT(*split_words(R"("\$x \n \" \\" '\')"), ElementsAre(R"($x \n " \)", R"(\)"));
   EXPECT_THAT(*split_words("a\\\nb"), ElementsAre("ab"));
+  EXPECT_THAT(*split_words("a \\\n  b"), ElementsAre("a", "b"));
   EXPECT_THAT(*split_words(" \t"), IsEmpty());
 }
 

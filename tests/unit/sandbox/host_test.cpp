@@ -44,6 +44,15 @@ TEST(MountTable, LeavesOutWhatIsCovered) {
   EXPECT_EQ(mounts[2].id, 4);
 }
 
+TEST(MountTable, HasEachMountOnce) {
+  auto mounts =
+      reachable_mounts(parse_mount_table("1 0 8:1 / / rw - ext4 a rw\n"
+                                         "2 1 0:2 / /dev rw - tmpfs b rw\n"
+                                         "2 1 0:2 / /dev rw - tmpfs b rw\n"
+                                         "1 2 8:1 / /dev/a rw - ext4 a rw\n"));
+  EXPECT_THAT(paths(mounts), ElementsAre("/", "/dev"));
+}
+
 TEST(MountTable, TellsOfAChrootWhatIsMountedInIt) {
   auto mounts =
       reachable_mounts(parse_mount_table("5 1 0:5 / /dev rw - tmpfs b rw\n"
