@@ -85,7 +85,8 @@ class Pipeline {
   void give(std::unique_ptr<Batch> batch);
   // How many batches are under way, and how many may be.
   std::size_t under_way() const { return queue_.size(); }
-  std::size_t limit() const { return helpers_ + 2; }
+  // Enough for helpers to go on while the owner, who waited for one, works on another himself.
+  std::size_t limit() const { return helpers_ + 4; }
   // The oldest batch under way, when its work is done; works itself while it waits. nullptr where there is none.
   std::unique_ptr<Batch> take();
   void recycle(std::unique_ptr<Batch> batch);
