@@ -21,7 +21,7 @@ from servers import S3Server, serve_s3  # noqa: E402
 
 ROUNDS = 3
 FILES, FILE_SIZE, LARGE = 4000, 13 << 10, 1 << 30
-S5CMD = "github.com/peak/s5cmd/v2@v2.3.0"
+S5CMD, S5CMD_VERSION = "github.com/peak/s5cmd/v2", "v2.3.0"
 kist = pathlib.Path(sys.argv[1]).resolve()
 
 
@@ -40,7 +40,11 @@ def s5cmd():
     cache = pathlib.Path(os.environ.get("KIST_TEST_CACHE", pathlib.Path.home() / ".cache/kist-tests")) / "bin"
     go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
     if not found and not (cache / "s5cmd").exists() and go:
-        subprocess.run([go, "install", S5CMD], env={**os.environ, "GOBIN": str(cache)}, capture_output=True)
+        # As a module's requirement: `go install` would ask for all versions there are, which not every proxy tells.
+        with tempfile.TemporaryDirectory() as module:
+            pathlib.Path(module, "go.mod").write_text(f"module bench\ngo 1.20\nrequire {S5CMD} {S5CMD_VERSION}\n")
+            subprocess.run([go, "build", "-o", cache / "s5cmd", S5CMD], cwd=module, capture_output=True,
+                           env={**os.environ, "GOFLAGS": "-mod=mod"})
     return found or (cache / "s5cmd" if (cache / "s5cmd").exists() else None)
 
 
