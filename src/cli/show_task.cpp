@@ -161,7 +161,7 @@ Json http_as_json(const HttpRequest& request) {
 
 Json list_as_json(const ListRequest& request) {
   Json json{{"location", location_as_json(request.location)}};
-  for (const auto& step : request.transformations) json["transformations"].push_back(step);
+  for (const auto& step : request.transformations) json["transformations"].push_back(step.source());
   return json;
 }
 
@@ -225,18 +225,17 @@ Json container_as_json(const Container& container) {
 }
 
 Json volume_as_json(const Volume& volume) {
-  constexpr std::string_view kKinds[] = {"empty", "run", "claim", "files", "secret", "host"};
+  constexpr std::string_view kKinds[] = {"empty", "run", "claim", "files", "host"};
   Json json{{"name", volume.name}, {"kind", kKinds[static_cast<int>(volume.kind)]}};
   put(json, "claim", volume.claim);
   put(json, "path", volume.path);
   for (const auto& file : volume.files) {
     Json& item = json["files"].emplace_back(Json{{"path", file.path}});
     put(item, "text", file.text);
-    put(item, "key", file.key);
+    if (file.secret) item["secret"] = secret_as_json(*file.secret);
     if (file.mode) item["mode"] = fmt::format("{:04o}", *file.mode);
   }
   if (volume.mode) json["mode"] = fmt::format("{:04o}", *volume.mode);
-  put(json, "optional", volume.optional);
   return json;
 }
 

@@ -63,6 +63,7 @@ Status fill(model::VolumeMount& mount, const expression::Scope& scope) {
 }
 
 Status fill(model::Volume::File& file, const expression::Scope& scope) {
+  KIST_TRY(fill(file.secret, scope));
   return fill(file.text, scope);
 }
 
@@ -132,11 +133,11 @@ Status fill(model::HttpRequest::Header& header, const expression::Scope& scope) 
   return fill(header.value, scope);
 }
 
-// The success condition is over the answer: it stays.
 Status fill(model::HttpRequest& request, const expression::Scope& scope) {
   KIST_TRY(fill(request.url, scope));
   KIST_TRY(fill(request.method, scope));
   KIST_TRY(fill(request.headers, scope));
+  KIST_TRY(fill(request.success_condition, scope));
   return fill(request.body, scope);
 }
 
@@ -165,7 +166,10 @@ Status fill(model::Action& action, const expression::Scope& scope) {
                           return fill(read.fallback, scope);
                         },
                         [&](model::HttpRequest& request) { return fill(request, scope); },
-                        [&](model::ListRequest& request) { return fill(request.location, scope); },
+                        [&](model::ListRequest& request) -> Status {
+                          KIST_TRY(fill(request.location, scope));
+                          return fill(request.transformations, scope);
+                        },
                         [&](model::ObjectRequest& request) { return fill(request, scope); },
                     },
                     action.what);

@@ -76,14 +76,14 @@ class Writer {
     add_all(volume, path, sub_path, read_only);
   }
   void add(const model::Volume::File& file) {
-    const auto& [path, text, key, mode] = file;
-    add_all(path, text, key, mode);
+    const auto& [path, text, secret, mode] = file;
+    add_all(path, text, secret, mode);
   }
   void add(const model::Volume& volume) {
     using Kind = model::Volume::Kind;
-    const auto& [name, kind, claim, path, files, mode, optional, late_name] = volume;
-    known_ = known_ && (kind == Kind::empty || kind == Kind::files || kind == Kind::secret);
-    add_all(name, kind, claim, path, files, mode, optional);
+    const auto& [name, kind, claim, path, files, mode, late_name] = volume;
+    known_ = known_ && (kind == Kind::empty || kind == Kind::files);
+    add_all(name, kind, claim, path, files, mode);
   }
   void add(const model::Container& container) {
     const auto& [name, image, environment, directory, inherited, inherits, secrets, mounts] = container;

@@ -107,26 +107,24 @@ struct EnvironmentVariable {
 // A directory that the containers of a task, or tasks, share and may write: never content-addressed.
 struct Volume {
   enum class Kind {
-    empty,   // of the task: empty at its start, gone at its end
-    run,     // of the run, by name: gone when the run has succeeded, kept for `resume` and `retry` else
-    claim,   // of the home, by claim: made where there is none, stays
-    files,   // the texts below, read-only
-    secret,  // a file for each key of a secret, or for those named; read-only, never on a disk
-    host,    // a path of this machine as it is
+    empty,  // of the task: empty at its start, gone at its end
+    run,    // of the run, by name: gone when the run has succeeded, kept for `resume` and `retry` else
+    claim,  // of the home, by claim: made where there is none, stays
+    files,  // those below, read-only and never on a disk
+    host,   // a path of this machine as it is
   };
   struct File {
-    std::string path;  // below the mount
-    Text text;         // files
-    std::string key;   // secret
-    std::optional<std::uint32_t> mode;
+    std::string path;  // below the mount; empty: each key of the secret is a file of its name
+    Text text;
+    std::optional<SecretReference> secret = std::nullopt;  // then this is the text
+    std::optional<std::uint32_t> mode = std::nullopt;
   };
   std::string name;
   Kind kind = Kind::empty;
-  Text claim;               // claim, secret: its name
-  Text path;                // host
-  std::vector<File> files;  // files; secret: empty: all keys
-  std::optional<std::uint32_t> mode;
-  bool optional = false;                         // secret: need not exist
+  Text claim;                                    // claim: its name
+  Text path;                                     // host
+  std::vector<File> files;                       // a later one of a path wins
+  std::optional<std::uint32_t> mode;             // of files that have none of their own
   std::optional<Text> late_name = std::nullopt;  // its name is known only when the task starts
 };
 
@@ -244,7 +242,7 @@ struct HttpRequest {
 // last one's value as JSON is the node's result.
 struct ListRequest {
   Location location;
-  std::vector<std::string> transformations;
+  std::vector<Text> transformations;
 };
 
 // Acts on an object that kist itself knows, in the words of the system's own manifests: a workflow that is to run, a

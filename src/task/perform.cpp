@@ -388,7 +388,7 @@ class Performance {
     if (!answer) return verdict_.fail_kist(describe(index, answer.error().text));
     verdict_.outcome.result = std::move(answer->result);
     for (auto& parameter : answer->parameters) put_out(std::move(parameter));
-    if (answer->failure) verdict_.fail_task(describe(index, *answer->failure));
+    if (answer->failure) verdict_.fail_task(*answer->failure);
   }
 
   // An action's problem, with its title where it has one.

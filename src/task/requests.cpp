@@ -212,8 +212,8 @@ Result<Answer> list(const model::ListRequest& request, Transfers& transfers, Mas
                                  ? services.keys_below(key == nullptr ? "" : key->source())
                                  : location::list(request.location, context));
   Json data = keys;
-  for (const std::string& transformation : request.transformations) {
-    KIST_TRY_ASSIGN(auto expression, expression::Expression::parse(transformation));
+  for (const model::Text& transformation : request.transformations) {
+    KIST_TRY_ASSIGN(auto expression, expression::Expression::parse(transformation.source()));
     Json document{{"data", data}};
     KIST_TRY_ASSIGN(data, expression::evaluate_value(expression, DocumentScope(document)));
   }

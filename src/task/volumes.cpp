@@ -98,7 +98,7 @@ Result<sandbox::Mount> Volumes::mount(const model::VolumeMount& wanted, const mo
   if (wanted.sub_path) {
     KIST_TRY_ASSIGN(below, relative_path(wanted.sub_path->source(), volume.name));
   }
-  if (volume.kind == Kind::files || volume.kind == Kind::secret) {
+  if (volume.kind == Kind::files) {
     KIST_TRY_ASSIGN(auto files, files_of(volume));
     mount.kind = sandbox::Mount::Kind::memory;
     mount.files = std::move(files);
@@ -141,27 +141,25 @@ Result<fs::path> Volumes::directory_of(const model::Volume& volume) {
 
 Result<std::vector<sandbox::File>> Volumes::files_of(const model::Volume& volume) {
   std::vector<sandbox::File> files;
-  bool is_secret = volume.kind == model::Volume::Kind::secret;
-  unsigned mode = volume.mode.value_or(is_secret ? kSecretMode : kVolumeFileMode);
-  auto add = [&](const std::string& path, std::string content, std::optional<std::uint32_t> own_mode) -> Status {
+  auto add = [&](const std::string& path, std::string content, unsigned mode) -> Status {
     KIST_TRY_ASSIGN(fs::path relative, relative_path(path, volume.name));
-    files.push_back({.path = std::move(relative), .content = std::move(content), .mode = own_mode.value_or(mode)});
+    std::erase_if(files, [&](const sandbox::File& file) { return file.path == relative; });
+    files.push_back({.path = std::move(relative), .content = std::move(content), .mode = mode});
     return {};
   };
-  if (!is_secret) {
-    for (const auto& file : volume.files) KIST_TRY(add(file.path, file.text.source(), file.mode));
-    return files;
-  }
-  std::string name = volume.claim.source();
-  KIST_TRY_ASSIGN(auto values, secrets_.values(name, volume.optional));
-  if (!values) return files;
-  if (volume.files.empty())
-    for (const auto& [key, value] : *values) KIST_TRY(add(key, value, {}));
   for (const auto& file : volume.files) {
-    KIST_TRY_ASSIGN(auto value, secrets_.value({.name = volume.claim,
-                                                .key = expression::Text::literal(file.key),
-                                                .optional = volume.optional}));
-    if (value) KIST_TRY(add(file.path, std::move(*value), file.mode));
+    const unsigned mode =
+        file.mode.value_or(volume.mode.value_or(file.secret.has_value() ? kSecretMode : kVolumeFileMode));
+    if (!file.secret) {
+      KIST_TRY(add(file.path, file.text.source(), mode));
+    } else if (file.path.empty()) {
+      KIST_TRY_ASSIGN(auto values, secrets_.values(file.secret->name.source(), file.secret->optional));
+      if (!values) continue;
+      for (const auto& [key, value] : *values) KIST_TRY(add(key, value, mode));
+    } else {
+      KIST_TRY_ASSIGN(auto value, secrets_.value(*file.secret));
+      if (value) KIST_TRY(add(file.path, std::move(*value), mode));
+    }
   }
   return files;
 }

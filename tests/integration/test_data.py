@@ -1,4 +1,4 @@
-"""Templates that list what lies in a bucket."""
+"""Templates that list what lies in a bucket, or ask a server."""
 import pytest
 
 LIST = """\
@@ -71,3 +71,22 @@ def test_without_a_repository_it_is_the_homes_own_that_is_listed(kist):
     kist("put", "logs/a.log", "a.log")
     kist.write("w.yaml", LIST.replace("PLACE", "{}"))
     assert said(kist("run", "w.yaml").stdout) == ["logs/a.log one"]
+
+
+def test_expressions_over_lists_and_answers_may_hold_inputs(kist, web_server):
+    for name in ("a.log", "b.txt"):
+        kist.write(name, name)
+        kist("put", f"logs/{name}", name)
+    kist.write("w.yaml", LIST.replace("PLACE", "{key: logs}").replace("'.log'", "'{{inputs.parameters.end}}'").replace(
+        "  - name: list\n", "  - name: list\n    inputs: {parameters: [{name: end, value: .txt}]}\n") + f"""\
+  - name: ask
+    inputs: {{parameters: [{{name: code}}]}}
+    http: {{url: "{web_server["url"]}/nothing", successCondition: "response.statusCode == {{{{inputs.parameters.code}}}}"}}
+""")
+    assert said(kist("run", "w.yaml").stdout) == ["logs/b.txt b.txt"]
+    ask = (kist.project / "w.yaml").read_text().replace("entrypoint: main", "entrypoint: ask\n  arguments: {parameters: [{name: code}]}")
+    kist.write("w.yaml", ask)
+    for code, message in (("404", ""), ("200", "successCondition 'response.statusCode == 200' evaluated false")):
+        done = kist("run", "w.yaml", "-p", f"code={code}", "--name", f"r{code}", code=None)
+        (asked,) = kist.json("show", f"r{code}")["nodes"]
+        assert asked.get("message", "") == message, done

@@ -3,6 +3,8 @@ import os
 import pty
 import subprocess
 
+from conftest import wait_until
+
 
 def test_values_go_in_and_only_names_come_out(kist):
     kist.write("key.pem", "line one\nline two\n")
@@ -90,3 +92,80 @@ def test_a_secret_in_an_output_parameter_is_for_steps_to_use_and_shown_to_nobody
     for command in (("show", "r"), ("show", "r", "--json"), ("logs", "r"), ("ps", "-a"), ("export", "r")):
         shown += (lambda made: made.stdout + made.stderr)(kist(*command, code=None))
     assert "sesame" not in shown
+
+
+def test_after_an_interruption_a_secret_made_into_an_output_stays_hidden(kist):
+    """Its plain form too, which is written down nowhere."""
+    kist.environment["TOKEN"] = "open-sesame"
+    kist("secrets", "add", "door", "word", "--from-env", "TOKEN")
+    del kist.environment["TOKEN"]
+    go = kist.project / "go"
+    kist.write("w.yaml", f"""\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {{generateName: t-}}
+        spec:
+          entrypoint: main
+          templates:
+          - name: main
+            steps:
+            - - {{name: make, template: make}}
+            - - name: use
+                template: use
+                arguments: {{parameters: [{{name: p, value: "{{{{steps.make.outputs.parameters.p}}}}"}}]}}
+          - name: make
+            script:
+              image: busybox
+              command: [sh]
+              source: "echo word=$(printf %s $WORD | base64) > /tmp/p"
+              env: [{{name: WORD, valueFrom: {{secretKeyRef: {{name: door, key: word}}}}}}]
+            outputs: {{parameters: [{{name: p, valueFrom: {{path: /tmp/p}}}}]}}
+          - name: use
+            inputs: {{parameters: [{{name: p}}]}}
+            script:
+              image: busybox
+              command: [sh]
+              source: |
+                [ -e {go} ] || {{ echo begun; sleep 1000; }}
+                P={{{{inputs.parameters.p}}}}
+                echo "got $P, $(echo ${{P#word=}} | base64 -d)"
+        """)
+    run = kist.start("run", "w.yaml", "--name", "r")
+    wait_until(lambda: "begun" in kist("logs", "r", code=None).stdout)
+    run.kill()
+    run.wait(20)
+    go.write_text("")
+    said = kist("resume", "r").stdout
+    assert "got " in said and "sesame" not in said and "b3Blbi1zZXNhbWU" not in said
+
+
+def test_a_volume_is_put_together_of_secrets_and_other_texts(kist):
+    kist.write("w.yaml", """\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {generateName: t-}
+        spec:
+          entrypoint: main
+          volumes:
+          - name: all
+            projected:
+              sources:
+              - configMap: {name: plain}
+              - secret: {name: door}
+              - secret: {name: door, items: [{key: word, path: under/name, mode: 0440}]}
+              - secret: {name: nobody, optional: true}
+              - downwardAPI: {items: [{path: where, fieldRef: {fieldPath: metadata.namespace}}]}
+          templates:
+          - name: main
+            container:
+              image: busybox
+              command: [sh, -c, "cd /all; find . -type f | sort; cat text; wc -c < word; stat -c %a under/name; cat where"]
+              volumeMounts: [{name: all, mountPath: /all}]
+        ---
+        {apiVersion: v1, kind: ConfigMap, metadata: {name: plain}, data: {text: "plain\\n"}}
+        ---
+        {apiVersion: v1, kind: Secret, metadata: {name: door}, stringData: {word: open-sesame}}
+        """)
+    out = kist("run", "w.yaml", "--name", "r").stdout
+    assert [line.removeprefix("r: ") for line in out.splitlines()] == [
+        "./text", "./under/name", "./where", "./word", "plain", "11", "440", "default"]

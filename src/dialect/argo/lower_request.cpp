@@ -27,7 +27,7 @@ model::HttpRequest lower_http(const HttpSpec& http) {
   if (http.body) request.body = make_text(http.body->text);
   if (http.timeout && *http.timeout > 0) request.timeout = std::chrono::seconds(*http.timeout);
   request.insecure = http.insecure;
-  if (http.success_condition) request.success_condition = make_expression(http.success_condition->text);
+  if (http.success_condition) request.success_condition = make_text(http.success_condition->text);
   return request;
 }
 
@@ -71,7 +71,8 @@ model::Task lower_request(const Spec& spec, const Template& definition, const Re
     if (definition.data.source && definition.data.source->place)
       if (auto location = lower_place(*definition.data.source->place, spec.repository, {}, true))
         request.location = std::move(*location);
-    for (const Scalar& expression : definition.data.transformations) request.transformations.push_back(expression.text);
+    for (const Scalar& expression : definition.data.transformations)
+      request.transformations.push_back(make_text(expression.text));
     action.what = std::move(request);
   } else {
     action.title = "resource";

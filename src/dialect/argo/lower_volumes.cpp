@@ -18,22 +18,25 @@ void add_part(const VolumeSpec::Part& part, const Values& names, Volume& volume)
     return item == part.items.end() ? std::nullopt : item->mode;
   };
   switch (part.kind) {
-    case Kind::secret:
-      volume.kind = Volume::Kind::secret;
-      volume.claim = make_text(fill_names(part.name.text, names));
-      volume.optional = part.optional;
+    case Kind::secret: {
+      const auto key = [&](const std::string& of) {
+        return model::SecretReference{make_text(fill_names(part.name.text, names)), model::Text::literal(of),
+                                      part.optional};
+      };
+      if (part.items.empty()) volume.files.push_back({.path = "", .text = {}, .secret = key("")});
       for (const VolumeSpec::Item& item : part.items)
-        volume.files.push_back({.path = item.path.text, .text = {}, .key = item.key.text, .mode = item.mode});
+        volume.files.push_back({.path = item.path.text, .text = {}, .secret = key(item.key.text), .mode = item.mode});
       break;
+    }
     case Kind::config:
       for (const auto& [path, text] : part.texts)
         volume.files.push_back(
-            {.path = path, .text = expression::Text::literal(text), .key = "", .mode = mode_of(path)});
+            {.path = path, .text = expression::Text::literal(text), .secret = {}, .mode = mode_of(path)});
       break;
     case Kind::downward:
       for (const VolumeSpec::Item& item : part.items)
         volume.files.push_back(
-            {.path = item.path.text, .text = make_text(field_text(item.key.text)), .key = "", .mode = item.mode});
+            {.path = item.path.text, .text = make_text(field_text(item.key.text)), .secret = {}, .mode = item.mode});
       break;
   }
 }

@@ -125,7 +125,7 @@ TEST_F(Requests, AListIsWhatTheExpressionsMakeOfIt) {
   model::ListRequest request;
   request.location.kind = "file";
   request.location.set("path", text(directory_ / "data"));
-  request.transformations = {"filter(data, {# endsWith '.txt'})", "len(data)"};
+  request.transformations = {text("filter(data, {# endsWith '.txt'})"), text("len(data)")};
   add(action(request));
   Outcome outcome = perform();
   EXPECT_THAT(outcome.problems, IsEmpty());

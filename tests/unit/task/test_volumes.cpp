@@ -28,6 +28,9 @@ class Volumes : public Performing {
     made.path = text(std::move(path));
     return made;
   }
+  static model::SecretReference secret(std::string name, std::string key, bool optional) {
+    return {text(std::move(name)), text(std::move(key)), optional};
+  }
   void container(std::string name) { document_.task.containers.emplace_back().name = std::move(name); }
   static model::Action in(std::string container, model::Action made) {
     made.container = std::move(container);
@@ -133,18 +136,25 @@ TEST_F(Volumes, AnInputOfTheOwnLayerBesideAVolumeIsPrivate) {
 TEST_F(Volumes, FilesAndSecretsAreReadOnlyAndInMemory) {
   heard_.secrets["keys"] = {{"user", "somebody"}, {"password", "hunter-two"}};
   Volume& config = volume("config", Volume::Kind::files);
-  config.files = {{.path = "app.conf", .text = text("a=1\n"), .key = {}, .mode = {}},
-                  {.path = "sub/run.sh", .text = text("#!/bin/sh\necho run\n"), .key = {}, .mode = 0755}};
-  volume("keys", Volume::Kind::secret).claim = text("keys");
+  config.files = {{.path = "app.conf", .text = text("a=1\n")},
+                  {.path = "sub/run.sh", .text = text("#!/bin/sh\necho run\n"), .secret = {}, .mode = 0755}};
+  // What is put together of several, by a volume of its own and by one with all of it.
+  const Volume::File all{.path = "", .text = {}, .secret = secret("keys", "", false)};
+  volume("keys", Volume::Kind::files).files = {all};
+  volume("both", Volume::Kind::files).files = {{.path = "user", .text = text("nobody")},
+                                               all,
+                                               {.path = "login", .text = {}, .secret = secret("keys", "user", false)}};
   mount("config", "/etc/app");
   mount("config", "/opt/one.conf").sub_path = text("app.conf");
   mount("keys", "/keys");
+  mount("both", "/both");
   add(
       shell("cat /etc/app/app.conf /opt/one.conf; /etc/app/sub/run.sh; touch /etc/app/new 2>/dev/null || echo closed; "
-            "ls /keys; stat -c %a /keys/password; stat -f -c %T /keys; wc -c < /keys/password; cat /keys/password"));
+            "ls /keys; stat -c %a /keys/password; stat -f -c %T /keys; wc -c < /keys/password; cat /keys/password; ls "
+            "/both; cmp /both/user /both/login"));
   Outcome outcome = perform();
   EXPECT_THAT(outcome.problems, IsEmpty());
-  EXPECT_EQ(heard_.output(), "a=1\na=1\nrun\nclosed\npassword\nuser\n400\ntmpfs\n10\n***");
+  EXPECT_EQ(heard_.output(), "a=1\na=1\nrun\nclosed\npassword\nuser\n400\ntmpfs\n10\n***login\npassword\nuser\n");
 }
 
 TEST_F(Volumes, WhatIsNotThereIsNamed) {
@@ -154,11 +164,11 @@ TEST_F(Volumes, WhatIsNotThereIsNamed) {
 
   next_task();
   document_.task.containers[0].mounts.clear();
-  volume("keys", Volume::Kind::secret).claim = text("unknown");
+  volume("keys", Volume::Kind::files).files = {{.path = "", .text = {}, .secret = secret("unknown", "", false)}};
   mount("keys", "/x");
   add(shell("ls -A /x"));
   EXPECT_THAT(perform().problems.at(0), HasSubstr("unknown"));
-  document_.task.volumes[0].optional = true;
+  document_.task.volumes[0].files[0].secret->optional = true;
   EXPECT_EQ(perform().state, State::succeeded);
 
   next_task();
