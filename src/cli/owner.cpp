@@ -116,7 +116,7 @@ Status set_destination(const catalog::Home& home, const std::string& run, const 
 }
 
 Result<int> own_run(House& house, sandbox::Launcher& launcher, Interruptions& interruptions, const std::string& run,
-                    engine::Observer& observer, int jobs) {
+                    engine::Observer& observer, int jobs, const task::SpareStarters* spare) {
   KIST_TRY_ASSIGN(auto parts, house.parts());
   std::optional<LiveSender> live;
   if (const auto remote = read_file(destination_file(parts.home, run), kLongestName)) {
@@ -138,7 +138,7 @@ Result<int> own_run(House& house, sandbox::Launcher& launcher, Interruptions& in
   if (jobs <= 0) jobs = std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
   task::Rooms rooms(launcher, parts.home.scratch());
   KIST_TRY_ASSIGN(const auto settings, catalog::read_settings(parts.home));
-  task::Starters starters;
+  task::Starters starters(spare);
   const bool can_enter = settings.starters && launcher.isolation() != sandbox::Isolation::directory;
   const task::Tools tools{.rooms = rooms,
                           .store = parts.store,

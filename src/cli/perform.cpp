@@ -61,7 +61,7 @@ Result<int> perform_detached(Context& context, const Performance& performance, s
   forward_signals(context, interruptions, *catalog, run, nullptr);
   announce(run, home->run(run) / "owner.log");
   Unwatched unwatched;
-  return own_run(context.house, launcher, interruptions, run, unwatched, performance.jobs);
+  return own_run(context.house, launcher, interruptions, run, unwatched, performance.jobs, performance.spare);
 }
 
 Result<int> perform_attached(Context& context, const Performance& performance, sandbox::Launcher& launcher,
@@ -73,7 +73,7 @@ Result<int> perform_attached(Context& context, const Performance& performance, s
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
   const Listening listening(interruptions);
   forward_signals(context, interruptions, *catalog, run, &attached);
-  const auto code = own_run(context.house, launcher, interruptions, run, attached, performance.jobs);
+  const auto code = own_run(context.house, launcher, interruptions, run, attached, performance.jobs, performance.spare);
   // Whatever kept kist from going on, the record says what there is.
   if (const auto parts = context.house.parts())
     if (const auto record = engine::current_record(*parts, run)) attached.finish(*record);

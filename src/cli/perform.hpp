@@ -11,6 +11,7 @@
 #include "engine/engine.hpp"
 #include "model/dialect.hpp"
 #include "model/record.hpp"
+#include "task/starters.hpp"
 
 namespace kist::cli {
 
@@ -20,8 +21,9 @@ struct Performance {
   const model::Dialect* dialect = nullptr;
   std::vector<model::SourceText> files;  // the run's, to show the lines that notices are about
   bool detach = false;
-  int jobs = 0;                            // at most so many tasks at once; 0: what the machine can bear
-  std::optional<std::string> remote = {};  // of a new run: where it is to be sent when it ends
+  int jobs = 0;                                // at most so many tasks at once; 0: what the machine can bear
+  std::optional<std::string> remote = {};      // of a new run: where it is to be sent when it ends
+  const task::SpareStarters* spare = nullptr;  // of several runs of one command: what each leaves to the next
   // Gives the name of the run to own; called when the process has split and the launcher is there.
   std::function<Result<std::string>(engine::Engine&, const NoticeSink&)> begin;
 };

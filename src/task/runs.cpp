@@ -228,6 +228,7 @@ void Runs::start_ready(std::vector<Member>& members, bool is_stopping) {
 }
 
 void Runs::start(Member& member) {
+  const RunEnd before = member.end;
   member.stage = Member::Stage::ended;
   member.end.state = State::error;
   if (member.root == nullptr) {
@@ -255,12 +256,18 @@ void Runs::start(Member& member) {
   member.since = now();
   if (member.end.started == Time()) member.end.started = member.since;
   member.killed_before = count_killed_for_memory();
-  auto started = start_in(member, [&] {
+  const Stop known = tools_.stop.get();
+  auto started = start_in(member, [&]() -> Result<Processes::Id> {
     sandbox::Command command = member.command;
     const FileDescriptor starter = starter_of(member);
+    if (tools_.stop.get() > known) return fail(ErrorKind::unavailable, "the task was stopped");
     command.starter = starter.get();
     return tools_.processes.start(member.root->sandbox(), std::move(command), options);
   });
+  if (!started && tools_.stop.get() > known) {
+    member.end = before;
+    return;
+  }
   if (!started) return fail_start(member, started.error());
   member.process = *started;
   member.stage = Member::Stage::running;
@@ -398,7 +405,8 @@ FileDescriptor Runs::starter_of(const Member& member) const {
       std::ranges::any_of(run.environment, is_secret))
     return {};
   const auto program = program_outside(member.command, tools_.containers.host(), tools_.document.project);
-  return program ? tools_.starters->connect(*run.starter, *program, member.command.environment) : FileDescriptor();
+  return program ? tools_.starters->connect(*run.starter, *program, member.command.environment, tools_.stop)
+                 : FileDescriptor();
 }
 
 Processes::Options Runs::options_of(Member& member) const {

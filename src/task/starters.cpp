@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,8 +25,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kMostStarters = 4;  // each holds tens of megabytes
-constexpr int kUntilReady = 15000;        // ms
-constexpr int kFirstFree = 16;            // above the descriptors that a starter is given
+constexpr std::chrono::milliseconds kUntilReady(15000);
+constexpr std::chrono::milliseconds kStopLook(100);
+constexpr int kFirstFree = 16;  // above the descriptors that a starter is given
 
 std::vector<char*> starter_words(std::vector<std::string>& texts) {
   std::vector<char*> list;
@@ -77,54 +79,105 @@ pid_t spawn_starter(std::vector<std::string> arguments, std::vector<std::string>
   return failed == 0 ? process : -1;
 }
 
+// Whether a starter has said that it is ready; it says so once, and nobody takes it.
+bool has_said_ready(int control) {
+  char first = 0;
+  return ::recv(control, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 }  // namespace
 
+Result<SpareStarters> SpareStarters::make() {
+  KIST_TRY_ASSIGN(auto ends, sandbox::make_channel());
+  return SpareStarters{.in = std::move(ends.first), .out = std::move(ends.second)};
+}
+
+Starters::Starters(const SpareStarters* spare) : spare_(spare) {
+  if (spare_ == nullptr) return;
+  for (pollfd waiting{spare_->out.get(), POLLIN, 0}; ::poll(&waiting, 1, 0) > 0;) {
+    auto message = sandbox::receive_message(spare_->out.get());
+    if (!message || !*message || (*message)->descriptors.empty()) return;
+    Key key;
+    sandbox::Unpacker((*message)->bytes).get(key);
+    auto one = std::make_shared<One>();
+    one->control = std::move((*message)->descriptors.front());
+    all_.emplace(std::move(key), std::move(one));
+  }
+}
+
 Starters::~Starters() {
-  for (auto& [key, one] : all_) end(one);
+  for (auto& [key, one] : all_) {
+    const std::array<int, 1> control{one->control.get()};
+    const bool is_kept = spare_ != nullptr && !one->is_lost && has_said_ready(one->control.get()) &&
+                         sandbox::send_message(spare_->in.get(), sandbox::Packer().add(key).bytes(), control);
+    if (!is_kept) end(*one);
+  }
 }
 
 FileDescriptor Starters::connect(const model::Starter& starter, const fs::path& program,
-                                 const std::vector<std::string>& environment) {
-  std::vector<std::string> key{program.native(), starter.text};
+                                 const std::vector<std::string>& environment, const StopSignal& stop) {
+  Key key{program.native(), starter.text};
   std::ranges::copy_if(environment, std::back_inserter(key),
                        [&](const std::string& variable) { return !is_indifferent(starter, variable); });
   const std::vector<std::string> variables(key.begin() + 2, key.end());
 
-  std::scoped_lock lock(mutex_);
   for (int tries = 2; tries > 0; --tries) {
-    auto found = all_.find(key);
-    if (found == all_.end()) {
-      if (all_.size() >= kMostStarters) return {};
-      found = all_.emplace(key, begin(starter, program, variables)).first;
+    std::shared_ptr<One> one;
+    {
+      std::scoped_lock lock(mutex_);
+      auto found = all_.find(key);
+      if (found == all_.end()) {
+        if (all_.size() >= kMostStarters) return {};
+        found = all_.emplace(key, begin(starter, program, variables)).first;
+      }
+      one = found->second;
+      if (one->is_lost) return {};
     }
-    One& one = found->second;
-    if (one.process < 0) return {};
+    const Readiness readiness = wait_until_ready(*one, stop);
+    if (readiness == Readiness::unknown) return {};
+    std::scoped_lock lock(mutex_);
+    if (readiness == Readiness::lost) {
+      end(*one);
+      return {};
+    }
     auto ends = sandbox::make_channel();
     if (!ends) return {};
     const std::array<int, 1> theirs{ends->second.get()};
-    if (sandbox::send_message(one.control.get(), "1", theirs)) return std::move(ends->first);
-    end(one);  // it was not needed for a while
-    all_.erase(found);
+    if (sandbox::send_message(one->control.get(), "1", theirs)) return std::move(ends->first);
+    end(*one);  // it was not needed for a while
+    if (auto found = all_.find(key); found != all_.end() && found->second == one) all_.erase(found);
   }
   return {};
 }
 
-Starters::One Starters::begin(const model::Starter& starter, const fs::path& program,
-                              std::vector<std::string> environment) {
+std::shared_ptr<Starters::One> Starters::begin(const model::Starter& starter, const fs::path& program,
+                                               std::vector<std::string> environment) {
+  auto one = std::make_shared<One>();
+  one->is_lost = true;
   auto ends = sandbox::make_channel();
-  if (!ends) return {};
-  One one;
-  one.process = spawn_starter({program.native(), "-c", starter.text}, std::move(environment), ends->second.get());
-  one.control = std::move(ends->first);
-  ends->second.reset();
-  if (one.process < 0) return {};
-  pollfd ready{one.control.get(), POLLIN, 0};
-  while (::poll(&ready, 1, kUntilReady) < 0 && errno == EINTR) {
+  if (!ends) return one;
+  one->process = spawn_starter({program.native(), "-c", starter.text}, std::move(environment), ends->second.get());
+  one->control = std::move(ends->first);
+  one->began = Clock::now();
+  one->is_lost = one->process < 0;
+  return one;
+}
+
+// Others may wait for the same one; each heeds what its own task is asked.
+Starters::Readiness Starters::wait_until_ready(const One& one, const StopSignal& stop) {
+  const Stop known = stop.get();
+  while (true) {
+    if (has_said_ready(one.control.get())) return Readiness::ready;
+    if (stop.get() > known) return Readiness::unknown;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(one.began + kUntilReady - Clock::now());
+    if (left.count() <= 0) return Readiness::lost;
+    // Once it was asked something the signal stays readable, and is looked at now and then.
+    std::array<pollfd, 2> waited{{{one.control.get(), POLLIN, 0}, {stop.descriptor(), POLLIN, 0}}};
+    const bool was_asked = known != Stop::none;
+    ::poll(waited.data(), was_asked ? 1 : 2, static_cast<int>((was_asked ? std::min(left, kStopLook) : left).count()));
+    const bool has_ended = waited[0].revents != 0 && !has_said_ready(one.control.get());
+    if (has_ended) return Readiness::lost;
   }
-  if ((ready.revents & POLLIN) != 0)
-    if (auto message = sandbox::receive_message(one.control.get()); message && *message) return one;
-  end(one);
-  return {};
 }
 
 std::optional<fs::path> program_outside(const sandbox::Command& command, const Host& host, const fs::path& project) {
@@ -145,13 +198,14 @@ std::optional<fs::path> program_outside(const sandbox::Command& command, const H
   return program;
 }
 
+// One that another kist began ends by itself when nobody holds its control.
 void Starters::end(One& one) {
+  one.is_lost = true;
   if (one.process < 0) return;
   ::kill(one.process, SIGKILL);
   while (::waitpid(one.process, nullptr, 0) < 0 && errno == EINTR) {
   }
   one.process = -1;
-  one.control.reset();
 }
 
 }  // namespace kist::task

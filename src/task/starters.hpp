@@ -5,8 +5,10 @@
 // command that wanted it first, and serves only commands with the same.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -18,33 +20,51 @@
 #include "model/workflow.hpp"
 #include "sandbox/sandbox.hpp"
 #include "task/host.hpp"
+#include "task/task.hpp"
 
 namespace kist::task {
+
+// Starters on their way from the runs of one command to the next, each of which may be a process of its own: whoever
+// holds this holds them. They end when nobody does.
+struct SpareStarters {
+  FileDescriptor in, out;  // a channel that nobody waits at
+
+  static Result<SpareStarters> make();
+};
 
 // Thread-safe.
 class Starters {
  public:
-  Starters() = default;
+  // Begins with what is spare, and leaves there what it has in the end. nullptr: with none.
+  explicit Starters(const SpareStarters* spare = nullptr);
   Starters(const Starters&) = delete;
   Starters& operator=(const Starters&) = delete;
   ~Starters();
 
   // A connection for one process of `program`, for sandbox::Command. Waits until a new starter is ready, seconds at
-  // most. None where there can be no starter: it ended, there are too many others.
+  // most, or until more is asked by `stop`. None where there can be no starter: it ended, there are too many others;
+  // and where it was not waited for.
   FileDescriptor connect(const model::Starter& starter, const std::filesystem::path& program,
-                         const std::vector<std::string>& environment);
+                         const std::vector<std::string>& environment, const StopSignal& stop);
 
  private:
+  using Key = std::vector<std::string>;
+  using Clock = std::chrono::steady_clock;
   struct One {
-    pid_t process = -1;  // -1: it did not get ready, and is not tried again
-    FileDescriptor control;
+    pid_t process = -1;    // -1: none of this kist's children
+    bool is_lost = false;  // it did not get ready, and is not tried again
+    Clock::time_point began;
+    FileDescriptor control;  // what it says when it is ready stays unread: everybody sees it
   };
-  static One begin(const model::Starter& starter, const std::filesystem::path& program,
-                   std::vector<std::string> environment);
+  static std::shared_ptr<One> begin(const model::Starter& starter, const std::filesystem::path& program,
+                                    std::vector<std::string> environment);
+  enum class Readiness { ready, lost, unknown };
+  static Readiness wait_until_ready(const One& one, const StopSignal& stop);
   static void end(One& one);
 
-  std::mutex mutex_;
-  std::map<std::vector<std::string>, One> all_;
+  const SpareStarters* spare_;
+  std::mutex mutex_;  // of what follows, with what all of them are but their control
+  std::map<Key, std::shared_ptr<One>> all_;
 };
 
 // The program of a command as it lies on this machine, for its starter. None where it is not here, and where it is a

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from conftest import Kist
+from conftest import Kist, wait_until
 from test_hera import OLDER, environment, said
 
 FLOWS = """\
@@ -183,3 +183,45 @@ def test_nothing_of_a_project_runs_outside_of_a_task(kist):
     assert said(kist("run", "w.yaml")) == ["-m"]
     kist.environment["VIRTUAL_ENV"] = str(kist.project / ".venv")
     assert said(kist("run", "w.yaml")) == ["-c"]
+
+
+def test_the_runs_of_a_module_share_who_has_imported_hera(kist):
+    kist.environment["VIRTUAL_ENV"] = sys.prefix
+    kist.write("m.py", """\
+        from hera.workflows import Steps, Workflow, script
+
+        @script(constructor="runner")
+        def how():
+            print(open("/proc/self/cmdline").read().split("\\0")[1], hash("a word"))
+
+        for name in "abc":
+            with Workflow(generate_name=name + "-", entrypoint="steps"):
+                with Steps(name="steps"):
+                    how()
+        """)
+    first, *others = said(kist("run", "m.py"))
+    assert first.startswith("-c ") and others == [first, first]
+
+
+def test_who_waits_for_a_starter_hears_that_it_is_to_stop(kist):
+    """An interpreter that does not get ready; started by itself it would say so."""
+    python = kist.project / "slow/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\n[ $1 = -c ] || {{ echo begun; exit 1; }}\necho $$ > {kist.project}/waits\nsleep 1000\n")
+    python.chmod(0o755)
+    kist.environment["VIRTUAL_ENV"] = str(kist.project / "slow")
+    kist.write("w.yaml", """\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {generateName: w-}
+        spec:
+          entrypoint: how
+          templates:
+          - name: how
+            script: {image: a, command: [python], args: [-m, hera.workflows.runner, -e, "m:how"], source: '[]'}
+        """)
+    run = kist.start("run", "w.yaml", "--name", "r")
+    wait_until(lambda: (kist.project / "waits").exists())
+    kist("stop", "-y", "r")
+    out, _ = run.communicate(timeout=60)
+    assert "begun" not in out and kist.json("show", "r")["status"] == "stopped"

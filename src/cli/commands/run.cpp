@@ -125,19 +125,20 @@ Result<int> act(Context& context, Options& options) {
                explain({.level = model::Notice::Level::warning, .origin = {}, .text = warning}, prepared.request.files,
                        context.colored_errors()));
   KIST_TRY_ASSIGN(const model::Dialect* dialect, engine::find_dialect(dialects(), prepared.request.dialect));
-  const auto perform_one = [&](const model::RunRequest& request) {
+  const auto perform_one = [&](const model::RunRequest& request, const task::SpareStarters* spare) {
     return perform(context, {.dialect = dialect,
                              .files = request.files,
                              .detach = options.detach,
                              .jobs = jobs,
                              .remote = remote ? std::optional(remote->name) : std::nullopt,
+                             .spare = spare,
                              .begin = [&](engine::Engine& engine, const NoticeSink& notice) {
                                return engine.submit(request, notice);
                              }});
   };
   KIST_TRY(supply_one(context, prepared.request, *dialect, prepared.library));
   for (auto& request : prepared.further) KIST_TRY(supply_one(context, request, *dialect, {}));
-  if (prepared.further.empty()) return perform_one(prepared.request);
+  if (prepared.further.empty()) return perform_one(prepared.request, nullptr);
 
   // None starts where one of them cannot be run.
   std::vector<model::RunRequest> requests{prepared.request};
@@ -149,7 +150,8 @@ Result<int> act(Context& context, Options& options) {
     return exit_code_of(lowered.error());
   }
   context.house = House();
-  return perform_each(requests.size(), [&](std::size_t i) { return perform_one(requests[i]); });
+  KIST_TRY_ASSIGN(const auto spare, task::SpareStarters::make());
+  return perform_each(requests.size(), [&](std::size_t i) { return perform_one(requests[i], &spare); });
 }
 
 }  // namespace
