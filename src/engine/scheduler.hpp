@@ -57,6 +57,7 @@ class Scheduler {
   const model::Definition* find_definition(const std::string& name) const;
   // Output parameters with secrets in them: their values are hidden wherever they come from now on.
   void note_secrets(const model::NodeRecord& record);
+  void note_earlier_secrets();
   void find_secrets(std::vector<model::ParameterRecord>& parameters) const;
   // Definitions with what steps have made or changed since of the documents that the workflow refers to.
   void renew_definitions();

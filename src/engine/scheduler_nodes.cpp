@@ -166,7 +166,7 @@ void Scheduler::renew_definitions() {
 
 // Outputs of the run that were made under an earlier owner, the last of a name last.
 void Scheduler::take_globals() {
-  for (const model::NodeRecord* record : earlier_) note_secrets(*record);
+  note_earlier_secrets();
   std::vector<const model::NodeRecord*> ended;
   for (const model::NodeRecord* record : earlier_)
     if (is_kept(*record)) ended.push_back(record);
@@ -453,7 +453,6 @@ void Scheduler::complete(Node& node) {
   if (std::exchange(node.completed, true)) return;
   locks_.give_back(node);
   remember(parts_, run_.name, node.record);
-  scope_->add_globals(node.record);
   Node* group = group_of(node);
   if (node.counted) make_room(*group);
   switch (node.role) {
@@ -482,6 +481,7 @@ void Scheduler::end(Node& node, State state, const std::string& message) {
   if (record.started == Time{}) record.started = record.finished;
   node.inputs.clear();
   parked_.erase(&node);
+  scope_->add_globals(record);  // its own hooks are the first who may ask for them
   changed(node);
   ended_.push_back(&node);
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/secrets.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/sent.hpp"
 #include "engine/services.hpp"
@@ -80,6 +81,23 @@ void Scheduler::make_containers(Node& node, const task::Outcome& outcome) {
 void Scheduler::note_secrets(const model::NodeRecord& record) {
   for (const model::ParameterRecord& parameter : record.output_parameters)
     if (parameter.secret) secrets_.add(parameter.value);
+}
+
+// Which values they are is not written down: those that are still kept here are found again.
+void Scheduler::note_earlier_secrets() {
+  std::vector<std::string_view> texts;
+  for (const model::NodeRecord* record : earlier_) {
+    note_secrets(*record);
+    for (const model::ParameterRecord& parameter : record->output_parameters)
+      if (parameter.secret) texts.emplace_back(parameter.value);
+  }
+  if (texts.empty()) return;
+  const catalog::Secrets kept(parts_.home);
+  task::Mask all;
+  for (const auto& each : kept.list().value_or(std::vector<catalog::Secrets::Listed>()))
+    for (const auto& [key, value] : kept.get(each.name).value_or(catalog::Secrets::Values())) all.add(value);
+  for (std::string_view text : texts)
+    for (const std::string& value : all.found_in(text)) secrets_.add(value);
 }
 
 void Scheduler::find_secrets(std::vector<model::ParameterRecord>& parameters) const {

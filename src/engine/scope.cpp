@@ -1,6 +1,7 @@
 #include "engine/scope.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -131,9 +132,9 @@ void RunScope::set_marks(const model::Marks& marks) {
   for (const auto& [sort, pairs] :
        {std::pair("workflow.labels", &marks.labels), std::pair("workflow.annotations", &marks.annotations)}) {
     const std::string prefix = sort;
-    Json all = Json::object();
+    std::map<std::string, std::string> all;  // by name, as Go prints maps
     for (const auto& [name, value] : *pairs) all[name] = values_[prefix + "." + name] = value;
-    values_[prefix] = values_[prefix + ".json"] = to_text(all);
+    values_[prefix] = values_[prefix + ".json"] = to_text(Json(all));
   }
 }
 

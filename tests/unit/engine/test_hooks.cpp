@@ -149,6 +149,25 @@ TEST_F(Hooks, OutputsOfTheRunAreSeenByAllThatComesLater) {
   EXPECT_EQ(node(run, "wf.i[0].a").output_parameters[0].global, "from-wf");
 }
 
+TEST_F(Hooks, SeeWhatTheirOwnHasMadeKnownToAll) {
+  model::Definition inner = sequence({{step("a", "ok")}});
+  model::OutputParameter output;
+  output.name = "p";
+  output.value = text("value");
+  output.global = text("known");
+  std::get<model::Group>(inner.body).parameters.push_back(output);
+  define("inner", inner);
+  model::Step i = step("i", "inner");
+  i.hooks = {hook("exit", "{{workflow.outputs.parameters.known}}")};
+  define("main", sequence({{i}}));
+  EXPECT_EQ(run().state, State::succeeded);
+  define("main", inner);
+  dialect.workflow.naming.stem = "b";
+  dialect.workflow.on_exit = hook("", "{{workflow.outputs.parameters.known}}").call;
+  EXPECT_EQ(run().state, State::succeeded);
+  EXPECT_THAT(watcher.lines, ElementsAre("wf[0].i@exit: value", "b@exit: value"));
+}
+
 class Gates : public Hooks {
  protected:
   static model::Definition gate(std::optional<const char*> duration, std::vector<model::Gate::Supplied> supplied = {}) {
