@@ -342,5 +342,7 @@ def test_tty_is_a_terminal_and_a_log_has_its_lines(kist):
       command: [sh]
       source: |
         test -t 0 || test -t 1 || test -t 2 || echo '{{inputs.parameters.said}}' | od -c"""))
-    out = kist("run", "w.yaml").stdout
+    done = kist("run", "w.yaml")
+    out = done.stdout
+    assert "stdin" not in done.stderr  # it is the terminal
     assert "a   l   l  \\n   t   h   r   e   e  \\n" in out and "\r" not in out

@@ -192,6 +192,8 @@ Program read_program(const yaml::Node& node, const Table& table, const std::stri
   if (const yaml::Node* security = fields.mapping("securityContext"))
     program.as_root = Fields(report, *security, kSecurity, where + ".securityContext").integer("runAsUser") == 0;
   program.terminal = fields.boolean("tty", false);
+  // Nobody types: without a terminal a process finds the end of its input where in a cluster it would wait for ever.
+  if (fields.boolean("stdin", false) && !program.terminal) report.ignored(fields.find("stdin")->mark, "stdin");
   read_environment(fields, program);
   if (&table == &kScript) program.source = fields.text("source").value_or(Scalar{"", node.mark});
   if (&table == &kSetContainer) program.dependencies = fields.texts("dependencies");

@@ -397,9 +397,9 @@ constexpr Field kManifestFromFields[] = {{"artifact"}};
   {"name"}, {"image"}, {"command"}, {"args"}, {"env"}, {"envFrom"}, {"workingDir"}, {"volumeMounts"},                \
       {"readinessProbe"}, {"securityContext"}, {"volumeDevices", refused},                                           \
       {"lifecycle", postponed, "its handlers are not called"}, {"imagePullPolicy", cluster}, {"resources", cluster}, \
-      {"ports", silent}, {"livenessProbe", cluster}, {"startupProbe", cluster}, {"stdin", cluster},                  \
-      {"stdinOnce", cluster}, {"tty"}, {"terminationMessagePath", cluster}, {"terminationMessagePolicy", cluster},   \
-      {"restartPolicy"}, {"restartPolicyRules", cluster}, {                                                          \
+      {"ports", silent}, {"livenessProbe", cluster}, {"startupProbe", cluster}, {"stdin"}, {"stdinOnce", silent},    \
+      {"tty"}, {"terminationMessagePath", cluster}, {"terminationMessagePolicy", cluster}, {"restartPolicy"},        \
+      {"restartPolicyRules", cluster}, {                                                                             \
     "resizePolicy", cluster                                                                                          \
   }
 constexpr Field kContainerFields[] = {KIST_ARGO_CONTAINER_FIELDS};
