@@ -136,7 +136,9 @@ std::optional<Time> HttpAnswer::date() const {
   auto curl = curl_library();
   if (value.empty() || !curl) return std::nullopt;
   const time_t seconds = (*curl)->getdate(value.c_str(), nullptr);
-  if (seconds < 0) return std::nullopt;
+  // Nanoseconds since 1970 end in 2262.
+  constexpr std::chrono::sys_seconds kLatest = std::chrono::sys_days(std::chrono::year(2262) / 1 / 1);
+  if (seconds < 0 || seconds >= kLatest.time_since_epoch().count()) return std::nullopt;
   return Time(std::chrono::seconds(seconds));
 }
 

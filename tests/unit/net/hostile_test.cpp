@@ -50,6 +50,14 @@ TEST(Hostile, values_of_other_types) {
   EXPECT_EQ(listed.error().kind, ErrorKind::denied);
 }
 
+TEST(Hostile, a_clock_beyond_all_times) {
+  HttpAnswer answer;
+  answer.headers = {{"date", "Sun, 22 Nov 2026 08:00:00 GMT"}};
+  EXPECT_EQ(to_rfc3339(answer.date().value()), "2026-11-22T08:00:00Z");
+  answer.headers = {{"date", "Sun, 01 Jan 3090 00:00:00 GMT"}};
+  EXPECT_FALSE(answer.date());
+}
+
 TEST(Hostile, to_come_back_in_a_billion_years) {
   for (const std::int64_t seconds : {std::int64_t{10'000'000'000}, INT64_MAX})
     EXPECT_FALSE(Retry({}).again(true, std::chrono::seconds(seconds)));
