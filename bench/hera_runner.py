@@ -36,6 +36,7 @@ with tempfile.TemporaryDirectory(prefix="kist-bench.", dir=os.environ.get("KIST_
     def seconds(count, starters, number):
         begin = time.monotonic()
         subprocess.run([kist, "run", f"{count}.yaml"], cwd=project, check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL,
                        env={**os.environ, "VIRTUAL_ENV": str(python), "KIST_STARTERS": starters,
                             "KIST_HOME": str(directory / f"home-{starters}-{number}")})
         return time.monotonic() - begin
