@@ -155,12 +155,12 @@ void check_outputs(const Template& definition, Report& report) {
   }
 }
 
-constexpr auto kReserved = std::to_array<std::string_view>({"wait", "init", "supervisor", "artifact-plugin-sidecar"});
-
+// What Argo itself runs beside a template's container. Its init containers may have any name.
 void check_container_name(const Program& program, const std::string& where, Report& report) {
-  if (program.name && std::ranges::count(kReserved, std::string_view(program.name->text)) > 0)
-    report.error(program.name->mark,
-                 fmt::format("{}: '{}' is a reserved Argo container name", where, program.name->text));
+  if (!program.name) return;
+  const std::string& name = program.name->text;
+  if (name == "wait" || name == "supervisor" || name.starts_with("artifact-plugin-"))
+    report.error(program.name->mark, fmt::format("{}: '{}' is a reserved Argo container name", where, name));
 }
 
 void check_container_set(const Template& definition, Report& report) {
@@ -257,8 +257,7 @@ void check_body(const Template& definition, Report& report) {
     report.error(definition.mark, where + ".http.url may not be empty");
   if (definition.kind == Template::Kind::data && !definition.data.source)
     report.error(definition.mark, where + ".data.source.artifactPaths is required");
-  for (const auto* programs : {&definition.initial, &definition.sidecars})
-    for (const Program& program : *programs) check_container_name(program, where, report);
+  for (const Program& program : definition.sidecars) check_container_name(program, where, report);
 }
 
 }  // namespace

@@ -203,6 +203,17 @@ TEST(ArgoTables, WhatAsksForNothingIsNotRefused) {
                   .notices.empty());
 }
 
+TEST(ArgoTables, OnlyWhatRunsBesideAContainerMayNotHaveTheNamesOfArgosOwn) {
+  const auto with = [](const std::string& named) {
+    return main_with("    container: {image: i}\n    " + named + ", image: i, command: [x]}]\n");
+  };
+  EXPECT_TRUE(lowered(with("initContainers: [{name: init")).notices.empty());
+  EXPECT_TRUE(lowered(with("sidecars: [{name: init")).notices.empty());
+  for (const char* name : {"wait", "supervisor", "artifact-plugin-x"})
+    EXPECT_THAT(refused(with(std::string("sidecars: [{name: ") + name)).text,
+                HasSubstr("is a reserved Argo container name"));
+}
+
 TEST(ArgoTables, ExpressionsAreRefusedWhereTheyStand) {
   EXPECT_TRUE(lowered(main_with("    container: {image: i, args: [\"x {{=1 + 1}} y\"]}\n")).notices.empty());
   EXPECT_EQ(refused(main_with("    container: {image: i, args: [\"x {{=1 +}} y\"]}\n")).text,
