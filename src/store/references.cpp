@@ -82,6 +82,8 @@ std::optional<std::string> decode_reference_name(std::string_view file) {
     name += static_cast<char>(high * 16 + low);
     i += 2;
   }
+  // Another way to write it would be a second reference of the same name.
+  if (const auto again = encode_reference_name(name); !again || *again != file) return std::nullopt;
   return name;
 }
 

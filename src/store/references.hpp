@@ -32,6 +32,7 @@ class References {
 // The file name of a reference's name: letters, digits, '_', '-' and '.' (not first) stand for themselves, every other
 // byte as %XX. Errors: invalid (empty, too long).
 Result<std::string> encode_reference_name(std::string_view name);
+// nullopt: not a name that encode_reference_name() gives.
 std::optional<std::string> decode_reference_name(std::string_view file);
 
 }  // namespace kist::store

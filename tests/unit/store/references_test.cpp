@@ -47,6 +47,12 @@ TEST_F(ReferencesTest, HaveNamesOfAnyBytes) {
     EXPECT_ERROR(store_->set_reference(name, sha256(""), std::nullopt), ErrorKind::invalid);
 }
 
+TEST_F(ReferencesTest, AnotherWayToWriteANameIsNone) {
+  for (const char* file : {"a", "%20", "%C3%BC", "%2E", "a.", "%25"}) EXPECT_TRUE(decode_reference_name(file)) << file;
+  for (const char* file : {"", "%61", "a b", ".", "%2e", "%", "%2", "\xc3\xbc"})
+    EXPECT_FALSE(decode_reference_name(file)) << file;
+}
+
 TEST_F(ReferencesTest, OneOfManyWins) {
   constexpr int kThreads = 8;
   for (int round = 0; round < 5; ++round) {
