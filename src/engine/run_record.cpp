@@ -1,5 +1,7 @@
 #include "engine/run_record.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "base/json.hpp"
 #include "store/store.hpp"
 
