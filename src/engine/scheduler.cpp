@@ -9,6 +9,7 @@
 #include <chrono>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "engine/sent.hpp"
 #include "engine/services.hpp"
