@@ -16,8 +16,8 @@ constexpr std::size_t kTrailerSize = kChecksumSize + kMagicSize;
 constexpr std::size_t kContainerSize = 48;
 constexpr std::size_t kRecordSize = kIdSize + 4 + 8 + 4 + 4;
 constexpr unsigned kMostFanBits = 16;
-constexpr std::size_t kReadWhole = 64 << 10;  // a smaller file is read and checked
-constexpr std::size_t kPiece = 256 << 10;     // read at once to check a large one
+constexpr std::size_t kReadWhole = 64 << 10;       // a smaller file is read and checked
+constexpr std::size_t kCheckedAtOnce = 256 << 10;  // read at once to check a large one
 constexpr std::uint32_t kPageRows = 1024;
 constexpr std::uint32_t kBucketRows = 128;  // read at once to find one
 
@@ -297,7 +297,7 @@ Status IndexFile::check() const {
   } else {
     Bytes piece;
     for (std::uint64_t at = 0; at < end; at += piece.size()) {
-      piece.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, end - at)));
+      piece.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kCheckedAtOnce, end - at)));
       KIST_TRY(read_fully(file_.get(), piece.data(), piece.size(), at, name_));
       checksum.update(piece);
     }
