@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/file.hpp"
+#include "pieces.hpp"
 #include "store/chunk_list.hpp"
 #include "store/chunker.hpp"
 #include "store/condemned.hpp"
@@ -119,16 +120,7 @@ void index(ByteSpan input) {
 // Pieces of a list, each behind its length; they are given out whatever their digests are.
 class Pieces final : public ChunkSource {
  public:
-  explicit Pieces(ByteSpan input) {
-    while (input.size() >= 2) {
-      std::uint16_t length = 0;
-      std::memcpy(&length, input.data(), sizeof length);
-      input = input.subspan(2);
-      const ByteSpan piece = input.first(std::min<std::size_t>(length, input.size()));
-      pieces_.emplace_back(piece.begin(), piece.end());
-      input = input.subspan(piece.size());
-    }
-  }
+  explicit Pieces(ByteSpan input) : pieces_(fuzz::split_into_pieces(input)) {}
   Status read(const Digest& id, Bytes& out) override {
     if (--left_ < 0 || pieces_.empty()) return fail(ErrorKind::not_found, "no such chunk");
     out = pieces_[std::to_integer<std::size_t>(id.value[0]) % pieces_.size()];

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <span>
 
+#include "pieces.hpp"
 #include "store/hard_links.hpp"
 #include "store/reach.hpp"
 #include "store/tree.hpp"
@@ -20,16 +21,7 @@ namespace {
 
 class Pieces final : public ChunkSource {
  public:
-  explicit Pieces(ByteSpan input) {
-    while (input.size() >= 2) {
-      std::uint16_t length = 0;
-      std::memcpy(&length, input.data(), sizeof length);
-      input = input.subspan(2);
-      const ByteSpan piece = input.first(std::min<std::size_t>(length, input.size()));
-      pieces_.emplace_back(piece.begin(), piece.end());
-      input = input.subspan(piece.size());
-    }
-  }
+  explicit Pieces(ByteSpan input) : pieces_(fuzz::split_into_pieces(input)) {}
 
   ArtifactId artifact() const {
     ArtifactId id;
