@@ -6,6 +6,7 @@
 #include <new>
 
 #include <fmt/format.h>
+#define ZSTD_STATIC_LINKING_ONLY  // for the way of literals, which is not part of the stable interface
 #include <zstd.h>
 
 namespace kist::store {
@@ -16,9 +17,31 @@ struct Free {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
-constexpr int kLevel = 1;
 constexpr std::size_t kWorthTrying = 64;    // below this no frame of zstd pays for its header
 constexpr std::size_t kRoomKept = 1 << 20;  // a thread keeps this much between calls
+
+// zstd's level 1 with two changes for chunks of some KiB, of which it has a table of 128 KiB cleared each time: a table
+// that stays near the processor, and the second byte tried only where the first one failed. An eighth faster, a
+// fiftieth larger.
+struct Parameter {
+  ZSTD_cParameter name;
+  int value;
+};
+constexpr std::array kParameters = {
+    Parameter{ZSTD_c_compressionLevel, 1},
+    Parameter{ZSTD_c_strategy, ZSTD_fast},
+    Parameter{ZSTD_c_hashLog, 13},
+    Parameter{ZSTD_c_minMatch, 6},
+    Parameter{ZSTD_c_targetLength, 2},
+    Parameter{ZSTD_c_literalCompressionMode, ZSTD_ps_enable},  // with a target length it would not compress them
+};
+
+std::unique_ptr<ZSTD_CCtx, Free> compressor() {
+  std::unique_ptr<ZSTD_CCtx, Free> context(ZSTD_createCCtx());
+  if (!context) throw std::bad_alloc();
+  for (const auto& [name, value] : kParameters) ZSTD_CCtx_setParameter(context.get(), name, value);
+  return context;
+}
 
 // Whether the values of the bytes are spread as evenly as those of noise, as in what is compressed or encrypted
 // already: zstd would look through all of it to find nothing. The sum of the squared counts of a sample of noise is the
@@ -48,8 +71,7 @@ bool looks_like_noise(ByteSpan chunk) {
 
 std::size_t compress_frame(ByteSpan chunk, Bytes& out) {
   if (chunk.size() < kWorthTrying || looks_like_noise(chunk)) return 0;
-  thread_local std::unique_ptr<ZSTD_CCtx, Free> context(ZSTD_createCCtx());
-  if (!context) throw std::bad_alloc();
+  thread_local const std::unique_ptr<ZSTD_CCtx, Free> context = compressor();
   const std::size_t most = chunk.size() - chunk.size() / 16;
   thread_local std::unique_ptr<std::byte[]> room;
   thread_local std::size_t room_size = 0;
@@ -58,7 +80,7 @@ std::size_t compress_frame(ByteSpan chunk, Bytes& out) {
     room_size = most;
   }
   // Too little room is zstd's own way to give up early.
-  std::size_t length = ZSTD_compressCCtx(context.get(), room.get(), most, chunk.data(), chunk.size(), kLevel);
+  std::size_t length = ZSTD_compress2(context.get(), room.get(), most, chunk.data(), chunk.size());
   if (ZSTD_isError(length)) return 0;
   out.insert(out.end(), room.get(), room.get() + length);
   if (room_size > kRoomKept) {
