@@ -208,13 +208,25 @@ class Saver {
   // How a file is taken that may change while it is read: read again until it does not, given up, or taken as it came
   // up to the size that it had.
   enum class Taking { again, once, as_read };
+  // Without a note of the time of access, which the kernel would write for each file that was made since it was read
+  // last; only its owner may ask for that.
+  int open_file(int directory, const char* name) {
+    constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    if (quietly_ != 0) {
+      const int file = os::openat(directory, name, kFlags | quietly_);
+      if (file >= 0 || errno != EPERM) return file;
+      quietly_ = 0;  // what lies beside it is somebody else's too
+    }
+    return os::openat(directory, name, kFlags);
+  }
+
   // What came of it: an entry, or a notice that it cannot be one; or, that it was not the same before and after.
   enum class Taken { yes, changed };
 
   Result<Taken> save_entry(int directory, const std::string& name, const std::string& path, std::uint8_t type,
                            Taking taking) {
     if (type == DT_REG) {
-      FileDescriptor file(os::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+      FileDescriptor file(open_file(directory, name.c_str()));
       struct stat status{};
       if (!file && errno == ELOOP) return Taken::changed;  // a link has its name now
       if (!file || ::fstat(file.get(), &status) != 0) return left_out(path, fail_errno("cannot open it").error());
@@ -408,6 +420,7 @@ class Saver {
   TreeWriter tree_;
   SeenNames links_;
   StatCache stat_cache_;
+  int quietly_ = O_NOATIME;
   std::size_t left_out_ = 0;
   std::vector<std::string> notices_;
 };
