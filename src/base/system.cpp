@@ -51,12 +51,20 @@ ssize_t pread(int descriptor, void* buffer, std::size_t count, off_t offset) {
   return observed(Operation::read, [&] { return ::pread(descriptor, buffer, count, offset); });
 }
 
+ssize_t preadv(int descriptor, const iovec* parts, int count, off_t offset) {
+  return observed(Operation::read, [&] { return ::preadv(descriptor, parts, count, offset); });
+}
+
 ssize_t write(int descriptor, const void* buffer, std::size_t count) {
   return observed(Operation::write, [&] { return ::write(descriptor, buffer, count); });
 }
 
 ssize_t pwrite(int descriptor, const void* buffer, std::size_t count, off_t offset) {
   return observed(Operation::write, [&] { return ::pwrite(descriptor, buffer, count, offset); });
+}
+
+ssize_t writev(int descriptor, const iovec* parts, int count) {
+  return observed(Operation::write, [&] { return ::writev(descriptor, parts, count); });
 }
 
 int ftruncate(int descriptor, off_t length) {

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 namespace kist::os {
 
@@ -30,8 +31,10 @@ void observe(Observer* observer);
 int openat(int directory, const char* path, int flags, mode_t mode = 0600);
 ssize_t read(int descriptor, void* buffer, std::size_t count);
 ssize_t pread(int descriptor, void* buffer, std::size_t count, off_t offset);
+ssize_t preadv(int descriptor, const iovec* parts, int count, off_t offset);
 ssize_t write(int descriptor, const void* buffer, std::size_t count);
 ssize_t pwrite(int descriptor, const void* buffer, std::size_t count, off_t offset);
+ssize_t writev(int descriptor, const iovec* parts, int count);
 int ftruncate(int descriptor, off_t length);
 int fsync(int descriptor);
 int fdatasync(int descriptor);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 
 #include <dirent.h>
 #include <fmt/format.h>
@@ -161,15 +162,61 @@ Status write_fully(int descriptor, ByteSpan bytes, const std::string& path) {
   return {};
 }
 
+namespace {
+
+// As many as one call takes.
+int count_of(std::span<iovec> parts) {
+  return static_cast<int>(std::min<std::size_t>(parts.size(), IOV_MAX));
+}
+
+// What is left of parts when so many bytes of them are done.
+std::span<iovec> behind(std::span<iovec> parts, ssize_t done) {
+  auto left = static_cast<std::size_t>(done);
+  while (!parts.empty() && left >= parts.front().iov_len) {
+    left -= parts.front().iov_len;
+    parts = parts.subspan(1);
+  }
+  if (left > 0) {
+    parts.front().iov_base = static_cast<std::byte*>(parts.front().iov_base) + left;
+    parts.front().iov_len -= left;
+  }
+  return parts;
+}
+
+std::unexpected<Error> ends_early(const std::string& path, std::uint64_t offset) {
+  return fail(ErrorKind::corrupt, fmt::format("{} ends at byte {}, more was expected", path, offset));
+}
+
+}  // namespace
+
+Status write_fully(int descriptor, std::span<iovec> parts, const std::string& path) {
+  while (!parts.empty()) {
+    const ssize_t count = os::writev(descriptor, parts.data(), count_of(parts));
+    if (count < 0) return fail_errno(fmt::format("cannot write {}", path));
+    parts = behind(parts, count);
+  }
+  return {};
+}
+
 Status read_fully(int descriptor, std::byte* out, std::size_t count, std::uint64_t offset, const std::string& path) {
   while (count > 0) {
     ssize_t got = os::pread(descriptor, out, count, static_cast<off_t>(offset));
     if (got < 0) return fail_errno(fmt::format("cannot read {}", path));
-    if (got == 0)
-      return fail(ErrorKind::corrupt, fmt::format("{} ends at byte {}, {} more were expected", path, offset, count));
+    if (got == 0) return ends_early(path, offset);
     out += got;
     offset += static_cast<std::uint64_t>(got);
     count -= static_cast<std::size_t>(got);
+  }
+  return {};
+}
+
+Status read_fully(int descriptor, std::span<iovec> parts, std::uint64_t offset, const std::string& path) {
+  while (!parts.empty()) {
+    const ssize_t count = os::preadv(descriptor, parts.data(), count_of(parts), static_cast<off_t>(offset));
+    if (count < 0) return fail_errno(fmt::format("cannot read {}", path));
+    if (count == 0) return ends_early(path, offset);
+    offset += static_cast<std::uint64_t>(count);
+    parts = behind(parts, count);
   }
   return {};
 }

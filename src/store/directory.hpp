@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "base/file.hpp"
 #include "base/result.hpp"
@@ -60,7 +61,11 @@ class StoreDirectory {
 
 // Writes all bytes at the descriptor's offset. `path` is for the error.
 Status write_fully(int descriptor, ByteSpan bytes, const std::string& path);
+// Writes one after the other what lies in several places; the parts are used up.
+Status write_fully(int descriptor, std::span<iovec> parts, const std::string& path);
 // Reads exactly so many bytes. Errors: corrupt where the file ends before.
 Status read_fully(int descriptor, std::byte* out, std::size_t count, std::uint64_t offset, const std::string& path);
+// The same into several places one after the other, none of them empty; the parts are used up.
+Status read_fully(int descriptor, std::span<iovec> parts, std::uint64_t offset, const std::string& path);
 
 }  // namespace kist::store

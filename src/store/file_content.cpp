@@ -261,6 +261,7 @@ Status ContentReader::follow_chain(ContentUnderWay& content, const Segment& segm
   piece.length = static_cast<std::uint32_t>(first_chunk({batch->bytes.get(), batch->used}));
   pipeline_.work(*batch, {&piece, 1});
   KIST_TRY(take_piece(content, *batch, piece));
+  KIST_TRY(add_taken());
   chain_end_ += piece.length;
   pipeline_.recycle(std::move(batch));
   return {};
@@ -312,6 +313,7 @@ Status ContentReader::retire_under_way() {
 }
 
 Status ContentReader::retire(std::unique_ptr<Batch> batch) {
+  taken_.clear();
   if (batch->segment) {
     KIST_TRY(stitch(*batch));
   } else {
@@ -323,12 +325,20 @@ Status ContentReader::retire(std::unique_ptr<Batch> batch) {
       --content.outstanding;
     }
   }
+  KIST_TRY(add_taken());
   pipeline_.recycle(std::move(batch));
   return publish_if_many();
 }
 
 Status ContentReader::publish_if_many() {
   return context_.pending.chunks() < kMostUnpublished ? Status() : context_.publish();
+}
+
+// Adds the chunks that were taken of a batch, whose bytes are needed no longer.
+Status ContentReader::add_taken() {
+  const Status added = context_.pending.add(taken_);
+  taken_.clear();
+  return added;
 }
 
 // The next chunk of a file.
@@ -340,7 +350,7 @@ Status ContentReader::take_piece(ContentUnderWay& content, const Batch& batch, c
   } else if (piece.hole) {
     if (!context_.pending.contains(piece.id)) KIST_TRY(context_.pending.put(zero_bytes()));
   } else if (!piece.known) {
-    KIST_TRY(context_.pending.add(piece.id, batch.frame(piece), piece.length));
+    taken_.push_back({piece.id, batch.frame(piece), piece.length});
   }
   return content.list.add(record, [this](ByteSpan bytes) { return context_.pending.put(bytes); });
 }

@@ -75,12 +75,14 @@ class ContentReader {
   Status retire(std::unique_ptr<Batch> batch);
   Status publish_if_many();
   Status take_piece(ContentUnderWay& content, const Batch& batch, const Piece& piece);
+  Status add_taken();
 
   const SaveContext& context_;
   Pipeline pipeline_;
   std::unique_ptr<Batch> batch_;
-  std::uint64_t chain_end_ = 0;  // of the chunks found of the large file under way, from its beginning
-  bool chain_broken_ = false;    // it became shorter meanwhile
+  std::vector<Pending::NewChunk> taken_;  // of the batch that retires
+  std::uint64_t chain_end_ = 0;           // of the chunks found of the large file under way, from its beginning
+  bool chain_broken_ = false;             // it became shorter meanwhile
 };
 
 }  // namespace kist::store

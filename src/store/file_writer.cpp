@@ -14,6 +14,8 @@
 namespace kist::store {
 namespace {
 
+constexpr std::uint64_t kReadAhead = 512 << 10;  // of the files of one group
+constexpr std::uint64_t kKeptOfEach = 4 << 10;   // of what was there for a larger file
 constexpr std::size_t kZeroBlock = 4096;
 constexpr std::size_t kHoleFrom = 16 << 10;  // a shorter run of zeros costs less written than left out
 
@@ -73,6 +75,17 @@ Result<FileDescriptor> create(const TreeEntry& entry, int directory, const std::
   return file;
 }
 
+Status write_chunk(ByteSpan bytes, const ChunkRecord& chunk, int file, std::uint64_t at, bool& hole_at_end) {
+  if (bytes.size() != chunk.length)
+    return fail(ErrorKind::corrupt,
+                fmt::format("chunk {} has {} bytes, {} expected", chunk.id.hex(), bytes.size(), chunk.length));
+  return write_sparse(file, bytes, at, hole_at_end);
+}
+
+bool is_one_small_chunk(const TreeEntry& entry) {
+  return entry.type == EntryType::file && entry.content.chunks.size() == 1 && entry.content.size <= kSmallFile;
+}
+
 bool cannot_link(int error) {
   return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK || error == EXDEV;
 }
@@ -118,10 +131,42 @@ Status FileWriter::settle(int directory, const std::string& made_as, const std::
   return failed;
 }
 
-Status FileWriter::write(const TreeEntry& entry, std::string_view parent, const std::string& name) {
+Status FileWriter::write(std::span<const One> entries) {
+  while (!entries.empty()) {
+    std::size_t count = 0;
+    std::uint64_t bytes = 0;
+    while (count < entries.size() && bytes < kReadAhead) bytes += entries[count++].entry.content.size;
+    // Where one of them cannot be read, those before it are written, and the error is that of its own file.
+    const bool is_read = read_ahead(entries.first(count)).has_value();
+    const Bytes* next = ahead_bytes_.data();
+    for (const auto& [entry, parent] : entries.first(count)) {
+      const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
+      KIST_TRY(write(entry, parent, name, is_read && is_one_small_chunk(entry) ? next++ : nullptr));
+    }
+    entries = entries.subspan(count);
+  }
+  return {};
+}
+
+Status FileWriter::read_ahead(std::span<const One> entries) {
+  ahead_.clear();
+  for (const auto& [entry, parent] : entries) {
+    if (!is_one_small_chunk(entry)) continue;
+    if (ahead_bytes_.size() == ahead_.size()) ahead_bytes_.emplace_back();
+    Bytes& bytes = ahead_bytes_[ahead_.size()];
+    if (bytes.capacity() > 2 * entry.content.size + kKeptOfEach) bytes = {};
+    ahead_.push_back(entry.content.chunks.front().id);
+  }
+  return source_.read_each(ahead_, std::span(ahead_bytes_).first(ahead_.size()));
+}
+
+// `content`: all bytes of a file, where they were read already.
+Status FileWriter::write(const TreeEntry& entry, std::string_view parent, const std::string& name,
+                         const Bytes* content) {
   KIST_TRY_ASSIGN(int above, directory(parent, entry));
   KIST_TRY_ASSIGN(auto made_as, make(above, join(parent, name), name, [&](const std::string& as) {
-                    return entry.type == EntryType::link ? make_link(entry, above, as) : make_file(entry, above, as);
+                    return entry.type == EntryType::link ? make_link(entry, above, as)
+                                                         : make_file(entry, above, as, content);
                   }));
   return settle(above, made_as, name);
 }
@@ -134,7 +179,7 @@ Status FileWriter::write_same(const TreeEntry& entry, std::string_view parent, c
   KIST_TRY_ASSIGN(const int above, directory(parent, entry));
   KIST_TRY_ASSIGN(auto made_as, make(above, join(parent, name), name, [&](const std::string& as) -> Status {
                     if (os::linkat(held.get(), other.c_str(), above, as.c_str(), 0) == 0) return {};
-                    if (cannot_link(errno)) return make_file(entry, above, as);
+                    if (cannot_link(errno)) return make_file(entry, above, as, nullptr);
                     return fail_errno("cannot link it");
                   }));
   return settle(above, made_as, name);
@@ -169,28 +214,28 @@ Status FileWriter::complete(const TreeEntry& entry, int file, bool hole_at_end) 
   return {};
 }
 
-Status FileWriter::make_file(const TreeEntry& entry, int directory, const std::string& name) {
+Status FileWriter::make_file(const TreeEntry& entry, int directory, const std::string& name, const Bytes* content) {
   KIST_TRY_ASSIGN(bool linked, link(entry, directory, name));
   if (linked) return {};
   KIST_TRY_ASSIGN(auto file, create(entry, directory, name));
   bool hole_at_end = false;
-  KIST_TRY(write_chunks(entry, file.get(), 0, entry.content.size, hole_at_end));
+  if (content != nullptr)
+    KIST_TRY(write_chunk(*content, entry.content.chunks.front(), file.get(), 0, hole_at_end));
+  else
+    KIST_TRY(write_chunks(entry, file.get(), 0, entry.content.size, hole_at_end));
   return complete(entry, file.get(), hole_at_end);
 }
 
 Status FileWriter::write_chunks(const TreeEntry& entry, int file, std::uint64_t begin, std::uint64_t end,
                                 bool& hole_at_end) {
-  return each_chunk(
-      entry.content, source_, begin, end - begin, [&](const ChunkRecord& chunk, std::uint64_t at) -> Status {
-        if (at < begin) return {};  // it began in the part before
-        hole_at_end = chunk.length == kChunkMax && chunk.id == zero_chunk();
-        if (hole_at_end) return {};
-        KIST_TRY(source_.read(chunk.id, bytes_));
-        if (bytes_.size() != chunk.length)
-          return fail(ErrorKind::corrupt,
-                      fmt::format("chunk {} has {} bytes, {} expected", chunk.id.hex(), bytes_.size(), chunk.length));
-        return write_sparse(file, bytes_, at, hole_at_end);
-      });
+  return each_chunk(entry.content, source_, begin, end - begin,
+                    [&](const ChunkRecord& chunk, std::uint64_t at) -> Status {
+                      if (at < begin) return {};  // it began in the part before
+                      hole_at_end = chunk.length == kChunkMax && chunk.id == zero_chunk();
+                      if (hole_at_end) return {};
+                      KIST_TRY(source_.read(chunk.id, bytes_));
+                      return write_chunk(bytes_, chunk, file, at, hole_at_end);
+                    });
 }
 
 Result<std::shared_ptr<FileWriter::Large>> FileWriter::begin(const TreeEntry& entry, std::string_view parent,

@@ -5,7 +5,9 @@
 #include <atomic>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "store/attributes.hpp"
 #include "store/tree.hpp"
@@ -21,8 +23,17 @@ class FileWriter {
   FileWriter(int top, std::string name, ChunkSource& source, const WriteOptions& options, RefusedAttributes& refused)
       : chain_(top, std::move(name)), source_(source), options_(options), refused_(refused) {}
 
+  // A file or link, and the directory that it is made in.
+  struct One {
+    TreeEntry entry;
+    std::string parent;  // below the top
+  };
+  // Makes them in order, by the names they have in the tree.
+  Status write(std::span<const One> entries);
   // Makes a file or link as `name` in the directory at `parent`.
-  Status write(const TreeEntry& entry, std::string_view parent, const std::string& name);
+  Status write(const TreeEntry& entry, std::string_view parent, const std::string& name) {
+    return write(entry, parent, name, nullptr);
+  }
 
   // Makes a file that is the same as one that was made before, `other` at `other_parent`: by a hard link, or, where
   // none is possible, as a file of its own.
@@ -47,12 +58,14 @@ class FileWriter {
   Status write_part(Large& large, std::uint64_t begin, std::uint64_t end);
 
  private:
+  Status read_ahead(std::span<const One> entries);
+  Status write(const TreeEntry& entry, std::string_view parent, const std::string& name, const Bytes* content);
   Result<int> directory(std::string_view parent, const TreeEntry& entry);
   template <typename Make>
   Result<std::string> make(int directory, const std::string& path, const std::string& name, const Make& make_as);
   static Status settle(int directory, const std::string& made_as, const std::string& name);
   Result<bool> link(const TreeEntry& entry, int directory, const std::string& name);
-  Status make_file(const TreeEntry& entry, int directory, const std::string& name);
+  Status make_file(const TreeEntry& entry, int directory, const std::string& name, const Bytes* content);
   Status make_link(const TreeEntry& entry, int directory, const std::string& name);
   Status complete(const TreeEntry& entry, int file, bool hole_at_end);
   Status write_chunks(const TreeEntry& entry, int file, std::uint64_t begin, std::uint64_t end, bool& hole_at_end);
@@ -62,6 +75,8 @@ class FileWriter {
   const WriteOptions& options_;
   RefusedAttributes& refused_;
   Bytes bytes_;
+  std::vector<Digest> ahead_;  // the chunks that small files of one group are made of
+  std::vector<Bytes> ahead_bytes_;
   std::random_device random_;
 };
 

@@ -9,13 +9,15 @@
 namespace kist::store {
 namespace {
 constexpr std::size_t kWriteBuffer = 1 << 20;
-constexpr std::size_t kMostSyncs = 8;  // packs that the disk works on while the next one fills
+constexpr std::size_t kWorthWriting = 128 << 10;  // without waiting for more, once there is a file
+constexpr std::uint64_t kStartSync = 8 << 20;  // the disk is idle else until the pack is full
+constexpr std::size_t kMostSyncs = 8;             // packs that the disk works on while the next one fills
 }  // namespace
 
 bool Pending::contains(const Digest& id) const {
   if (chunks_.contains(*set_, id)) return true;
   std::lock_guard lock(mutex_);
-  return places_.contains(id);
+  return seen_[bit_of(id)] && places_.contains(id);
 }
 
 std::size_t Pending::chunks() const {
@@ -23,23 +25,52 @@ std::size_t Pending::chunks() const {
   return places_.size();
 }
 
-Status Pending::add(const Digest& id, ByteSpan frame, std::size_t length) {
-  if (contains(id)) return {};
+Status Pending::add(std::span<const NewChunk> chunks) {
+  std::vector<iovec> parts;
+  for (const NewChunk& chunk : chunks) {
+    if (!find_place(chunk)) continue;
+    // writev() only reads them.
+    parts.push_back({const_cast<std::byte*>(chunk.frame.data()), chunk.frame.size()});
+    if (end_ < kPackTarget) continue;
+    KIST_TRY(put_down(parts));
+    KIST_TRY(seal());
+  }
+  return put_down(parts);
+}
+
+// The place of a chunk in the open pack, which ends behind it then; false where the chunk has one already.
+bool Pending::find_place(const NewChunk& chunk) {
+  if (chunks_.contains(*set_, chunk.id)) return false;
   if (!open_) {
     open_ = static_cast<std::uint32_t>(files_.size());
     files_.emplace_back();
     end_ = kContainerHeaderSize;
   }
+  const PackRecord record{chunk.id, static_cast<std::uint32_t>(chunk.frame.size()),
+                          static_cast<std::uint32_t>(chunk.length)};
   {
     std::lock_guard lock(mutex_);
-    places_.emplace(id,
-                    Place{*open_, end_, static_cast<std::uint32_t>(frame.size()), static_cast<std::uint32_t>(length)});
+    if (!places_.try_emplace(chunk.id, Place{*open_, end_, record.stored, record.length}).second) return false;
+    seen_[bit_of(chunk.id)] = true;
   }
-  records_.push_back({id, static_cast<std::uint32_t>(frame.size()), static_cast<std::uint32_t>(length)});
-  buffer_.insert(buffer_.end(), frame.begin(), frame.end());
-  end_ += frame.size();
-  if (buffer_.size() >= kWriteBuffer) KIST_TRY(spill());
-  if (end_ >= kPackTarget) KIST_TRY(seal());
+  records_.push_back(record);
+  end_ += chunk.frame.size();
+  return true;
+}
+
+// Copies frames that are few, and writes many from where they lie.
+Status Pending::put_down(std::vector<iovec>& parts) {
+  std::size_t bytes = 0;
+  for (const iovec& part : parts) bytes += part.iov_len;
+  if (buffer_.size() + bytes >= kWriteBuffer || (file_ && bytes >= kWorthWriting)) {
+    KIST_TRY(spill(parts));
+  } else {
+    for (const iovec& part : parts) {
+      const auto* frame = static_cast<const std::byte*>(part.iov_base);
+      buffer_.insert(buffer_.end(), frame, frame + part.iov_len);
+    }
+  }
+  parts.clear();
   return {};
 }
 
@@ -48,7 +79,8 @@ Result<Digest> Pending::put(ByteSpan bytes) {
   if (contains(id)) return id;
   Bytes frame;
   bool compressed = compress_frame(bytes, frame) > 0;
-  KIST_TRY(add(id, compressed ? ByteSpan(frame) : bytes, bytes.size()));
+  const NewChunk chunk{id, compressed ? ByteSpan(frame) : bytes, bytes.size()};
+  KIST_TRY(add(chunk));
   return id;
 }
 
@@ -58,29 +90,37 @@ Status Pending::add(StagedFile file) {
   KIST_TRY(each_adopted_chunk(directory_, file.table, [&](const ChunkRecord& chunk, std::uint64_t at) -> Status {
     if (chunks_.contains(*set_, chunk.id)) return {};
     std::lock_guard lock(mutex_);
-    if (places_.size() < kMostUnpublished) places_.try_emplace(chunk.id, Place{number, at, chunk.length, chunk.length});
+    if (places_.size() >= kMostUnpublished) return {};
+    places_.try_emplace(chunk.id, Place{number, at, chunk.length, chunk.length});
+    seen_[bit_of(chunk.id)] = true;
     return {};
   }));
   done_.files.push_back(std::move(file));
   return {};
 }
 
-Status Pending::spill() {
+Status Pending::spill(std::span<iovec> parts) {
   if (!file_) {
     KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
     file_ = std::move(file);
     files_[*open_] = file_->name();
     KIST_TRY(file_->write(pack_header()));
-    written_ = kContainerHeaderSize;
+    written_ = started_ = kContainerHeaderSize;
   }
-  KIST_TRY(file_->write(buffer_));
   written_ += buffer_.size();
+  for (const iovec& part : parts) written_ += part.iov_len;
+  KIST_TRY(file_->write(buffer_));
   buffer_.clear();
+  KIST_TRY(file_->write(parts));
+  if (written_ - started_ >= kStartSync) {
+    file_->start_sync();
+    started_ = written_;
+  }
   return {};
 }
 
 Status Pending::seal() {
-  KIST_TRY(spill());
+  KIST_TRY(spill({}));
   Bytes footer = pack_footer(records_);
   KIST_TRY(file_->write(footer));
   if (syncing_.size() >= kMostSyncs) {
@@ -128,6 +168,7 @@ Result<Publication> Pending::take() {
 void Pending::published() {
   std::lock_guard lock(mutex_);
   places_.clear();
+  seen_.assign(seen_.size(), false);
   files_.clear();
   set_ = chunks_.index();
 }

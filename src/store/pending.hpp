@@ -29,8 +29,15 @@ class Pending final : public ChunkSource {
   bool contains(const Digest& id) const;
   std::size_t chunks() const;
 
-  // Adds a chunk of `length` bytes by its frame, unless it is contained already.
-  Status add(const Digest& id, ByteSpan frame, std::size_t length);
+  // A chunk of `length` bytes by its frame.
+  struct NewChunk {
+    Digest id;
+    ByteSpan frame;
+    std::size_t length = 0;
+  };
+  // Adds those that are not contained already.
+  Status add(std::span<const NewChunk> chunks);
+  Status add(const NewChunk& chunk) { return add({&chunk, 1}); }
   // Compresses and adds bytes, and returns their id.
   Result<Digest> put(ByteSpan bytes);
   Status add(StagedFile file);
@@ -49,7 +56,11 @@ class Pending final : public ChunkSource {
     std::uint32_t stored = 0;
     std::uint32_t length = 0;
   };
-  Status spill();
+  bool find_place(const NewChunk& chunk);
+  static constexpr std::size_t kSeenBits = 1 << 19;
+
+  Status put_down(std::vector<iovec>& parts);
+  Status spill(std::span<iovec> parts);
   Status seal();
 
   const StoreDirectory& directory_;
@@ -57,14 +68,19 @@ class Pending final : public ChunkSource {
   Chunks& chunks_;
   std::shared_ptr<const IndexSet> set_;
 
-  mutable std::mutex mutex_;  // of places_ alone
+  static std::size_t bit_of(const Digest& id) { return std::hash<Digest>()(id) % kSeenBits; }
+
+  mutable std::mutex mutex_;  // of places_ and seen_
   std::unordered_map<Digest, Place> places_;
+  // Set for each chunk in places_: most that are asked for are not there, and this lies near the processor.
+  std::vector<bool> seen_ = std::vector<bool>(kSeenBits);
 
   std::vector<std::string> files_;     // the name in tmp/, empty while it has none
   std::optional<std::uint32_t> open_;  // the pack that frames go to
   std::optional<TemporaryFile> file_;  // once it has grown beyond the buffer
   Bytes buffer_;
   std::uint64_t written_ = 0;  // of file_
+  std::uint64_t started_ = 0;  // of them, those that the disk was told to begin with
   std::uint64_t end_ = 0;      // of the pack, with the buffer
   std::vector<PackRecord> records_;
   Publication done_;

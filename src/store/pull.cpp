@@ -266,7 +266,7 @@ class Puller {
 
   Status store(const ChunkPlace& place, ByteSpan frame) {
     std::lock_guard lock(mutex_);
-    KIST_TRY(pending_.add(place.id, frame, place.length));
+    KIST_TRY(pending_.add(Pending::NewChunk{place.id, frame, place.length}));
     uncommitted_ += frame.size();
     return uncommitted_ < kStep ? Status() : publish();
   }

@@ -22,7 +22,7 @@ Status Rescue::copy(const IndexRecord& frame, Damage damage) {
   if (container_.kind == Container::Kind::adopted)
     KIST_TRY(pending_.put(chunk_));
   else
-    KIST_TRY(pending_.add(frame.id, frame_, chunk_.size()));
+    KIST_TRY(pending_.add(Pending::NewChunk{frame.id, frame_, chunk_.size()}));
   return pending_.chunks() >= kMostUnpublished ? publish() : Status();
 }
 

@@ -43,6 +43,7 @@ class TemporaryFile {
   int release_descriptor() { return file_.release(); }
 
   Status write(ByteSpan bytes) { return write_fully(file_.get(), bytes, path()); }
+  Status write(std::span<iovec> parts) { return write_fully(file_.get(), parts, path()); }
   // Has the disk begin with what was written, so that the sync that follows is short. Promises nothing.
   void start_sync() const { (void)::sync_file_range(file_.get(), 0, 0, SYNC_FILE_RANGE_WRITE); }
   Status sync() {

@@ -32,11 +32,7 @@ constexpr std::uint64_t kLargeFrom = 16 << 20;  // written in parts
 
 // What one thread does at a time: entries that follow each other, or a part of a large file.
 struct WriterJob {
-  struct One {
-    TreeEntry entry;
-    std::string parent;  // below the top
-  };
-  std::vector<One> entries;
+  std::vector<FileWriter::One> entries;
   std::uint64_t bytes = 0;
   std::shared_ptr<FileWriter::Large> large;
   std::uint64_t begin = 0;
@@ -119,9 +115,7 @@ class Crew {
 
   static Status perform(FileWriter& writer, const WriterJob& job) {
     if (job.large) return writer.write_part(*job.large, job.begin, job.end);
-    for (const auto& [entry, parent] : job.entries)
-      KIST_TRY(writer.write(entry, parent, std::string(name_of(entry.path))));
-    return {};
+    return writer.write(job.entries);
   }
 
   Make make_;
