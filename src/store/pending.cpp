@@ -10,7 +10,7 @@ namespace kist::store {
 namespace {
 constexpr std::size_t kWriteBuffer = 1 << 20;
 constexpr std::size_t kWorthWriting = 128 << 10;  // without waiting for more, once there is a file
-constexpr std::uint64_t kStartSync = 8 << 20;  // the disk is idle else until the pack is full
+constexpr std::uint64_t kStartSync = 8 << 20;     // the disk is idle else until the pack is full
 constexpr std::size_t kMostSyncs = 8;             // packs that the disk works on while the next one fills
 }  // namespace
 
