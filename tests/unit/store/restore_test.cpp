@@ -172,5 +172,28 @@ TEST_F(RestoreTest, ManyThreadsLeaveWhatOneWould) {
     EXPECT_FALSE(entry.path().filename().string().starts_with(".kist")) << entry.path();
 }
 
+// Small files that lie side by side are read together; each is checked by itself.
+TEST_F(RestoreTest, OfFilesReadTogetherTheDamagedOneIsNamed) {
+  fs::create_directories(path("work/few"));
+  for (int i = 0; i < 40; ++i)
+    write(path(fmt::format("work/few/{:02}", i)), i % 2 == 0 ? noise(5000, i) : prose(9000, i));
+  const ArtifactId id = save(path("work/few")).id;
+  const std::string damaged = noise(5000, 20);
+  for (const auto& entry : fs::directory_iterator(path("store/containers"))) {
+    std::string pack = contents(entry.path());
+    const std::size_t at = pack.find(damaged);
+    if (at == std::string::npos) continue;
+    pack[at + 4000] ^= 1;
+    fs::permissions(entry.path(), fs::perms(0600));
+    write(entry.path(), pack);
+  }
+  auto restored = store_->restore(id, "", path("work/back"));
+  EXPECT_ERROR(restored, ErrorKind::corrupt);
+  EXPECT_NE(restored.error().text.find("back/20"), std::string::npos) << restored.error().text;
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(contents(path(fmt::format("work/back/{:02}", i))), contents(path(fmt::format("work/few/{:02}", i))));
+  EXPECT_NE(contents(path("work/back/20")).size(), 5000U) << "nothing wrong is served";
+}
+
 }  // namespace
 }  // namespace kist::store
