@@ -23,7 +23,7 @@ import tempfile
 
 import buckets
 import projects
-from collection import CORPUS, Verdict, execute, first_line, last_words, naps, not_ended, patience, rows
+from collection import CORPUS, Verdict, execute, first_line, last_words, naps, not_ended, rows, slept
 
 LONGEST_NAP = 300  # seconds that a file may sleep at a time
 PHASES = {"succeeded": "Succeeded", "failed": "Failed", "stopped": "Failed", "aborted": "Failed", "error": "Error"}
@@ -106,7 +106,12 @@ def further_files(row, known, directory):
 
 
 def needs_s3(row):
-    return row.runnable.strip() == "with-local-s3"
+    return row.runnable.strip() == "with-local-s3" or row.runnable.startswith("needs s3-artifact driver")
+
+
+def has_its_like(text):
+    """What a file needs of a cluster that this check makes up, or kist has itself."""
+    return re.match(r"needs (data template|(configmap-env|envFrom|secret-env|vol:secret|vol:persistentVolumeClaim|,)+ mapped)", text)
 
 
 def reason_to_skip(row):
@@ -117,7 +122,9 @@ def reason_to_skip(row):
         return "not run by this check"
     if text.startswith("template:"):
         return "a template, run by others"
-    if not text.startswith(("yes", "likely", "FAILS on any engine", "ends Failed by design")):
+    if no := re.match(r"no(?::| \() *([^()]*)", text):
+        return no[1]
+    if not text.startswith(("yes", "likely", "FAILS on any engine", "ends Failed by design")) and not has_its_like(text):
         return re.sub(r"[:(].*", "", text).strip() or "unknown"
     for word in ("random", "retry unlimited", "TTL", "pandas", "whole /etc"):
         if word in text:
@@ -177,7 +184,7 @@ def approver(text, phase, directory):
     return ask
 
 
-def run(row, known, directory, limit):
+def run(row, known, directory, limit, longest):
     if row.dialect in projects.DIALECTS:
         return projects.run(row, directory, limit)
     reason = reason_to_skip(row)
@@ -189,19 +196,19 @@ def run(row, known, directory, limit):
     project = directory / "project"
     project.mkdir()
     if not needs_s3(row):
-        return run_with(row, further, known, directory, limit)
+        return run_with(row, further, known, directory, limit, longest)
     with buckets.served([CORPUS / row.file, *further], directory / "home", project) as served:
-        return served if isinstance(served, Verdict) else run_with(row, further + served, known, directory, limit)
+        return served if isinstance(served, Verdict) else run_with(row, further + served, known, directory, limit, longest)
 
 
-def run_with(row, further, known, directory, limit):
+def run_with(row, further, known, directory, limit, longest):
     """Runs a file with further ones, and such as turn out to be missing."""
     project = directory / "project"
     text = (CORPUS / row.file).read_text(errors="replace")
-    limit = patience(text, limit)
+    waited = limit + min(longest, slept(text))
     while True:
         words = ["run", str(CORPUS / row.file), *map(str, further), "--name", "r", "--jobs", "32"]
-        code, out, err = execute(words, directory / "home", project, limit, approver(text, expected_phase(row), directory))
+        code, out, err = execute(words, directory / "home", project, waited, approver(text, expected_phase(row), directory))
         wanted = missing_document(err) if code == 2 else None
         if not wanted:
             break
@@ -215,7 +222,7 @@ def run_with(row, further, known, directory, limit):
     if code is None and "resources is ignored" in err:
         return Verdict("skipped", "needs limits of memory")
     if code is None:
-        return not_ended(text, limit)
+        return not_ended(text, limit, waited)
     yet = re.search(r"not supported yet: ([^\n(;,]*)", err)
     if code == 2 and yet:
         return Verdict("skipped", f"not supported yet: {yet[1].strip()}")
@@ -259,6 +266,8 @@ def main():
     parser.add_argument("what", choices=("lint", "run"), nargs="*", help="both, where none is named")
     parser.add_argument("--jobs", type=int, default=4, help="so many files at once: most of them sleep")
     parser.add_argument("--limit", type=int, default=120, help="seconds that a file may take")
+    parser.add_argument("--longest", type=int, default=300,
+                        help="seconds on top for a file that says it sleeps; some sleep for twenty minutes")
     parser.add_argument("--only", default="", help="files whose path holds this")
     parser.add_argument("--all", action="store_true", help="print every file, not only what fails")
     options = parser.parse_args()
@@ -273,7 +282,9 @@ def main():
         def one(row, what=what):
             directory = pathlib.Path(tempfile.mkdtemp(prefix="kist-corpus."))
             try:
-                return lint(row, directory) if what == "lint" else run(row, known, directory, options.limit)
+                if what == "lint":
+                    return lint(row, directory)
+                return run(row, known, directory, options.limit, options.longest)
             finally:
                 shutil.rmtree(directory, ignore_errors=True)
 

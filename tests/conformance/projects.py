@@ -60,7 +60,7 @@ def run_one(name, verdict, text, directory, limit):
         execute(["run", "hello-txt", "--tag", "txt-file"], home, project, limit)
     code, out, err = execute(["run", name], home, project, limit)
     if code is None:
-        return not_ended(text, limit)
+        return not_ended(text, limit, limit)
     if code == 2 and "not supported yet" in err:
         return Verdict("skipped", re.sub(r":[^:]*$", "", re.search(r"not supported yet: .*", err)[0]))
     return Verdict("passes" if code == 0 else "FAILS", f"{name} ended with {code}: {last_words(err)}")
@@ -88,7 +88,7 @@ def run_workflow(name, text, directory, limit):
     words = ["run", *([name] if name else [])]
     code, _, err = execute(words, directory / "home", directory / "project", limit)
     if code is None:
-        return not_ended(text, limit)
+        return not_ended(text, limit, limit)
     yet = re.search(r"not supported yet: ([^\n(;,]*)", err)
     if code == 2 and yet:
         return Verdict("skipped", f"not supported yet: {yet[1].strip()}")
