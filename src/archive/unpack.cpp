@@ -80,6 +80,26 @@ class Input {
     return {};
   }
 
+  // A zip's directory is its end, with at most 64 KiB of a comment behind. libarchive reads one that is cut off as far
+  // as it goes, and says nothing.
+  bool ends_as_zip() const {
+    constexpr std::size_t most = 22 + 65535;
+    constexpr std::string_view end = "PK\5\6";
+    std::string tail;
+    if (file_) {
+      struct stat status{};
+      if (::fstat(file_.get(), &status) != 0 || !S_ISREG(status.st_mode)) return true;
+      tail.resize(std::min<std::size_t>(most, static_cast<std::size_t>(status.st_size)));
+      const ssize_t count =
+          ::pread(file_.get(), tail.data(), tail.size(), status.st_size - static_cast<off_t>(tail.size()));
+      if (count != static_cast<ssize_t>(tail.size())) return true;
+    } else {
+      const auto bytes = bytes_.last(std::min(most, bytes_.size()));
+      tail.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    }
+    return tail.contains(end);
+  }
+
   std::uint64_t bytes_read(::archive* reader) const {
     return gzip_ ? gzip_->bytes_in()
                  : static_cast<std::uint64_t>(std::max<la_int64_t>(archive_filter_bytes(reader, -1), 0));
@@ -177,6 +197,9 @@ Status Unpacker::read_all() {
       return fail(ErrorKind::invalid, fmt::format("has more than {} entries", options_.most_entries));
     KIST_TRY(add(entry));
   }
+  const bool is_zip = (archive_format(reader_) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP;
+  if (is_zip && archive_filter_code(reader_, 0) == ARCHIVE_FILTER_NONE && !input_.ends_as_zip())
+    return fail(ErrorKind::invalid, "cannot be unpacked: cut off in the middle: the zip has no end");
   if (Status ended = input_.check_end(); !ended) return with_context("cannot be unpacked", std::move(ended).error());
   return directory_.finish();
 }

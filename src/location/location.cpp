@@ -131,8 +131,8 @@ Status load(const model::Location& location, const LoadOptions& options, const f
   if (unpacked) return {};
   // Where it was while it was unpacked says nothing to anybody.
   Error error = std::move(unpacked).error();
-  if (const auto at = error.text.find(fetched.string()); at != std::string::npos)
-    error.text.replace(at, fetched.string().size(), "what lies there");
+  if (const std::string prefix = fetched.string() + ": "; error.text.starts_with(prefix))
+    error.text.erase(0, prefix.size());
   return with_context(fmt::format("{} ({})", driver->address(), format == archive::Format::zip ? "zip" : "tar"),
                       std::move(error));
 }

@@ -274,6 +274,10 @@ TEST_F(Unpacking, SaysWhatIsNoArchive) {
   write("secret", "s");
   run({"zip", "-q", "-P", "word", "e.zip", "secret"});
   EXPECT_THAT(unpack(at("e.zip"), target()).error().text, HasSubstr("secret is encrypted"));
+  // All of its files are there, but who says so?
+  run({"sh", "-c", "zip -q z.zip secret; head -c -30 z.zip > short.zip"});
+  EXPECT_TRUE(unpack(at("z.zip"), target()));
+  EXPECT_THAT(unpack(at("short.zip"), target()).error().text, HasSubstr("cut off in the middle: the zip has no end"));
 }
 
 TEST_F(Unpacking, OneEntryBecomesTheTarget) {
