@@ -149,6 +149,14 @@ def as_dictionary(model):
 def answer_without_a_server(workflows, hera):
     """Puts what needs no server in the place of every call that does."""
 
+    # Services ask for a token when they are made; who gives it may need a cluster, or a program that is not here.
+    token = vars(hera.config).get("token")
+    if isinstance(token, property):
+        def known_token(config):
+            found = getattr(config, "_token", None)
+            return found if isinstance(found, str) else None
+        hera.config.token = property(known_token, token.fset)
+
     def named(model, instance=None):
         metadata = model.metadata
         if not metadata.name and getattr(metadata, "generate_name", None):
@@ -276,6 +284,7 @@ class Hera:
     def __init__(self):
         import hera.workflows as workflows
         from hera import exceptions
+        from hera.shared import global_config
         from hera.workflows import models
 
         self.workflow = workflows.Workflow
@@ -285,6 +294,7 @@ class Hera:
         self.services = [workflows.WorkflowsService]
         if hasattr(workflows, "AsyncWorkflowsService"):
             self.services.append(workflows.AsyncWorkflowsService)
+        self.config = type(global_config)
         self.not_found = exceptions.NotFound
         self.workflow_model = models.Workflow
         self.pydantic_1 = not hasattr(models.Workflow, "model_validate")

@@ -74,7 +74,13 @@ def test_every_workflow_runs_in_the_order_of_the_module_and_one_that_fails_stops
 
 def test_create_reaches_no_server_and_runs_the_workflow_as_it_is_then(hera):
     hera.write("m.py", """\
+from hera.shared import global_config
 from hera.workflows import *
+
+def token():
+    raise RuntimeError("there is no cluster to ask for one")
+
+global_config.token = token
 
 @script()
 def say(word):
