@@ -16,7 +16,8 @@ void check_contents(const Spec& spec, bool to_run, Report& report);
 void check_policies(const Spec& spec, Report& report);
 // Steps and tasks: templates that exist, arguments for all that they need. `to_run`: not only looked at.
 void check_calls(const Spec& spec, bool to_run, Report& report);
-// Every `{{…}}`: names that mean something where they stand.
-void check_references(const Spec& spec, const Graphs& graphs, Report& report);
+// Every `{{…}}`: names that mean something where they stand. Of a document of templates that is not to run, the
+// parameters may be those of whoever uses it.
+void check_references(const Spec& spec, const Graphs& graphs, bool to_run, Report& report);
 
 }  // namespace kist::dialect::argo

@@ -43,13 +43,13 @@ bool has_key(const std::vector<std::pair<std::string, std::string>>& map, std::s
   return std::ranges::any_of(map, [&](const auto& entry) { return entry.first == key; });
 }
 
-Verdict of_workflow(const Spec& spec, std::string_view name) {
+Verdict of_workflow(const Spec& spec, std::string_view name, bool to_run) {
   constexpr auto kAlways =
       std::to_array<std::string_view>({"name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "parameters",
                                        "parameters.json", "scheduledTime", "priority"});
   if (std::ranges::count(kAlways, name) > 0) return Verdict::known;
   // A document of templates is used by workflows that have parameters of their own.
-  const bool open = spec.kind == Spec::Kind::library || spec.other_spec;
+  const bool open = (spec.kind == Spec::Kind::library && !to_run) || spec.other_spec;
   if (auto parameter = after(name, "parameters.")) return known_if(open || has_parameter(spec.arguments, *parameter));
   if (name == "labels" || name == "annotations" || name == "labels.json" || name == "annotations.json")
     return Verdict::known;
@@ -66,7 +66,9 @@ Verdict of_workflow(const Spec& spec, std::string_view name) {
   // What templates make known to all, whoever runs first.
   if (name.starts_with("outputs.")) return Verdict::known;
   if (name == "duration") return Verdict::known;
-  if (name == "status" || name == "failures") return known_if(spec.has_exit_handlers);
+  // Templates that tell how it went are often kept for other workflows; only those that run at the end know failures.
+  if (name == "status") return Verdict::known;
+  if (name == "failures") return known_if(spec.has_exit_handlers);
   return Verdict::unknown;
 }
 
@@ -112,10 +114,31 @@ bool may_be_late(const Template& group, std::string_view name) {
   return may;
 }
 
+// What each template is called with, by its key.
+using Calls = std::map<std::string_view, std::vector<const Exchange*>>;
+
+Calls calls_of(const Spec& spec) {
+  Calls calls;
+  calls[spec.entry_key].push_back(&spec.arguments);
+  auto add_hooks = [&](const std::vector<HookSpec>& hooks) {
+    for (const HookSpec& hook : hooks) calls[hook.called.key].push_back(&hook.arguments);
+  };
+  for (const Template& each : spec.templates)
+    for_each_step(each, [&](const StepSpec& step, const std::string&) {
+      calls[step.called.key].push_back(&step.arguments);
+      if (step.on_exit) calls[step.on_exit->key].push_back(&step.arguments);
+      add_hooks(step.hooks);
+    });
+  if (spec.on_exit) calls[spec.on_exit->key].push_back(&spec.arguments);
+  add_hooks(spec.hooks);
+  return calls;
+}
+
 // Looks at texts of one template, or of the workflow itself.
 class Checker {
  public:
-  Checker(const Spec& spec, const Graphs& graphs, Report& report) : spec_(spec), graphs_(graphs), report_(report) {}
+  Checker(const Spec& spec, const Graphs& graphs, bool to_run, Report& report)
+      : spec_(spec), graphs_(graphs), report_(report), to_run_(to_run), calls_(calls_of(spec)) {}
 
   void check_workflow() {
     for (const Parameter& parameter : spec_.arguments.parameters)
@@ -130,7 +153,8 @@ class Checker {
     template_ = &definition;
     where_ = where_of(definition);
     for (const Parameter& parameter : definition.inputs.parameters)
-      check_value_texts(parameter, fmt::format("{}.inputs.parameters.{}", where_, parameter.name.text));
+      if (!always_given(definition, parameter))
+        check_value_texts(parameter, fmt::format("{}.inputs.parameters.{}", where_, parameter.name.text));
     for (const Artifact& artifact : definition.inputs.artifacts) {
       if (artifact.path) check(*artifact.path, where_);
       if (artifact.raw) check(*artifact.raw, where_);
@@ -146,6 +170,15 @@ class Checker {
   void check_value_texts(const Parameter& parameter, const std::string& where) {
     if (parameter.value && !parameter.overridden) check(*parameter.value, where);
     if (parameter.fallback) check(*parameter.fallback, where);
+  }
+
+  // What an input says itself counts where a call leaves it out. Templates for several workflows speak of parameters of
+  // one there, and the calls of others give it.
+  bool always_given(const Template& definition, const Parameter& parameter) const {
+    auto found = calls_.find(definition.key);
+    return found != calls_.end() && std::ranges::all_of(found->second, [&](const Exchange* arguments) {
+             return has_parameter(*arguments, parameter.name.text);
+           });
   }
 
   void check_program(const Program& program) {
@@ -322,7 +355,7 @@ class Checker {
         std::to_array<std::string_view>({"item.", "steps.", "inputs.", "outputs.", "pod.", "workflow.", "tasks."});
     if (std::ranges::none_of(kRoots, [&](std::string_view root) { return name.starts_with(root); }))
       return Verdict::known;
-    if (auto rest = after(name, "workflow.")) return of_workflow(spec_, *rest);
+    if (auto rest = after(name, "workflow.")) return of_workflow(spec_, *rest, to_run_);
     if (name.starts_with("item.")) return known_if(loops_);
     if (template_ == nullptr) return Verdict::unknown;
     if (of_template(*template_, name) == Verdict::known) return Verdict::known;
@@ -339,6 +372,8 @@ class Checker {
   const Spec& spec_;
   const Graphs& graphs_;
   Report& report_;
+  const bool to_run_;
+  const Calls calls_;
   const Template* template_ = nullptr;
   std::string where_;
   std::function<const StepSpec*(std::string_view name)> visible_;
@@ -347,8 +382,8 @@ class Checker {
 
 }  // namespace
 
-void check_references(const Spec& spec, const Graphs& graphs, Report& report) {
-  Checker checker(spec, graphs, report);
+void check_references(const Spec& spec, const Graphs& graphs, bool to_run, Report& report) {
+  Checker checker(spec, graphs, to_run, report);
   checker.check_workflow();
   for (const Template& each : spec.templates) {
     report.enter(each.key);

@@ -1,6 +1,7 @@
 #include "dialect/argo/dialect.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,14 +19,36 @@
 namespace kist::dialect::argo {
 namespace {
 
+// Argo adds any parameter that it is given. Here it must be one that the files speak of, so that a slip is told.
+bool is_asked_for(const std::string& name, const model::RunRequest& request, const Spec& spec) {
+  const Template* entry = find_template(spec, spec.entry_key);
+  if (entry != nullptr &&
+      std::ranges::any_of(entry->inputs.parameters, [&](const Parameter& input) { return input.name.text == name; }))
+    return true;
+  const auto speaks = [&](const model::SourceText& file) {
+    return std::ranges::any_of(
+        std::array{fmt::format("workflow.parameters.{}", name), fmt::format("workflow.parameters['{}']", name),
+                   fmt::format("workflow.parameters[\"{}\"]", name)},
+        [&](const std::string& reference) { return file.text.contains(reference); });
+  };
+  return std::ranges::any_of(request.files, speaks) || std::ranges::any_of(request.library, speaks);
+}
+
 // Values given with the run take the place of those in the file.
-void override_parameters(const std::vector<std::pair<std::string, std::string>>& given, Spec& spec, Report& report) {
-  for (const auto& [name, value] : given) {
+void override_parameters(const model::RunRequest& request, Spec& spec, Report& report) {
+  for (const auto& [name, value] : request.parameters) {
     auto found = std::ranges::find_if(spec.arguments.parameters,
                                       [&](const Parameter& parameter) { return parameter.name.text == name; });
     if (found != spec.arguments.parameters.end()) {
       found->value = Scalar{value, found->mark};
       found->overridden = true;
+      continue;
+    }
+    if (is_asked_for(name, request, spec)) {
+      Parameter& added = spec.arguments.parameters.emplace_back();
+      added.name = Scalar{name, {}};
+      added.value = Scalar{value, {}};
+      added.overridden = true;
       continue;
     }
     std::vector<std::string_view> names;
@@ -96,7 +119,7 @@ Result<model::Lowered> lower_request(const model::RunRequest& request, bool to_r
                                                 request.arguments.front()));
   Report report(names_of(request));
   Spec spec = read_workflow(*document, documents, report);
-  override_parameters(request.parameters, spec, report);
+  override_parameters(request, spec, report);
   settle(documents, report, spec);
   Graphs graphs;
   for (const Template& each : spec.templates) {
@@ -108,7 +131,7 @@ Result<model::Lowered> lower_request(const model::RunRequest& request, bool to_r
   check_contents(spec, to_run, report);
   check_policies(spec, report);
   check_calls(spec, to_run, report);
-  check_references(spec, graphs, report);
+  check_references(spec, graphs, to_run, report);
 
   const TemplateNames used = reached_templates(spec, graphs);
   model::Lowered lowered;

@@ -159,6 +159,17 @@ void expect_refused(const Table& table, const std::string& before, const std::st
   }
 }
 
+// Templates kept for several workflows speak of parameters that one of them has.
+TEST(ArgoCheckSpec, WhatAnInputSaysItselfCountsWhereACallLeavesItOut) {
+  auto calling = [](const std::string& arguments) {
+    return main_with("    steps: [[{name: a, template: leaf" + arguments + "}]]\n" +
+                     "  - name: leaf\n    inputs: {parameters: [{name: p, value: \"{{workflow.parameters.q}}\"}]}\n" +
+                     "    container: {image: i, args: [\"{{inputs.parameters.p}} {{workflow.status}}\"]}\n");
+  };
+  EXPECT_TRUE(lowered(calling(", arguments: {parameters: [{name: p, value: x}]}")).notices.empty());
+  EXPECT_THAT(refused(calling("")).text, HasSubstr("failed to resolve {{workflow.parameters.q}}"));
+}
+
 TEST(ArgoTables, RefuseByNameAndPlace) {
   expect_refused(kTemplate, "    ", "\n    container: {image: i}\n", 5);
   expect_refused(kContainer, "    container: {image: i, ", "}\n", 27);

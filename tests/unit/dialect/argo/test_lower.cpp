@@ -197,6 +197,12 @@ TEST(ArgoLower, ParametersGivenWithTheRunComeFirst) {
   EXPECT_THAT(inputs.at(0).allowed, ElementsAre("me", "you"));
   EXPECT_EQ(inputs.at(1).fallback->source(), "v");
 
+  // What the files speak of and leave to be given.
+  request.parameters = {{"more", "w"}};
+  const auto given = lowered(request).workflow.entry.arguments.parameters;
+  ASSERT_EQ(given.size(), 2U);
+  EXPECT_EQ(given[1].second.source(), "w");
+
   request.parameters = {{"hwo", "you"}};
   EXPECT_EQ(refused(request).text, "w.yaml: there is no parameter 'hwo'; there is who, other");
   request.parameters = {{"who", "they"}};
