@@ -219,7 +219,7 @@ def run_with(row, further, known, directory, limit, longest):
         if paths[0] in further:
             break
         further.append(paths[0])
-    if code is None and "resources is ignored" in err:
+    if code is None and slept(text) <= longest and "resources is ignored" in err:
         return Verdict("skipped", "needs limits of memory")
     if code is None:
         return not_ended(text, limit, waited)
