@@ -1,11 +1,21 @@
 // What Argo's lint finds wrong in a workflow, in its words. Checked are all templates, whether reached or not.
 #pragma once
 
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
 #include "dialect/argo/graph.hpp"
 #include "dialect/argo/report.hpp"
 #include "dialect/argo/spec.hpp"
 
 namespace kist::dialect::argo {
+
+// What to do where a parameter of the workflow has no value, to follow what is wrong.
+inline std::string advice_to_give(std::string_view parameter) {
+  return fmt::format("; give it with `-p {}=VALUE`", parameter);
+}
 
 // Names: there, well formed, once; of workflow, templates, steps, parameters, artifacts. `kind`: what messages call the
 // document ("workflow template").

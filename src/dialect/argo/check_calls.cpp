@@ -22,14 +22,15 @@ bool may_be_taken(const Scalar& argument, const auto& inputs) {
   return std::ranges::any_of(inputs, [&](const auto& each) { return may_be(argument.text, each.name.text); });
 }
 
-// Whether everything that `called` needs is among the arguments. `where` is who calls, with a blank after it, or empty.
+// Whether everything that `called` needs is among the arguments. `where` is who calls, with a blank after it; empty:
+// the workflow itself, whose parameters are given with the run.
 void check_supplied(const Template& called, const Exchange& arguments, const std::string& where, yaml::Mark mark,
                     Report& report) {
   for (const Parameter& input : called.inputs.parameters)
     if (!input.value && !input.fallback && !input.has_value_from && !may_name(arguments.parameters, input.name.text) &&
         called.kind != Template::Kind::plugin)
-      report.error(mark, fmt::format("{}templates.{} inputs.parameters.{} was not supplied", where, name_of(called),
-                                     input.name.text));
+      report.error(mark, fmt::format("{}templates.{} inputs.parameters.{} was not supplied{}", where, name_of(called),
+                                     input.name.text, where.empty() ? advice_to_give(input.name.text) : ""));
   for (const Artifact& input : called.inputs.artifacts)
     if (!input.optional && !input.has_location() && !may_name(arguments.artifacts, input.name.text))
       report.error(mark, fmt::format("{}templates.{} inputs.artifacts.{} was not supplied", where, name_of(called),

@@ -29,7 +29,8 @@ void check_workflow_arguments(const Spec& spec, bool to_run, Report& report) {
   for (const Parameter& parameter : spec.arguments.parameters) {
     const std::string where = "spec.arguments." + parameter.name.text;
     if (complete && !parameter.value && !parameter.fallback && !parameter.has_value_from)
-      report.error(parameter.mark, fmt::format("{0}.value or {0}.valueFrom is required", where));
+      report.error(parameter.mark, fmt::format("{0}.value or {0}.valueFrom is required{1}", where,
+                                               advice_to_give(parameter.name.text)));
     check_allowed(parameter, where, report);
   }
   for (const Artifact& artifact : spec.arguments.artifacts)

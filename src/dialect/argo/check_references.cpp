@@ -345,7 +345,9 @@ class Checker {
       case Verdict::known:
         return;
       case Verdict::unknown:
-        report_.error(mark, fmt::format("{} failed to resolve {}", where, source));
+        auto parameter = after(name, "workflow.parameters.");
+        report_.error(mark, fmt::format("{} failed to resolve {}{}", where, source,
+                                        parameter && to_run_ ? advice_to_give(*parameter) : ""));
         return;
     }
   }

@@ -65,7 +65,7 @@ INSTANTIATE_TEST_SUITE_P(
              "    dag: {tasks: [{name: a, template: leaf, arguments: {parameters: [{name: p, value: v}]}}]}",
              "8:19: templates.main.tasks.a templates.leaf inputs.artifacts.a was not supplied"},
         Case{"entry_parameter_missing", "    inputs: {parameters: [{name: p}]}\n    container: {image: i}",
-             "7:5: templates.main inputs.parameters.p was not supplied"},
+             "7:5: templates.main inputs.parameters.p was not supplied; give it with `-p p=VALUE`"},
         Case{"argument_without_value", "    steps: [[{name: a, template: t, arguments: {parameters: [{name: p}]}}]]",
              "8:62: templates.main.steps[0].a.arguments.p.value or templates.main.steps[0].a.arguments.p.valueFrom is "
              "required"},
@@ -74,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"unresolved_input", "    container: {image: i, args: [\"{{ inputs.parameters.q }}\"]}",
              "8:34: templates.main failed to resolve {{ inputs.parameters.q }}"},
         Case{"unresolved_workflow_parameter", "    container: {image: \"{{workflow.parameters.q}}\"}",
-             "8:24: templates.main failed to resolve {{workflow.parameters.q}}"},
+             "8:24: templates.main failed to resolve {{workflow.parameters.q}}; give it with `-p q=VALUE`"},
         Case{"step_of_the_same_stage",
              "    steps: [[{name: a, template: t}, {name: b, template: t, when: \"{{steps.a.status}} == x\"}]]",
              "8:67: templates.main.steps[0].b failed to resolve {{steps.a.status}}"},
