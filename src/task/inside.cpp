@@ -43,6 +43,18 @@ fs::path by_descriptor(const FileDescriptor& descriptor) {
   return fmt::format("/proc/self/fd/{}", descriptor.get());
 }
 
+Error told_inside(Error error, const fs::path& outside, const fs::path& inside) {
+  constexpr std::string_view kAfterPaths = "/:,;)'\" ";
+  const std::string& from = outside.native();
+  for (std::size_t at = error.text.find(from); at != std::string::npos; at = error.text.find(from, at + 1)) {
+    const std::size_t end = at + from.size();
+    if (end < error.text.size() && !kAfterPaths.contains(error.text[end])) continue;
+    error.text.replace(at, from.size(), inside.native());
+    at += inside.native().size();
+  }
+  return error;
+}
+
 Result<FileDescriptor> open_directory(sandbox::Sandbox& sandbox, const fs::path& inside) {
   return sandbox.open_inside(inside, O_RDONLY | O_DIRECTORY, 0);
 }

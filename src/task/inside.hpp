@@ -17,6 +17,9 @@ namespace kist::task {
 // How a program of this process names what a descriptor stands for: "/proc/self/fd/N".
 std::filesystem::path by_descriptor(const FileDescriptor& descriptor);
 
+// An error about what lies at `outside`, or below it, on this machine, in the words of who knows it as `inside`.
+Error told_inside(Error error, const std::filesystem::path& outside, const std::filesystem::path& inside);
+
 // Opens a directory of the task for reading, or making entries in it; it must exist.
 Result<FileDescriptor> open_directory(sandbox::Sandbox& sandbox, const std::filesystem::path& inside);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "task/copy_tree.hpp"
 #include "task/inside.hpp"
@@ -14,6 +15,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
+bool stands_for_directory(const FileDescriptor& handle) {
+  struct stat status{};
+  return ::fstat(handle.get(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 // Restores a tree through a descriptor of the directory it goes to. A directory goes into one that is there, through
 // links to it; a file replaces what has its name.
 Status merge_tree(const LoadTools& with, const ResolvedLoad::Tree& tree, const fs::path& target) {
@@ -22,10 +28,22 @@ Status merge_tree(const LoadTools& with, const ResolvedLoad::Tree& tree, const f
   const store::RestoreOptions over{.overwrite = true, .merge = true};
   if (top.type == store::EntryType::directory) {
     KIST_TRY_ASSIGN(auto directory, make_directory(with.sandbox, target));
-    return with.tools.store.restore(id, top.path, by_descriptor(directory) / ".", over);
+    const fs::path outside = by_descriptor(directory) / ".";
+    auto restored = with.tools.store.restore(id, top.path, outside, over);
+    if (!restored) return std::unexpected(told_inside(restored.error(), outside, target));
+    return {};
   }
+  if (auto there = with.sandbox.find(target); there && stands_for_directory(there->handle))
+    return fail(
+        ErrorKind::conflict,
+        fmt::format("{} is a directory, and the artifact{}{} is a file: write the path that the file is to "
+                    "have ({}/…)",
+                    target.string(), tree.artifact.name.empty() ? "" : " ", tree.artifact.name, target.string()));
   KIST_TRY_ASSIGN(auto directory, make_directory(with.sandbox, target.parent_path()));
-  return with.tools.store.restore(id, top.path, by_descriptor(directory) / target.filename(), over);
+  const fs::path outside = by_descriptor(directory) / target.filename();
+  auto restored = with.tools.store.restore(id, top.path, outside, over);
+  if (!restored) return std::unexpected(told_inside(restored.error(), outside, target));
+  return {};
 }
 
 Status check_out(const LoadTools& with, const fs::path& target) {

@@ -342,8 +342,10 @@ class Performance {
     if (static_cast<std::uint64_t>(status.st_size) > kLargestParameter)
       return fail(ErrorKind::invalid, fmt::format("{} has {} bytes, and a parameter at most {}: keep it as an artifact",
                                                   path.string(), status.st_size, kLargestParameter));
-    KIST_TRY_ASSIGN(std::string value, read_file(by_descriptor(found->handle), kLargestParameter));
-    trim_newline(value);
+    const fs::path outside = by_descriptor(found->handle);
+    auto value = read_file(outside, kLargestParameter);
+    if (!value) return std::unexpected(told_inside(value.error(), outside, path));
+    trim_newline(*value);
     return value;
   }
 

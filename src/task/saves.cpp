@@ -80,7 +80,10 @@ Result<model::ArtifactRecord> Saves::publish(const std::string& name, const fs::
     return fail(ErrorKind::not_found, describe_missing(path, sandbox));
   if (!found) return std::unexpected(found.error());
   KIST_TRY_ASSIGN(auto transaction, tools_.store.begin());
-  KIST_TRY_ASSIGN(store::Saved saved, transaction->save(by_descriptor(found->handle)));
+  const fs::path outside = by_descriptor(found->handle);
+  auto kept = transaction->save(outside);
+  if (!kept) return std::unexpected(told_inside(kept.error(), outside, path));
+  store::Saved& saved = *kept;
   KIST_TRY(transaction->commit());
   tell_left_out(name, saved.notices);
   model::ArtifactRecord record{.name = name,
@@ -196,8 +199,14 @@ Result<std::optional<Saves::Source>> Saves::locate(std::size_t action, sandbox::
 }
 
 Status Saves::store_source(const Source& source, store::Transaction& transaction, bool adopt) {
+  const fs::path path = source.handle ? by_descriptor(source.handle) : source.path;
+  auto stored = store_from(path, source, transaction, adopt);
+  if (!stored) return std::unexpected(told_inside(stored.error(), path, source.inside));
+  return {};
+}
+
+Status Saves::store_from(fs::path path, const Source& source, store::Transaction& transaction, bool adopt) {
   Wanted wanted = wanted_by(document_.task.actions[source.action]);
-  fs::path path = source.handle ? by_descriptor(source.handle) : source.path;
   std::vector<std::string> left_out;
   auto nothing = [&](std::string_view what) -> Status {
     if (wanted.missing == model::Save::Missing::fail)
@@ -226,10 +235,11 @@ Status Saves::store_source(const Source& source, store::Transaction& transaction
     path = files.source;
     adopt = adopt && path == source.path;
   }
-  KIST_TRY_ASSIGN(store::Saved saved, transaction.save(path, {.adopt = adopt}));
-  tell_left_out(wanted.name, saved.notices);
-  saved.notices.insert(saved.notices.begin(), left_out.begin(), left_out.end());
-  add_part(source.action, std::move(saved));
+  auto saved = transaction.save(path, {.adopt = adopt});
+  if (!saved) return std::unexpected(told_inside(saved.error(), path, source.inside));
+  tell_left_out(wanted.name, saved->notices);
+  saved->notices.insert(saved->notices.begin(), left_out.begin(), left_out.end());
+  add_part(source.action, std::move(*saved));
   return {};
 }
 

@@ -80,6 +80,8 @@ class Saves {
   // nullopt: nothing is there, and the file says that this is fine.
   Result<std::optional<Source>> locate(std::size_t action, sandbox::Sandbox& sandbox);
   Status store_source(const Source& source, store::Transaction& transaction, bool adopt);
+  // What stands at `path` on this machine.
+  Status store_from(std::filesystem::path path, const Source& source, store::Transaction& transaction, bool adopt);
   Status store_deferred(std::size_t index, bool adopt);
   void add_part(std::size_t action, store::Saved saved);
   // The one record of all its parts; stores what joins them.

@@ -1,5 +1,7 @@
 #include "task/verdict.hpp"
 
+#include <algorithm>
+
 namespace kist::task {
 
 bool Verdict::wants(const model::When& when) const {
@@ -42,6 +44,11 @@ void Verdict::fail_process(const model::ProcessEnd& end) {
   if (phase_ != Phase::success) return;
   phase_ = Phase::failure;
   outcome.state = model::State::failed;
+}
+
+void Verdict::add_problem(const std::string& problem) {
+  std::string told = services_.hide(problem);
+  if (std::ranges::find(outcome.problems, told) == outcome.problems.end()) outcome.problems.push_back(std::move(told));
 }
 
 }  // namespace kist::task

@@ -33,8 +33,8 @@ class Verdict {
   // The task has failed, and this is why.
   void fail_task(const std::string& problem);
   void fail_process(const model::ProcessEnd& end);
-  // One more thing to tell of a task that has failed.
-  void add_problem(const std::string& problem) { outcome.problems.push_back(services_.hide(problem)); }
+  // One more thing to tell of a task that has failed, where that was not told before.
+  void add_problem(const std::string& problem);
 
  private:
   MaskedServices& services_;

@@ -268,3 +268,33 @@ def test_a_program_may_write_how_far_it_is(kist):
     container: {image: busybox, command: [sh, -c, 'echo 1/2 > $ARGO_PROGRESS_FILE; echo said $(cat $ARGO_PROGRESS_FILE)']}
 """)
     assert said(kist, kist.run("w.yaml")) == ["1/2"]
+
+
+def test_a_program_knows_when_its_time_is_over(kist):
+    kist.write("w.yaml", HEAD + """\
+  activeDeadlineSeconds: 1000
+  templates:
+  - name: main
+    container: {image: busybox, command: [sh, -c, 'echo said $(($(date -d $ARGO_DEADLINE +%s) - $(date +%s) > 900))']}
+""")
+    assert said(kist, kist.run("w.yaml")) == ["1"]
+
+
+def test_a_file_onto_a_directory_names_the_path_of_the_file(kist):
+    kist.write("w.yaml", HEAD + """\
+  arguments: {artifacts: [{name: a, raw: {data: text}}]}
+  templates:
+  - name: main
+    steps:
+    - - {name: make, template: make}
+    - - {name: take, template: take, arguments: {artifacts: [{name: a, from: "{{steps.make.outputs.artifacts.a}}"}]}}
+  - name: make
+    container: {image: busybox, command: [touch, /tmp/a]}
+    outputs: {artifacts: [{name: a, path: /tmp/a}]}
+  - name: take
+    inputs: {artifacts: [{name: a, path: /etc}]}
+    container: {image: busybox, command: [ls]}
+""")
+    run = kist.run("w.yaml", code=1)
+    take = next(node for node in kist.json("show", run)["nodes"] if node["name"].endswith(".take"))
+    assert "/etc is a directory, and the artifact a is a file" in take["message"] and "/proc" not in take["message"]
