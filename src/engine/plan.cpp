@@ -81,7 +81,9 @@ bool passes(Dependency::Test test, const StepResult& result) {
     case Dependency::Test::all_failed:
       break;
   }
-  return alone ? has_failed(result.state) : std::ranges::all_of(result.items, model::has_failed);
+  // An error is not counted as a failure here, as Argo has it.
+  const auto failed = [](State state) { return has_failed(state) && state != State::error; };
+  return alone ? has_failed(result.state) : std::ranges::all_of(result.items, failed);
 }
 
 }  // namespace

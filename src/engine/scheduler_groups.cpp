@@ -1,9 +1,9 @@
 // How a group goes on when one of its steps has ended.
 //
 // Of a graph, a step's failure counts as its own or, where it was omitted or skipped, as that of what it waited for: so
-// a failure travels down to the targets unless a step on the way has handled it by running. The graph has failed when
-// it has reached a target; from then on, with fail_fast, nothing new starts. (Argo decides both in the same way: a
-// failed step whose failure another step waits for does not end anything.)
+// a failure travels down to the targets unless a step on the way has handled it by running. A step that tolerates a
+// failure does so for its own end: one that was skipped hands on what came before it. The graph has failed when a
+// failure has reached a target that does not tolerate it; what does not hang on the failed step runs all the same.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -111,11 +111,10 @@ void Scheduler::graph_child_ended(Node& group, const Node& child) {
   const GroupPlan& plan = *progress.plan;
   State state = child.record.state;
   const Node*& failure = progress.failure[child.step_index];
-  if (has_failed(state) && !is_tolerated(*child.step, state)) failure = &child;
+  if (has_failed(state)) failure = &child;
   if (state == State::omitted || state == State::skipped)
     for (StepIndex other : plan.depends_on[child.step_index])
       if (failure == nullptr) failure = progress.failure[other];
-  if (failure != nullptr && plan.is_target[child.step_index] && plan.group->fail_fast) break_off(group);
 
   for (StepIndex dependent : plan.dependents[child.step_index])
     if (--progress.waiting[dependent] == 0 && plan.needed[dependent]) consider(group, dependent);
@@ -156,8 +155,11 @@ void Scheduler::end_graph(Node& group) {
   const GroupProgress& progress = *group.group;
   const GroupPlan& plan = *progress.plan;
   const Node* failed = nullptr;
-  for (StepIndex target : plan.targets)
-    if (failed == nullptr) failed = progress.failure[target];
+  for (StepIndex target : plan.targets) {
+    const Node* failure = progress.failure[target];
+    if (failure == nullptr || is_tolerated(*plan.steps[target], failure->record.state)) continue;
+    if (failed == nullptr || !plan.group->fail_fast) failed = failure;
+  }
   if (progress.cause != nullptr) failed = progress.cause;
   bool incomplete = false;
   for (StepIndex step = 0; step < plan.steps.size(); ++step)

@@ -55,6 +55,9 @@ void Scheduler::item_ended(Node& loop, const Node& item) {
 
 void Scheduler::end_loop(Node& node) {
   if (node.loop->under_way > 0 || model::is_final(node.record.state)) return;
+  // Of a graph the last item that failed decides how the loop has; of a stage the first one is named, and one that is
+  // tolerated only where there is no other.
+  const bool in_graph = node.parent->group->plan->group->kind == model::Group::Kind::graph;
   const Node* failed = nullptr;
   bool incomplete = false;
   bool stopped = false;
@@ -65,7 +68,7 @@ void Scheduler::end_loop(Node& node) {
     }
     State state = child->record.state;
     stopped = stopped || state == State::stopped || state == State::aborted;
-    const bool worse = failed == nullptr || is_tolerated(*node.step, failed->record.state);
+    const bool worse = in_graph || failed == nullptr || is_tolerated(*node.step, failed->record.state);
     if (has_failed(state) && worse) failed = child;
   }
   if (failed != nullptr) return end_failed(node, failed->record.state, *failed);
@@ -77,7 +80,7 @@ void Scheduler::end_loop(Node& node) {
     return child->record.state != State::skipped && child->record.state != State::omitted;
   });
   node.record.output_artifacts.clear();
-  end(node, ran ? State::succeeded : State::skipped, "");
+  end(node, ran || in_graph ? State::succeeded : State::skipped, "");
 }
 
 // What the items made under a name: a directory with one entry an item that made it. It is put together when somebody

@@ -114,6 +114,15 @@ void find_targets(const Template& dag, Graph& graph, Report& report) {
     for (std::size_t task : before) named[task] = true;
   for (std::size_t task = 0; task < dag.tasks.size(); ++task)
     if (!named[task]) graph.targets.push_back(dag.tasks[task].name.text);
+  std::ranges::sort(graph.targets);  // where several have failed, it matters which is the first
+}
+
+// Whether a dependency asks for the items of a task.
+bool asks_for_items(const Dependency& depends, std::string_view name) {
+  if (depends.op == Dependency::Operator::is)
+    return depends.step == name &&
+           (depends.test == Dependency::Test::any_succeeded || depends.test == Dependency::Test::all_failed);
+  return std::ranges::any_of(depends.operands, [&](const Dependency& one) { return asks_for_items(one, name); });
 }
 
 // Marks what is reached from `open` backwards, without what is marked.
@@ -151,6 +160,10 @@ Graph make_graph(const Template& dag, Report& report) {
     for (const std::string& name : model::steps_of(graph.depends[task])) {
       if (auto found = graph.index.find(name); found != graph.index.end()) {
         graph.before[task].push_back(found->second);
+        if (dag.tasks[found->second].loops == 0 && asks_for_items(graph.depends[task], name))
+          report.error(dag.tasks[task].mark, fmt::format("{} dependency '{}' uses an items-based condition such as "
+                                                         ".AnySucceeded or .AllFailed but does not contain any items",
+                                                         where, name));
         continue;
       }
       const StepSpec& written = dag.tasks[task];
