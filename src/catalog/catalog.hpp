@@ -30,6 +30,7 @@ struct RunSummary {
   Time created;
   Time started;
   Time finished;
+  Time expires;                  // from then on it may be removed; 0: its file does not say
   std::optional<Digest> record;  // its run record in the store, once it is finished
   std::vector<std::string> tags;
 };
@@ -99,6 +100,7 @@ struct Changes {
   std::optional<std::string> message = {};
   std::optional<Time> started = {};
   std::optional<Time> finished = {};
+  std::optional<Time> expires = {};
   std::optional<Digest> record = {};  // also given to the run's tags
   std::optional<model::ArtifactRecord> logs = {};
   std::vector<model::NodeRecord> nodes = {};  // inserted, or replaced by names.name

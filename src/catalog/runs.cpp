@@ -69,6 +69,7 @@ Result<RunRecord> run_from_row(const Query& row) {
     KIST_TRY_ASSIGN(Json logs, parse_json(row.text(13)));
     KIST_TRY_ASSIGN(run.logs, model::artifact_from_json(logs));
   }
+  run.expires = to_time(row.number(14));
   return run;
 }
 
@@ -84,6 +85,7 @@ Result<RunSummary> summary_from_row(const Query& row) {
   summary.started = to_time(row.number(7));
   summary.finished = to_time(row.number(8));
   KIST_TRY_ASSIGN(summary.record, to_digest(row, 9));
+  summary.expires = to_time(row.number(10));
   return summary;
 }
 
@@ -93,8 +95,8 @@ Status insert_run(Database& database, const std::string& name, std::int64_t numb
   return database
       .query(
           "INSERT INTO runs (name, number, id, workflow, dialect, project, user_name, state, message, "
-          "created, started, finished, request, used_runs) "
-          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)")
+          "created, started, finished, request, used_runs, expires) "
+          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
       .bind(name)
       .bind(number)
       .bind(run.id)
@@ -109,6 +111,7 @@ Status insert_run(Database& database, const std::string& name, std::int64_t numb
       .bind(to_number(run.finished))
       .bind(to_text(to_json(run.request)))
       .bind(to_text(used_runs))
+      .bind(to_number(run.expires))
       .run();
 }
 
@@ -127,11 +130,12 @@ Status write_changes(Database& database, const Changes& changes) {
   auto state = changes.state.transform([](model::State value) { return model::to_string(value); });
   auto logs = changes.logs.transform([](const auto& value) { return to_text(to_json(value)); });
   auto record = to_text_or_null(changes.record);
-  if (state || changes.message || changes.started || changes.finished || record || logs) {
+  if (state || changes.message || changes.started || changes.finished || changes.expires || record || logs) {
     KIST_TRY(database
                  .query("UPDATE runs SET state = COALESCE($2, state), message = COALESCE($3, message), "
                         "started = COALESCE($4, started), finished = COALESCE($5, finished), "
-                        "record = COALESCE($6, record), logs = COALESCE($7, logs) WHERE name = $1")
+                        "record = COALESCE($6, record), logs = COALESCE($7, logs), "
+                        "expires = COALESCE($8, expires) WHERE name = $1")
                  .bind(changes.run)
                  .bind(state)
                  .bind(changes.message)
@@ -139,6 +143,7 @@ Status write_changes(Database& database, const Changes& changes) {
                  .bind(to_number(changes.finished))
                  .bind(record)
                  .bind(logs)
+                 .bind(to_number(changes.expires))
                  .run());
     if (database.changed() == 0) return no_run(changes.run);
   }
@@ -168,13 +173,14 @@ Status add_foreign_run(Database& database, const RunRecord& run, const Digest& r
 Status rewrite_run(Database& database, const RunRecord& run) {
   KIST_TRY(database
                .query("UPDATE runs SET request = $2, state = $3, message = $4, started = $5, finished = $6, "
-                      "record = NULL, logs = NULL WHERE name = $1")
+                      "record = NULL, logs = NULL, expires = $7 WHERE name = $1")
                .bind(run.name)
                .bind(to_text(to_json(run.request)))
                .bind(model::to_string(run.state))
                .bind(run.message)
                .bind(to_number(run.started))
                .bind(to_number(run.finished))
+               .bind(to_number(run.expires))
                .run());
   if (database.changed() == 0) return no_run(run.name);
   KIST_TRY(delete_requests(database, run.name));
@@ -186,7 +192,7 @@ Status rewrite_run(Database& database, const RunRecord& run) {
 Result<RunRecord> read_run(Database& database, std::string_view name) {
   auto row = database.query(
       "SELECT name, id, workflow, dialect, project, user_name, state, message, created, started, finished, "
-      "request, used_runs, logs FROM runs WHERE name = $1");
+      "request, used_runs, logs, expires FROM runs WHERE name = $1");
   KIST_TRY_ASSIGN(bool found, row.bind(name).step());
   if (!found) return no_run(name);
   KIST_TRY_ASSIGN(RunRecord run, run_from_row(row));
@@ -197,7 +203,7 @@ Result<RunRecord> read_run(Database& database, std::string_view name) {
 
 Result<RunSummary> read_summary(Database& database, std::string_view name) {
   auto row = database.query(
-      "SELECT name, workflow, dialect, project, state, message, created, started, finished, record FROM runs "
+      "SELECT name, workflow, dialect, project, state, message, created, started, finished, record, expires FROM runs "
       "WHERE name = $1");
   KIST_TRY_ASSIGN(bool found, row.bind(name).step());
   if (!found) return no_run(name);
@@ -220,7 +226,7 @@ Result<std::vector<RunSummary>> list_runs(Database& database, const RunFilter& f
     tags[tag.text(0)].push_back(tag.text(1));
   }
   auto row = database.query(
-      "SELECT name, workflow, dialect, project, state, message, created, started, finished, record FROM runs "
+      "SELECT name, workflow, dialect, project, state, message, created, started, finished, record, expires FROM runs "
       "WHERE ($1 IS NULL OR project = $1) AND ($2 IS NULL OR workflow = $2) "
       "AND ($3 = 0 OR state IN ('pending', 'running', 'stopping', 'interrupted')) ORDER BY number DESC LIMIT $4");
   row.bind(filter.project).bind(filter.workflow).bind(std::int64_t{filter.unfinished_only});

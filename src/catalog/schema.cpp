@@ -110,6 +110,9 @@ ALTER TABLE nodes ADD COLUMN fingerprint TEXT;
 ALTER TABLE nodes ADD COLUMN finished BIGINT;
 CREATE INDEX nodes_by_fingerprint ON nodes (fingerprint, finished) WHERE fingerprint IS NOT NULL;
 )sql",
+    R"sql(
+ALTER TABLE runs ADD COLUMN expires BIGINT NOT NULL DEFAULT 0;
+)sql",
 });
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());

@@ -26,7 +26,8 @@
 
 namespace kist::catalog {
 
-// Which finished runs without a tag are removed. A run fits where all that is given fits.
+// Which finished runs without a tag are removed, besides those whose file lets them go. A run fits where all that is
+// given fits.
 struct RetentionRule {
   enum class Outcome { any, succeeded, failed };
   std::optional<std::string> workflow = {};  // as a shell pattern

@@ -227,7 +227,9 @@ Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word
   }
   KIST_TRY(engine::refer(*store, run_reference(run.name), record));
   if (options.project) run.project = *options.project;
-  KIST_TRY(catalog->import_run(run, record));
+  model::RunRecord here = run;
+  here.expires = Time{};  // who pulls a run wants it, however long it was to be kept elsewhere
+  KIST_TRY(catalog->import_run(here, record));
   if (found.tag) {
     KIST_TRY(catalog->import_tag({*found.tag, run.name, record, now()}));
     KIST_TRY(remote.store->remember(tag_reference(*found.tag), found.record));

@@ -276,7 +276,7 @@ Status Engine::retry(std::string_view name, const RetryRequest& again,
   run.logs.reset();
   run.state = State::pending;
   run.message.clear();
-  run.started = run.finished = Time{};
+  run.started = run.finished = run.expires = Time{};
   KIST_TRY(parts_.catalog.reopen(run));
   std::lock_guard lock(mutex_);
   lowered_.insert_or_assign(run.name, std::move(lowered.workflow));
@@ -319,7 +319,7 @@ Result<State> Engine::own(std::string_view name, environment::Place& place, Obse
       each.notice(notice);
     });
   });
-  KIST_TRY(finish_run(parts_, ended, committer));
+  KIST_TRY(finish_run(parts_, ended, workflow, committer));
   return ended.state;
 }
 

@@ -8,6 +8,7 @@
 #include "engine/references.hpp"
 #include "engine/run_record.hpp"
 #include "engine/tags.hpp"
+#include "engine/timers.hpp"
 #include "task/task.hpp"
 
 namespace kist::engine {
@@ -45,9 +46,17 @@ Status refer_tags_of(const Parts& parts, std::string_view run) {
   return refer_tags(parts, summary.tags);
 }
 
+// 0: its file does not say.
+Time expiry_of(const model::Expiry& expiry, const model::RunRecord& run) {
+  const auto& own = model::is_success(run.state) ? expiry.after_success : expiry.after_failure;
+  const auto kept = own && run.state != model::State::error ? own : expiry.after_any_end;
+  return kept ? after(run.finished, *kept) : Time{};
+}
+
 }  // namespace
 
-Status finish_run(const Parts& parts, model::RunRecord& run, Committer& committer) {
+Status finish_run(const Parts& parts, model::RunRecord& run, const model::Workflow& workflow, Committer& committer) {
+  run.expires = expiry_of(workflow.expiry, run);
   fs::path logs = parts.home.run(run.name) / "logs";
   catalog::Changes changes;
   {
@@ -61,6 +70,7 @@ Status finish_run(const Parts& parts, model::RunRecord& run, Committer& committe
   changes.state = run.state;
   changes.message = run.message;
   changes.finished = run.finished;
+  changes.expires = run.expires;
   changes.logs = run.logs;
   model::RunRecord shown = run;
   shown.nodes.clear();
@@ -68,7 +78,8 @@ Status finish_run(const Parts& parts, model::RunRecord& run, Committer& committe
   KIST_TRY(committer.flush());
   KIST_TRY(refer_tags_of(parts, run.name));
   // A run that did not succeed may go on, and finds its volumes then.
-  if (run.state == model::State::succeeded) KIST_TRY(remove_tree(task::run_volumes(parts.home.path(), run.name)));
+  if (run.state == model::State::succeeded || workflow.volumes_end_with_it)
+    KIST_TRY(remove_tree(task::run_volumes(parts.home.path(), run.name)));
   return remove_tree(logs);
 }
 

@@ -5,11 +5,13 @@
 #include "engine/committer.hpp"
 #include "engine/engine.hpp"
 #include "model/record.hpp"
+#include "model/workflow.hpp"
 
 namespace kist::engine {
 
-// Saves the logs (into `run.logs`) and the record, and gives the run its final state. All is durable on return.
-Status finish_run(const Parts& parts, model::RunRecord& run, Committer& committer);
+// Saves the logs (into `run.logs`) and the record, and gives the run its final state and the time it expires at. All is
+// durable on return.
+Status finish_run(const Parts& parts, model::RunRecord& run, const model::Workflow& workflow, Committer& committer);
 
 // Saves the record of a run that has not ended, for its tags.
 Status keep_record(const Parts& parts, const model::RunRecord& run);

@@ -109,6 +109,7 @@ struct Node {
   std::vector<Sending> sendings;           // of a task: where it sends its artifacts
   Time submitted;
   std::optional<std::chrono::nanoseconds> deadline;  // from when it begins to run
+  std::optional<Time> attempts_end;  // of an attempt after the first: when all attempts together have had their time
   struct Global {
     bool is_artifact;
     std::string output;
@@ -120,6 +121,7 @@ struct Node {
   bool completed = false;         // whoever waits for it has gone on
   bool counted = false;           // against its group's parallelism
   bool overdue = false;           // its deadline has passed: it, and what is below it, is being ended
+  bool too_late = false;          // that was because it had not begun to run in time
   bool released = false;          // a daemon whose group has ended: it was asked to end, and that is its success
 };
 

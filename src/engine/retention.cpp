@@ -6,6 +6,7 @@
 #include <fnmatch.h>
 
 #include "base/terminal.hpp"
+#include "base/time.hpp"
 #include "store/maintenance.hpp"
 
 namespace kist::engine {
@@ -28,25 +29,49 @@ bool fits(const RetentionRule& rule, const RunSummary& run) {
   return false;
 }
 
+std::string age_words(std::chrono::nanoseconds age) {
+  constexpr std::chrono::hours kDay(24);
+  return age >= kDay && age % kDay == age.zero() ? fmt::format("{}d", age / kDay) : to_short_duration(age);
+}
+
+std::string words_of(const RetentionRule& rule) {
+  std::string words;
+  if (rule.keep_last)
+    words = fmt::format("it is none of the newest {} of {}", *rule.keep_last, rule.workflow.value_or("its workflow"));
+  if (rule.older_than)
+    words += fmt::format("{} ended more than {} ago", words.empty() ? "it" : " and", age_words(*rule.older_than));
+  return words;
+}
+
 }  // namespace
 
-std::vector<RunSummary> runs_to_remove(std::span<const RunSummary> runs, std::span<const RetentionRule> rules,
-                                       Time now) {
-  std::vector<RunSummary> removed;
+std::vector<Removal> runs_to_remove(std::span<const RunSummary> runs, std::span<const RetentionRule> rules, Time now) {
+  std::vector<Removal> removed;
   std::map<std::tuple<const RetentionRule*, std::string, std::string>, std::size_t> newer;
   for (const RunSummary& run : runs) {
     if (!model::is_final(run.state)) continue;
+    if (run.expires != Time{} && run.expires <= now && run.tags.empty()) {
+      removed.push_back({run, fmt::format("its file lets it go since {}", to_rfc3339(run.expires)), true});
+      continue;
+    }
     for (const RetentionRule& rule : rules) {
       if (!fits(rule, run)) continue;
       // Runs with a tag count as kept ones.
       std::size_t before = newer[{&rule, run.project, run.workflow}]++;
       bool recent = rule.keep_last && before < *rule.keep_last;
       bool young = rule.older_than && now - std::max(run.finished, run.created) < *rule.older_than;
-      if (run.tags.empty() && !recent && !young) removed.push_back(run);
+      if (run.tags.empty() && !recent && !young) removed.push_back({run, words_of(rule)});
       break;
     }
   }
   return removed;
+}
+
+Result<bool> is_held(catalog::Catalog& catalog, const std::string& run) {
+  KIST_TRY_ASSIGN(const auto owners, catalog.owners({"run", run}));
+  for (const std::string& owner : owners)
+    if (auto summary = catalog.summary(owner); summary && !model::is_final(summary->state)) return true;
+  return false;
 }
 
 std::uint64_t quota_used(const catalog::Home& home) {

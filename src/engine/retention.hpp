@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "catalog/settings.hpp"
@@ -9,9 +10,20 @@
 
 namespace kist::engine {
 
-// The runs that the rules remove, of all there are (newest first). Runs with a tag and those that have not ended stay.
-std::vector<catalog::RunSummary> runs_to_remove(std::span<const catalog::RunSummary> runs,
-                                                std::span<const catalog::RetentionRule> rules, Time now);
+// A run that is to go, and why, for people.
+struct Removal {
+  catalog::RunSummary run;
+  std::string why;
+  bool expired = false;  // by its own file; else by a rule
+};
+
+// The runs that have expired and those that the rules remove, of all there are (newest first). Runs with a tag and
+// those that have not ended stay, whatever is said.
+std::vector<Removal> runs_to_remove(std::span<const catalog::RunSummary> runs,
+                                    std::span<const catalog::RetentionRule> rules, Time now);
+
+// Whether a run that has not ended has made this one and answers for it: it may still look at what became of it.
+Result<bool> is_held(catalog::Catalog& catalog, const std::string& run);
 
 // Bytes on disk that count for the quota: containers and index. Views have a budget of their own.
 std::uint64_t quota_used(const catalog::Home& home);

@@ -164,6 +164,8 @@ class Scheduler {
 
   // ---- limits of time (scheduler_limits.cpp)
   Status watch_timeout(Node& node);
+  // For how long the node, which waits, may do so.
+  Status watch_waiting(Node& node);
   Status read_deadline(Node& node);
   void watch_deadline(Node& node);
   // The limits of the whole run, that of tasks side by side too. Errors: of the texts.
@@ -176,6 +178,7 @@ class Scheduler {
   void stop_task(Node& node, task::Stop how);
   void end_halted(Node& node);
   bool is_overdue(const Node& node) const;
+  std::string overdue_message(const Node& node) const;
   bool may_start(const Node& below) const;
 
   // ---- the loop (scheduler.cpp)

@@ -54,6 +54,19 @@ Status Scheduler::watch_timeout(Node& node) {
   return {};
 }
 
+Status Scheduler::watch_waiting(Node& node) {
+  if (!node.definition->pending_timeout) return {};
+  KIST_TRY_ASSIGN(nanoseconds limit,
+                  read_limit(*node.definition->pending_timeout, "the pending timeout", NodeScope(*scope_, node)));
+  const bool repeated = node.record.first_started != Time{};  // it had begun, under an owner that was lost
+  timers_.at(after(repeated ? parts_.clock() : node.record.created, limit), [this, &node] {
+    if (node.record.state != State::pending) return;
+    node.too_late = true;
+    time_is_over(node);
+  });
+  return {};
+}
+
 Status Scheduler::read_deadline(Node& node) {
   if (!node.definition->deadline) return {};
   KIST_TRY_ASSIGN(node.deadline, read_limit(*node.definition->deadline, "the deadline", NodeScope(*scope_, node)));
@@ -73,7 +86,8 @@ Status Scheduler::watch_run() {
   }
   if (!workflow_.deadline) return {};
   KIST_TRY_ASSIGN(nanoseconds limit, read_limit(*workflow_.deadline, "the workflow's deadline", *scope_));
-  set_limit(*entry_, after(run_.started, limit));
+  scope_->set_deadline(after(run_.started, limit));
+  set_limit(*entry_, *scope_->deadline());
   return {};
 }
 
@@ -118,7 +132,7 @@ void Scheduler::stop_task(Node& node, task::Stop how) {
 
 // Of a node that waits, or whose children did not all run.
 void Scheduler::end_halted(Node& node) {
-  if (is_overdue(node)) return end(node, State::failed, wording_.overdue());
+  if (is_overdue(node)) return end(node, State::failed, overdue_message(node));
   const bool aborted = stopping_ == task::Stop::abort;
   end(node, aborted ? State::aborted : State::stopped, wording_.stopped(aborted));
 }
@@ -127,6 +141,10 @@ bool Scheduler::is_overdue(const Node& node) const {
   for (const Node* one = &node; one != nullptr; one = above(*one))
     if (one->overdue) return true;
   return false;
+}
+
+std::string Scheduler::overdue_message(const Node& node) const {
+  return node.too_late ? wording_.too_late() : wording_.overdue();
 }
 
 bool Scheduler::may_start(const Node& below) const {

@@ -242,8 +242,7 @@ void Scheduler::begin(const Wanted& wanted) {
   Node& parent = *wanted.parent;
   const bool is_item = parent.loop != nullptr;
   Node& group = is_item ? *parent.parent : parent;
-  const bool is_late = group.group->broken && (!is_item || group.group->plan->group->fail_at_once);
-  if (is_late || !may_start(parent)) {
+  if (group.group->broken || !may_start(parent)) {
     if (is_item) {
       --parent.loop->under_way;
       end_loop(parent);
@@ -286,6 +285,7 @@ void Scheduler::start(Node& node, const model::Call& call) {
     if (!node.definition->lacking.empty()) return fail(ErrorKind::invalid, node.definition->lacking);
     KIST_TRY(bind_call(node, call));
     KIST_TRY(watch_timeout(node));
+    KIST_TRY(watch_waiting(node));
     return start_bound(node);
   }();
   if (!started) end(node, State::error, started.error().text);

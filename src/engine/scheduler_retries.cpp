@@ -33,7 +33,13 @@ void Scheduler::begin_attempt(Node& node) {
   attempt.record.input_artifacts = node.record.input_artifacts;
   attempt.record.input_sources = node.record.input_sources;
   attempt.inputs = node.inputs;
-  if (auto started = start_body(attempt); !started) end(attempt, State::error, started.error().text);
+  if (progress.attempts > 1 && progress.rule.max_duration) {
+    attempt.attempts_end = after(progress.first_started, *progress.rule.max_duration);
+    set_limit(attempt, *attempt.attempts_end);
+  }
+  auto started = watch_waiting(attempt);
+  if (started) started = start_body(attempt);
+  if (!started) end(attempt, State::error, started.error().text);
 }
 
 void Scheduler::attempt_ended(Node& retry, Node& attempt) {
@@ -48,7 +54,7 @@ void Scheduler::attempt_ended(Node& retry, Node& attempt) {
   if (progress.attempts == 1)
     progress.first_started = record.first_started == Time{} ? record.started : record.first_started;
   const bool again = has_failed(record.state) && !retry.record.daemoned && may_start(retry);
-  if (!again) return end_retry(retry, attempt, is_overdue(retry) ? wording_.overdue() : record.message);
+  if (!again) return end_retry(retry, attempt, is_overdue(retry) ? overdue_message(retry) : record.message);
 
   progress.last = LastAttempt{.state = record.state,
                               .word = wording_.state(record.state),

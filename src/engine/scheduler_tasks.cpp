@@ -43,7 +43,7 @@ void Scheduler::daemon_failed(Node& node) {
   Node* group = group_of(node);
   if (group == nullptr || !group->group || group->group->failure.empty()) return;
   const Node*& failure = group->group->failure[node.step_index];
-  if (failure == nullptr && !is_tolerated(*node.step, node.record.state)) failure = &node;
+  if (failure == nullptr) failure = &node;
 }
 
 void Scheduler::release_daemons(Node& group) {
@@ -162,7 +162,7 @@ void Scheduler::task_ended(Node& node, task::Outcome outcome) {
   }
   if (is_overdue(node) && outcome.state != State::succeeded) {
     outcome.state = State::failed;
-    message = {wording_.overdue()};
+    message = {overdue_message(node)};
   }
   end(node, outcome.state, join(message));
   if (record.daemoned && has_failed(outcome.state)) daemon_failed(node);

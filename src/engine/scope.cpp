@@ -114,6 +114,8 @@ RunScope::RunScope(const model::RunRecord& run, const model::Workflow& workflow,
   values_["workflow.uid"] = run.id;
   values_["workflow.creationTimestamp"] = to_rfc3339(run.created);
   values_.try_emplace("workflow.mainEntrypoint", workflow.entry.definition);
+  // Whoever keeps its schedules runs it then.
+  if (!workflow.schedules.empty()) values_["workflow.scheduledTime"] = to_rfc3339(run.created);
 }
 
 Status RunScope::set_parameters(const model::Workflow& workflow) {
@@ -215,11 +217,19 @@ Result<Found> NodeScope::find(std::string_view name) const {
   if (name == "node.id") return node_.record.names.id;
   if (name == "node.name") return node_.record.names.name;
   if (name == "pod.name") return node_.record.names.host;
+  if (name == "node.deadline") return deadline_text();
   if (name == "steps.name" || name == "tasks.name") return node_.record.step;
   if (node_.item && (name == "item" || name.starts_with("item."))) return find_in_item(name, *node_.item);
   if (node_.role == Node::Role::attempt)
     if (auto found = find_in_retry(name, node_.parent->retry->last, *node_.record.index)) return found;
   return run_.find(name);
+}
+
+std::string NodeScope::deadline_text() const {
+  constexpr const char* kNever = "0001-01-01T00:00:00Z";
+  std::optional<Time> deadline = node_.at_exit ? std::nullopt : run_.deadline();
+  if (node_.attempts_end) deadline = std::min(deadline.value_or(*node_.attempts_end), *node_.attempts_end);
+  return deadline ? to_rfc3339(*deadline) : kNever;
 }
 
 Result<Found> NodeScope::find_input(std::string_view name) const {

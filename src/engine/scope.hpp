@@ -18,7 +18,8 @@
 namespace kist::engine {
 
 // What is the same everywhere in a run: workflow.name, .uid, .namespace ("default" unless the workflow's variables say
-// otherwise), .creationTimestamp (and .creationTimestamp.F, a part of it), .mainEntrypoint, .parameters (JSON) and
+// otherwise), .creationTimestamp (and .creationTimestamp.F, a part of it), .scheduledTime (where it has a schedule),
+// .mainEntrypoint, .parameters (JSON) and
 // .parameters.NAME, and the workflow's variables; what nodes have set for everybody, as .outputs.parameters.NAME and
 // .outputs.artifacts.NAME; .status, and for what is called at the end .duration and .failures.
 class RunScope : public expression::Scope {
@@ -46,14 +47,20 @@ class RunScope : public expression::Scope {
   void set_result(Outcome outcome);
   void add_globals(const model::NodeRecord& record);
 
+  // When the run's time is over.
+  void set_deadline(Time deadline) { deadline_ = deadline; }
+  std::optional<Time> deadline() const { return deadline_; }
+
  private:
   std::map<std::string, std::string, std::less<>> values_;
   std::map<std::string, model::ArtifactRecord, std::less<>> artifacts_;
   Time created_;
+  std::optional<Time> deadline_;
   expression::Surroundings surroundings_;
 };
 
-// In the texts of a node itself, beyond the run's names: node.id, node.name, pod.name, steps.name, tasks.name, item and
+// In the texts of a node itself, beyond the run's names: node.id, node.name, node.deadline (when the run, or the last
+// attempt at it, is over, in RFC 3339; the year 1: never), pod.name, steps.name, tasks.name, item and
 // item.KEY in a loop, retries and lastRetry.… in an attempt, inputs.parameters (JSON: a list of {name, value}),
 // inputs.parameters.X, inputs.artifacts.X.path, outputs.artifacts.X.path, outputs.parameters.X.path.
 class NodeScope : public expression::Scope {
@@ -72,6 +79,7 @@ class NodeScope : public expression::Scope {
  private:
   Result<std::optional<std::string>> find_input(std::string_view name) const;
   Result<std::optional<std::string>> find_output(std::string_view name) const;
+  std::string deadline_text() const;
 };
 
 // In what a group says about its steps (arguments, conditions) and its outputs: also steps.X.… and tasks.X.… of the

@@ -19,6 +19,10 @@ std::string Wording::overdue() const {
   return "its time is over";
 }
 
+std::string Wording::too_late() const {
+  return "it has waited too long to begin";
+}
+
 std::string Wording::broken_off() const {
   return "not finished: another one has failed";
 }

@@ -98,7 +98,8 @@ class Wording {
   virtual std::string state(State state) const = 0;                 // "Done", "Succeeded"
   virtual std::string log_prefix(const NodeNames& node) const = 0;  // "<pod>: ", or ""
 
-  virtual std::string overdue() const;  // its time is over
+  virtual std::string overdue() const;   // its time is over
+  virtual std::string too_late() const;  // it has waited too long to begin
   // What was begun and cannot go on, since its group is to fail at once.
   virtual std::string broken_off() const;
   virtual std::string no_items() const;  // a loop over nothing

@@ -282,6 +282,7 @@ Json to_json(const RunRecord& run) {
   put(value, "created", run.created);
   put(value, "started", run.started);
   put(value, "finished", run.finished);
+  put(value, "expires", run.expires);
   value["request"] = to_json(run.request);
   put_all(value, "used_runs", run.used_runs);
   put_all(value, "nodes", run.nodes);
@@ -309,6 +310,7 @@ Result<RunRecord> run_from_json(const Json& value) {
   KIST_TRY(get(value, "created", run.created));
   KIST_TRY(get(value, "started", run.started));
   KIST_TRY(get(value, "finished", run.finished));
+  KIST_TRY(get(value, "expires", run.expires));
   KIST_TRY_ASSIGN(const Json* request, member(value, "request"));
   if (request != nullptr) {
     KIST_TRY_ASSIGN(run.request, request_from_json(*request));

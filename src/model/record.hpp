@@ -155,6 +155,7 @@ struct RunRecord {
   Time created;
   Time started;
   Time finished;
+  Time expires = {};  // of one that has ended: its file lets it go from then on
   RunRequest request;
   std::vector<UsedRun> used_runs;
   std::vector<NodeRecord> nodes;       // in the order they came to be

@@ -345,7 +345,7 @@ struct Call {
 // A condition over the results of other steps of a graph.
 struct Dependency {
   enum class Operator { always, is, all, any, negate };
-  // Of a step that loops: any_succeeded of one of its items, all_failed of all (failed or errored); of another step
+  // Of a step that loops: any_succeeded of one of its items, all_failed of all (none errored); of another step
   // they are succeeded and failed.
   enum class Test { succeeded, failed, errored, skipped, omitted, daemoned, any_succeeded, all_failed };
   Operator op = Operator::always;
@@ -414,7 +414,8 @@ struct Group {
   Kind kind = Kind::graph;
   std::vector<Step> steps;           // of a graph
   std::vector<std::string> targets;  // of a graph: the group fails where one of them, or what it waited for, failed
-  bool fail_fast = true;             // of a graph: after a failure nothing new starts
+  bool fail_fast = true;      // of a graph with several targets that failed: the first one's state is its own, else the
+                              // last one's
   bool fail_at_once = false;  // once a step or an item has failed, and that is not tolerated, nothing new starts: no
                               // item of a loop either, and no step that would handle the failure
   std::vector<std::vector<Step>> stages;  // of a sequence: one after the other, the steps of one side by side
@@ -476,8 +477,9 @@ struct Definition {
   std::variant<Task, Group, Gate> body;
   Origin origin;
   std::optional<Retry> retry;
-  std::optional<Text> timeout;   // since the node was made
-  std::optional<Text> deadline;  // since it (each attempt) began to run
+  std::optional<Text> timeout;                         // since the node was made
+  std::optional<Text> pending_timeout = std::nullopt;  // since it (each attempt) was made: until it begins to run
+  std::optional<Text> deadline;                        // since it (each attempt) began to run
   std::vector<Lock> locks;
   std::optional<Memo> memo;
   std::optional<Text> display;  // shown instead of the step's name
@@ -495,6 +497,13 @@ struct RunNaming {
   std::string stem;
 };
 
+// How long a run is kept once it has ended: what is said of its own end, else of any end; else as rules have it.
+struct Expiry {
+  std::optional<std::chrono::seconds> after_success = std::nullopt;
+  std::optional<std::chrono::seconds> after_failure = std::nullopt;  // a failure or a stop, but no error
+  std::optional<std::chrono::seconds> after_any_end = std::nullopt;
+};
+
 struct Workflow {
   std::string name;  // what it is called in its file; may be empty
   std::string dialect;
@@ -508,6 +517,8 @@ struct Workflow {
   std::optional<Text> deadline;     // since the run began
   std::optional<Text> parallelism;  // so many tasks run at a time
   std::vector<Lock> locks;
+  Expiry expiry = {};
+  bool volumes_end_with_it = false;    // Volume::Kind::run: they go with any end of the run, not only a good one
   bool may_leave_sent = false;         // a run can be removed where what it sent (Save::collect) could not be deleted
   bool suspended = false;              // nothing starts until somebody approves
   std::vector<std::string> schedules;  // when it is to be run by itself: cron lines

@@ -28,7 +28,8 @@ using model::State;
 constexpr int kNotFound = 127;  // exit codes of a shell that cannot start a program
 constexpr int kNotExecutable = 126;
 constexpr int kKilled = 9;
-constexpr std::chrono::milliseconds kProgressPeriod(500);
+constexpr std::chrono::milliseconds kPatience(500);  // before it is looked whether the task was stopped
+constexpr std::chrono::seconds kProgressPeriod(3);   // between two looks at a progress file
 constexpr std::size_t kLongestProgress = 64;
 constexpr const char* kLocalAddress = "127.0.0.1";  // tasks share the host's network
 
@@ -150,7 +151,7 @@ Result<bool> Runs::wait_until_ready(const Member& member, const std::function<Re
   Clock::time_point next = Clock::now() + probe.delay;
   for (int failed = 0;;) {
     while (Clock::now() < next) {
-      KIST_TRY_ASSIGN(bool has_ended, pause(std::min(next, Clock::now() + kProgressPeriod)));
+      KIST_TRY_ASSIGN(bool has_ended, pause(std::min(next, Clock::now() + kPatience)));
       if (tools_.stop.get() > known) return false;
       if (has_ended) return fail(ErrorKind::unavailable, "it ended");
     }
@@ -375,11 +376,14 @@ void Runs::look_at_progress(Member& member) {
   if (!member.run->progress_file) return;
   auto file = member.root->sandbox().open_inside(member.run->progress_file->source(), O_RDONLY | O_NONBLOCK, 0);
   if (!file) return;
+  // Its last line: some write one after the other.
+  const off_t size = ::lseek(file->get(), 0, SEEK_END);
   std::array<char, kLongestProgress> buffer{};
-  auto count = ::read(file->get(), buffer.data(), buffer.size());
+  const auto count = ::pread(file->get(), buffer.data(), buffer.size(), std::max<off_t>(size - kLongestProgress, 0));
   if (count <= 0) return;
   std::string_view text(buffer.data(), static_cast<std::size_t>(count));
   while (text.ends_with('\n') || text.ends_with(' ')) text.remove_suffix(1);
+  text.remove_prefix(std::min(text.size(), text.rfind('\n') + 1));
   if (!is_progress(text) || text == member.progress) return;
   member.progress = text;
   tools_.services.report(text);
@@ -389,7 +393,7 @@ std::optional<Runs::Clock::time_point> Runs::next_look(const std::vector<Member>
   std::optional<Clock::time_point> next;
   auto by = [&](Clock::time_point moment) { next = next ? std::min(*next, moment) : moment; };
   for (const Member& member : members) {
-    if (member.stage == Member::Stage::delayed) by(std::min(member.next_start, Clock::now() + kProgressPeriod));
+    if (member.stage == Member::Stage::delayed) by(std::min(member.next_start, Clock::now() + kPatience));
     if (member.stage == Member::Stage::running && member.run->progress_file) by(Clock::now() + kProgressPeriod);
   }
   return next;

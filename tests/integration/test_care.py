@@ -124,3 +124,29 @@ def test_fsck_names_what_is_hurt_and_repairs_what_can_be(runs):
     runs("rm", "-y", name)
     runs("gc")
     assert runs.json("fsck")["status"] == "sound"
+
+
+def test_runs_go_when_their_file_lets_them(kist):
+    kist.write("w.yaml", """\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {generateName: w-}
+        spec:
+          entrypoint: main
+          arguments: {parameters: [{name: code, value: 0}]}
+          ttlStrategy: {secondsAfterSuccess: 0, secondsAfterFailure: 1000}
+          templates:
+          - {name: main, container: {image: busybox, command: [sh, -c, "exit {{workflow.parameters.code}}"]}}
+    """)
+    for name in ("gone", "kept"):
+        kist.run("w.yaml", name=name)
+    kist.run("w.yaml", "-p", "code=1", name="bad", code=1)
+    kist("tags", "add", "tag", "kept")
+    would = kist.json("gc", "-n")
+    assert would["runs"] == ["gone"] and would["reasons"]["gone"].startswith("its file lets it go since 20")
+    assert kist("gc", "-n").stdout.startswith("gone would be removed: its file lets it go since 20")
+    assert kist.json("show", "bad")["expires"] > kist.json("show", "bad")["finished"]
+    assert kist.json("gc")["runs"] == ["gone"]
+    assert {run["name"] for run in kist.json("ps", "-a")} == {"kept", "bad"}
+    kist("retry", "bad", code=1)
+    assert kist.json("show", "bad")["expires"] > kist.json("show", "bad")["finished"], "it began anew"

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
@@ -47,9 +48,11 @@ Result<std::optional<catalog::RetentionRule>> rule_of(const Options& options) {
   return std::nullopt;
 }
 
-void print_text(const std::vector<catalog::RunSummary>& runs, const store::Collected& done, bool dry_run) {
+using Removals = std::vector<engine::Removal>;
+
+void print_text(const Removals& runs, const store::Collected& done, bool dry_run) {
   const std::string_view would = dry_run ? "would be " : "";
-  for (const auto& run : runs) print(fmt::format("{} {}removed\n", run.name, would));
+  for (const auto& each : runs) print(fmt::format("{} {}removed: {}\n", each.run.name, would, each.why));
   const std::uint64_t freed = done.bytes > done.written ? done.bytes - done.written : 0;
   print(fmt::format(
       "{} {}freed: {} of {} containers{}", human_size(freed + done.view_bytes), would, human_size(done.bytes),
@@ -64,11 +67,16 @@ void print_text(const std::vector<catalog::RunSummary>& runs, const store::Colle
   for (const auto& notice : done.notices) print(notice + "\n");
 }
 
-void print_as_json(const std::vector<catalog::RunSummary>& runs, const store::Collected& done, bool dry_run) {
+void print_as_json(const Removals& runs, const store::Collected& done, bool dry_run) {
   Json names = Json::array();
-  for (const auto& run : runs) names.push_back(run.name);
+  Json reasons = Json::object();
+  for (const auto& each : runs) {
+    names.push_back(each.run.name);
+    reasons[each.run.name] = each.why;
+  }
   print_json({{"dry_run", dry_run},
               {"runs", std::move(names)},
+              {"reasons", std::move(reasons)},
               {"containers", done.containers},
               {"bytes", done.bytes},
               {"repacked", done.repacked},
@@ -90,23 +98,31 @@ Result<int> act(Context& context, const Options& options) {
   if (given) settings.rules = {*given};
 
   KIST_TRY_ASSIGN(const auto all, list_runs(context.house, {}));
-  auto runs = engine::runs_to_remove(all, settings.rules, now());
-  if (given && !runs.empty() && !options.dry_run) {
+  auto tell = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
+  Removals runs;
+  for (auto& each : engine::runs_to_remove(all, settings.rules, now())) {
+    KIST_TRY_ASSIGN(const bool held, engine::is_held(parts.catalog, each.run.name));
+    if (!held) runs.push_back(std::move(each));
+  }
+  const bool by_rule = std::ranges::any_of(runs, [](const auto& each) { return !each.expired; });
+  if (given && by_rule && !options.dry_run) {
     KIST_TRY_ASSIGN(const bool agreed, context.confirm(fmt::format("Remove {} runs?", runs.size()), options.yes));
     if (!agreed) return 0;
   }
   std::set<std::string> to_be_removed;  // of a dry run; else they are gone, and a new run may have such a name by now
-  auto tell = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
-  for (const auto& run : runs) {
-    if (!options.dry_run) {
-      auto removed = engine::remove_run(parts, run.name, false, tell);
-      if (!removed && removed.error().kind == ErrorKind::unavailable) {
-        tell(removed.error().text);  // it is tried again the next time
-        continue;
-      }
-      KIST_TRY(removed);
+  for (const auto& each : runs) {
+    if (options.dry_run) {
+      to_be_removed.insert(each.run.name);
+      continue;
     }
-    if (options.dry_run) to_be_removed.insert(run.name);
+    auto removed = engine::remove_run(parts, each.run.name, false, tell);
+    // What goes on again by now stays; what could not be deleted elsewhere is tried again the next time.
+    const bool later =
+        !removed && (removed.error().kind == ErrorKind::unavailable || removed.error().kind == ErrorKind::conflict);
+    if (later)
+      tell(removed.error().text);
+    else
+      KIST_TRY(removed);
   }
   if (!options.dry_run) KIST_TRY(engine::refer_all_tags(parts));
 
@@ -136,8 +152,10 @@ void declare_gc(Arguments& arguments, Context& context) {
   arguments.flag("-y,--yes", options->yes, "Do not ask");
   arguments.flag("--json", options->json, "Print JSON");
   arguments.epilogue(
-      "Without a rule, here or in settings.yaml, no run is removed, and only what no run and no tag needs is freed.\n"
-      "With several, a run goes if all of them let it. Runs may go on meanwhile.");
+      "Runs go whose own file lets them (Argo's ttlStrategy). Without a rule, here or in settings.yaml, no other is\n"
+      "removed, and only what no run and no tag needs is freed. With several, a run goes if all of them let it. Runs "
+      "may\n"
+      "go on meanwhile.");
   arguments.action([&context, options] { return act(context, *options); });
 }
 

@@ -44,6 +44,7 @@ std::string header(const Context& context, const model::RunRecord& run, const st
   line("Started", fmt::format("{} ({})", local_time(started), how_long_ago(started, now())));
   // When an interrupted run ended is not known.
   if (run.state != model::State::interrupted) line("Duration", duration_text(run.started, run.finished));
+  if (run.expires != Time{}) line("Expires", local_time(run.expires));
   line("Tags", fmt::format("{}", fmt::join(tags, ", ")));
   std::vector<std::string> labels;
   for (const auto& [name, value] : run.marks.labels) labels.push_back(fmt::format("{}={}", name, value));

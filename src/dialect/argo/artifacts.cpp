@@ -61,6 +61,12 @@ const Scalar* key_of(const Place& place) {
 
 namespace {
 
+// A path in a repository that is a directory of this machine.
+Scalar below_directory(const Place& place, const std::string& key) {
+  const Scalar* directory = place.text("path");
+  return {fmt::format("{}/{}", directory == nullptr ? "" : directory->text, key), place.mark};
+}
+
 bool has_keys(const Place& place) {
   return place.kind == "s3" || place.kind == "oss" || place.kind == "gcs" || place.kind == "azure";
 }
@@ -112,6 +118,11 @@ std::optional<model::Location> lower_place(const Place& place, const Repository&
   if (!repository.place) {
     location.kind = "key";
     location.set("key", key != nullptr ? text(*key) : model::Text::literal(""));
+    return location;
+  }
+  if (repository.place->kind == "file") {
+    location.kind = "file";
+    location.set("path", text(below_directory(*repository.place, key == nullptr ? "" : key->text)));
     return location;
   }
   // What the artifact says itself wins; a bucket of its own keeps the repository's endpoint and credentials.
@@ -217,6 +228,8 @@ std::optional<Place> default_place(const Spec& spec, const Template& definition,
   const std::string key = fmt::format("{}/{}", above, file);
   if (place->kind == "artifactory") {
     if (const Scalar* repository = place->text("repoURL")) set_key(*place, "url", repository->text + "/" + key);
+  } else if (place->kind == "file") {
+    set_key(*place, "path", below_directory(*place, key).text);
   } else {
     set_key(*place, key_name(*place), key);
   }

@@ -114,6 +114,17 @@ void check_deadline(const std::optional<Scalar>& deadline, const std::string& wh
     report.error(deadline->mark, fmt::format("{}.activeDeadlineSeconds must be a positive integer > 0", where));
 }
 
+void check_timeouts(const Template& each, const std::string& where, Report& report) {
+  for (const auto& [key, limit] : {std::pair("timeout", &each.timeout), {"pendingTimeout", &each.pending_timeout}})
+    if (is_group(each.kind) && *limit)
+      report.error((*limit)->mark, fmt::format("{}: {} template doesn't support {} field", where,
+                                               each.kind == Template::Kind::dag ? "DAG" : "Steps", key));
+  if (each.timeout && std::ranges::all_of(each.timeout->text, [](unsigned char c) { return std::isdigit(c) != 0; }))
+    report.error(each.timeout->mark,
+                 fmt::format("{} has invalid duration format in timeout: expected such as 30s or 1h30m, not '{}'",
+                             where, each.timeout->text));
+}
+
 void check_retry(const std::optional<RetrySpec>& retry, const std::string& where, Report& report) {
   if (!retry) return;
   constexpr auto kPolicies =
@@ -149,6 +160,7 @@ void check_template(const Spec& spec, const Template& each, Report& report) {
   if (!is_group(each.kind)) check_deadline(each.deadline, where, report);
   if (is_group(each.kind) && each.deadline)
     report.error(each.deadline->mark, where + ".activeDeadlineSeconds is only valid for leaf templates");
+  check_timeouts(each, where, report);
   check_retry(each.retry, where, report);
   check_locks(each.locks, where, report);
   if (each.memo && each.memo->cache.text.empty())
@@ -181,6 +193,12 @@ void check_template(const Spec& spec, const Template& each, Report& report) {
 void check_policies(const Spec& spec, Report& report) {
   check_metrics(spec.metrics, "spec", report);
   check_pod_collection(spec.pod_collection, report);
+  constexpr auto kVolumeCollections =
+      std::to_array<std::string_view>({"", "OnWorkflowCompletion", "OnWorkflowSuccess"});
+  if (spec.volume_collection && std::ranges::count(kVolumeCollections, spec.volume_collection->text) == 0)
+    report.error(spec.volume_collection->mark, fmt::format("spec.volumeClaimGC.strategy must be OnWorkflowCompletion "
+                                                           "or OnWorkflowSuccess, not '{}'",
+                                                           spec.volume_collection->text));
   check_pod_resources(spec.pod_resources, "spec.podResources", report);
   check_retry(spec.retry, "spec", report);
   check_locks(spec.locks, "spec", report);

@@ -199,7 +199,7 @@ class Checker {
     for (const auto* text :
          {&definition.http.url, &definition.http.body, &definition.duration, &definition.resource.action,
           &definition.resource.manifest, &definition.resource.success_condition, &definition.resource.failure_condition,
-          &definition.deadline})
+          &definition.deadline, &definition.timeout, &definition.pending_timeout})
       if (*text) check(**text, where_);
     for (const Scalar& flag : definition.resource.flags) check(flag, where_);
     for (const Parameter& parameter : definition.outputs.parameters) {

@@ -226,9 +226,12 @@ std::optional<std::string> find_config(const std::vector<Document>& documents, s
 
 bool is_workflow_file(std::string_view text) {
   if (auto roots = yaml::parse(text, "", {.duplicate_keys = true})) {
-    return std::ranges::any_of(*roots, [](const yaml::Node& root) {
+    const auto is_one = [](const auto& self, const yaml::Node& root) -> bool {
+      if (const yaml::Node* items = items_of_list(root))
+        return std::ranges::any_of(items->items, [&](const yaml::Node& item) { return self(self, item); });
       return text_at(root, {"apiVersion"}).starts_with(kGroup) || form_of(root) != Document::Form::other;
-    });
+    };
+    return std::ranges::any_of(*roots, [&](const yaml::Node& root) { return is_one(is_one, root); });
   }
   // Malformed: lines at the left margin that only a workflow file has.
   bool entrypoint = false;

@@ -67,6 +67,8 @@ extern const Table kWorkflowMetadata;
 extern const Table kLabelFrom;
 extern const Table kRepositoryRef;
 extern const Table kArtifactGc;
+extern const Table kExpiry;
+extern const Table kVolumeClaimGc;
 extern const Table kPodGc;
 extern const Table kSynchronization;
 extern const Table kMutex;

@@ -170,6 +170,7 @@ model::Definition lower_template(const Spec& spec, const Template& written, cons
   else if (spec.retry && !is_group(written.kind) && written.kind != Template::Kind::suspend)
     definition.retry = lower_retry(*spec.retry);
   if (written.timeout) definition.timeout = make_text(written.timeout->text);
+  if (written.pending_timeout) definition.pending_timeout = make_text(written.pending_timeout->text);
   if (written.deadline) definition.deadline = make_text(written.deadline->text);
   definition.locks = lower_locks(spec, written.locks);
   if (written.memo) {
@@ -302,6 +303,8 @@ model::Workflow lower_workflow(const Spec& spec, const Graphs& graphs, const Tem
   if (spec.parallelism) workflow.parallelism = make_text(spec.parallelism->text);
   workflow.locks = lower_locks(spec, spec.locks);
   workflow.suspended = spec.suspended;
+  workflow.expiry = spec.expiry;
+  workflow.volumes_end_with_it = spec.volume_collection && spec.volume_collection->text == "OnWorkflowCompletion";
   for (const auto& [label, expression] : spec.labels_from)
     workflow.labels.emplace_back(label, make_expression(expression.text));
   for (const auto& [label, value] : spec.labels)

@@ -71,8 +71,12 @@ yaml::Node merge_defaults(const yaml::Node& defaults, const yaml::Node& definiti
   yaml::Node fitting = defaults;
   constexpr auto kKinds = std::to_array<std::string_view>(
       {"container", "script", "steps", "dag", "containerSet", "suspend", "data", "http", "resource", "plugin"});
+  // Of what runs no process itself Argo looks at none of these.
+  constexpr auto kOfLeaves = std::to_array<std::string_view>({"activeDeadlineSeconds", "timeout", "pendingTimeout"});
+  const bool is_group = definition.find("steps") != nullptr || definition.find("dag") != nullptr;
   std::erase_if(fitting.entries, [&](const auto& entry) {
     if (entry.first.text == "name") return true;
+    if (is_group && std::ranges::count(kOfLeaves, std::string_view(entry.first.text)) > 0) return true;
     return std::ranges::count(kKinds, std::string_view(entry.first.text)) > 0 &&
            definition.find(entry.first.text) == nullptr;
   });

@@ -25,7 +25,7 @@ const auto kKinds = std::to_array<Kind>({
     {"oss", &kOss, "keyFormat"},
     {"hdfs", &kHdfs, "pathFormat"},
     {"artifactory", &kArtifactory, "keyFormat"},
-    {"file", &kFile, ""},
+    {"file", &kFile, "keyFormat"},
 });
 
 bool is_secret(std::string_view name) {

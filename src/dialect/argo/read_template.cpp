@@ -187,9 +187,11 @@ void read_surroundings(Fields& fields, Template& definition) {
   definition.daemon = fields.boolean("daemon", false);
   definition.deadline = fields.any_text("activeDeadlineSeconds");
   definition.timeout = fields.any_text("timeout");
+  definition.pending_timeout = fields.any_text("pendingTimeout");
   definition.parallelism = fields.any_text("parallelism");
   definition.pod_patch = fields.text("podSpecPatch");
-  for (auto* text : {&definition.deadline, &definition.timeout, &definition.parallelism, &definition.pod_patch})
+  for (auto* text : {&definition.deadline, &definition.timeout, &definition.pending_timeout, &definition.parallelism,
+                     &definition.pod_patch})
     if (*text && (*text)->text.empty()) text->reset();
   definition.fail_at_once = fields.boolean("failFast", false);
   definition.retry = read_retry(fields);

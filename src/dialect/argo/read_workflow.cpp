@@ -66,6 +66,20 @@ void read_repository_ref(Fields& fields, Spec& spec) {
   spec.repository_key = inner.text("key");
 }
 
+void read_expiry(Fields& fields, Spec& spec) {
+  const auto seconds = [](Fields& from, std::string_view key) {
+    return from.integer(key).transform(
+        [](std::int64_t count) { return std::chrono::seconds(std::clamp<std::int64_t>(count, INT32_MIN, INT32_MAX)); });
+  };
+  spec.expiry.after_any_end = seconds(fields, "ttlSecondsAfterFinished");
+  const yaml::Node* node = fields.mapping("ttlStrategy");
+  if (node == nullptr) return;
+  Fields inner(fields.report(), *node, kExpiry, fields.where() + ".ttlStrategy");
+  spec.expiry = {.after_success = seconds(inner, "secondsAfterSuccess"),
+                 .after_failure = seconds(inner, "secondsAfterFailure"),
+                 .after_any_end = seconds(inner, "secondsAfterCompletion")};
+}
+
 void read_spec(const yaml::Node& node, Report& report, Spec& spec) {
   Fields fields(report, node, kSpec, "spec");
   spec.mark = node.mark;
@@ -89,6 +103,9 @@ void read_spec(const yaml::Node& node, Report& report, Spec& spec) {
   spec.retry = read_retry(fields);
   spec.locks = read_locks(fields);
   spec.suspended = fields.boolean("suspend", false);
+  read_expiry(fields, spec);
+  if (const yaml::Node* collection = fields.mapping("volumeClaimGC"))
+    spec.volume_collection = Fields(report, *collection, kVolumeClaimGc, "spec.volumeClaimGC").text("strategy");
   if (fields.find("archiveLogs") != nullptr) spec.archive_logs = fields.boolean("archiveLogs", false);
   if (const yaml::Node* collection = fields.mapping("artifactGC"))
     spec.collection = Fields(report, *collection, kArtifactGc, "spec.artifactGC").text("strategy");

@@ -314,6 +314,7 @@ struct Template {
   bool daemon = false;
   std::optional<Scalar> deadline;  // activeDeadlineSeconds
   std::optional<Scalar> timeout;
+  std::optional<Scalar> pending_timeout;
   std::optional<RetrySpec> retry;
   std::vector<LockSpec> locks;
   std::optional<MemoSpec> memo;
@@ -364,6 +365,8 @@ struct Spec {
   std::optional<RetrySpec> retry;
   std::vector<LockSpec> locks;
   bool suspended = false;
+  model::Expiry expiry;                     // ttlStrategy
+  std::optional<Scalar> volume_collection;  // volumeClaimGC.strategy
   std::optional<bool> archive_logs;
   std::optional<Scalar> collection;  // artifactGC.strategy
   std::optional<Scalar> repository_map;

@@ -58,9 +58,9 @@ constexpr Field kSpecFields[] = {
     {"serviceAccountName"},
     {"priority"},
 
-    {"ttlStrategy", postponed, "the run stays until it is removed"},
-    {"ttlSecondsAfterFinished", postponed, "the run stays until it is removed"},
-    {"volumeClaimGC", postponed, "volumes of a run go when it has succeeded"},
+    {"ttlStrategy"},
+    {"ttlSecondsAfterFinished"},
+    {"volumeClaimGC"},
 
     {"automountServiceAccountToken", cluster},
     {"podPriority", cluster},
@@ -105,6 +105,8 @@ constexpr Field kArtifactGcFields[] = {{"strategy"},
                                        {"serviceAccountName", silent},
                                        {"podSpecPatch", silent},
                                        {"forceFinalizerRemoval", silent}};
+constexpr Field kExpiryFields[] = {{"secondsAfterCompletion"}, {"secondsAfterSuccess"}, {"secondsAfterFailure"}};
+constexpr Field kVolumeClaimGcFields[] = {{"strategy"}};
 constexpr Field kPodGcFields[] = {{"strategy"}, {"labelSelector"}, {"deleteDelayDuration", silent}};
 constexpr Field kSynchronizationFields[] = {{"mutex"}, {"mutexes"}, {"semaphore"}, {"semaphores"}};
 constexpr Field kMutexFields[] = {{"name"}, {"namespace"}, {"database", postponed, "locks are kept in this home"}};
@@ -323,7 +325,7 @@ constexpr Field kHdfsFields[] = {
     {"krbServicePrincipalName"},
 };
 constexpr Field kArtifactoryFields[] = {{"url"}, {"repoURL"}, {"keyFormat"}, {"usernameSecret"}, {"passwordSecret"}};
-constexpr Field kFileFields[] = {{"path"}};
+constexpr Field kFileFields[] = {{"path"}, {"keyFormat"}};
 
 constexpr Field kTemplateFields[] = {
     {"name"},
@@ -346,6 +348,7 @@ constexpr Field kTemplateFields[] = {
     {"daemon"},
     {"activeDeadlineSeconds"},
     {"timeout"},
+    {"pendingTimeout"},
     {"retryStrategy"},
     {"synchronization"},
     {"mutex"},
@@ -364,7 +367,6 @@ constexpr Field kTemplateFields[] = {
     {"securityContext"},
 
     {"metadata", cluster},
-    {"pendingTimeout", cluster},
     {"nodeSelector", cluster},
     {"affinity", cluster},
     {"tolerations", cluster},
@@ -475,6 +477,8 @@ constinit const Table kWorkflowMetadata{kWorkflowMetadataFields};
 constinit const Table kLabelFrom{kLabelFromFields};
 constinit const Table kRepositoryRef{kRepositoryRefFields};
 constinit const Table kArtifactGc{kArtifactGcFields};
+constinit const Table kExpiry{kExpiryFields};
+constinit const Table kVolumeClaimGc{kVolumeClaimGcFields};
 constinit const Table kPodGc{kPodGcFields};
 constinit const Table kSynchronization{kSynchronizationFields};
 constinit const Table kMutex{kMutexFields};

@@ -67,6 +67,10 @@ std::string ArgoWording::overdue() const {
   return "Step exceeded its deadline";
 }
 
+std::string ArgoWording::too_late() const {
+  return "timeout";
+}
+
 std::string ArgoWording::broken_off() const {
   return "template has failed or errored children and failFast enabled";
 }

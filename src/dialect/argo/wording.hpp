@@ -20,6 +20,7 @@ class ArgoWording final : public model::Wording {
   std::string state(model::State state) const override;
   std::string log_prefix(const model::NodeNames& node) const override;
   std::string overdue() const override;
+  std::string too_late() const override;
   std::string broken_off() const override;
   std::string no_items() const override;
   std::string undefined(std::string_view definition) const override;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.hpp"
+#include "base/time.hpp"
 #include "engine/retention.hpp"
 
 namespace kist::engine::testing {
@@ -34,7 +35,7 @@ class RetentionTest : public ::testing::Test {
   }
   std::vector<std::string> removed(std::vector<RetentionRule> rules) {
     std::vector<std::string> names;
-    for (const RunSummary& run : runs_to_remove(runs_, rules, now_)) names.push_back(run.name);
+    for (const Removal& each : runs_to_remove(runs_, rules, now_)) names.push_back(each.run.name);
     return names;
   }
 
@@ -94,6 +95,47 @@ TEST_F(RetentionTest, TheFirstRuleThatFitsDecides) {
   EXPECT_THAT(removed({{.outcome = Outcome::failed, .keep_last = 0}}), ElementsAre("bad", "stopped"));
   EXPECT_THAT(removed({{.outcome = Outcome::succeeded, .keep_last = 0}}), ElementsAre("good"));
   EXPECT_THAT(removed({{.outcome = Outcome::failed, .keep_last = 9}, {.keep_last = 0}}), ElementsAre("good"));
+}
+
+TEST_F(RetentionTest, WhatHasExpiredGoesWhateverTheRulesKeep) {
+  add("yet to come").expires = now_ + hours(1);
+  add("over").expires = now_ - hours(1);
+  RunSummary& kept = add("tagged");
+  kept.expires = now_ - hours(1);
+  kept.tags = {"t"};
+  add("goes on", "w", State::running).expires = now_ - hours(1);
+  add("older");
+  EXPECT_THAT(removed({}), ElementsAre("over"));
+  EXPECT_THAT(removed({{.keep_last = 9}}), ElementsAre("over"));
+  // What goes anyway takes no other one's place.
+  EXPECT_THAT(removed({{.keep_last = 3}}), ElementsAre("over"));
+
+  const auto removals =
+      runs_to_remove(runs_, std::vector<RetentionRule>{{.keep_last = 2, .older_than = hours(1)}}, now_);
+  ASSERT_EQ(removals.size(), 2U);
+  EXPECT_EQ(removals[0].why, "its file lets it go since " + to_rfc3339(now_ - hours(1)));
+  EXPECT_EQ(removals[1].why, "it is none of the newest 2 of its workflow and ended more than 1h00m ago");
+}
+
+TEST(HeldTest, ARunIsHeldByTheOneThatMadeItUntilThatHasEnded) {
+  auto scratch = ScratchDirectory::make("/tmp", "kist-held-").value();
+  auto home = catalog::Home::open(scratch.path()).value();
+  auto catalog = catalog::Catalog::open(home).value();
+  auto add = [&](const char* name) {
+    model::RunRecord run;
+    run.id = name;
+    auto made =
+        catalog->create_run(run, {.kind = model::RunNaming::Kind::given, .stem = name}, [](auto) { return 0U; });
+    EXPECT_TRUE(made) << made.error().text;
+  };
+  add("child");
+  add("parent");
+  EXPECT_FALSE(is_held(*catalog, "child").value());
+  ASSERT_TRUE(catalog->add_owned("parent", {"run", "child"}));
+  EXPECT_TRUE(is_held(*catalog, "child").value());
+  catalog::Changes ended{.run = "parent", .state = State::succeeded};
+  ASSERT_TRUE(catalog->apply({&ended, 1}));
+  EXPECT_FALSE(is_held(*catalog, "child").value());
 }
 
 TEST(QuotaTest, ContainersAndIndexCountForIt) {

@@ -175,6 +175,36 @@ TEST_F(Limits, OfEachAttemptAndOfAllOfThem) {
   EXPECT_EQ(status(run, "b(1)"), "none");
 }
 
+// Only an attempt that another one came before: the first is as long as it likes.
+TEST_F(Limits, OfAllAttemptsTogetherEndTheLast) {
+  define("main", with_retry(task({"{{=retries == '0' ? 'fail' : 'wait'}}"}), "5"));
+  dialect.workflow.definitions["main"].retry->max_duration = text("80ms");
+  model::RunRecord run = this->run();
+  EXPECT_EQ(status(run, "wf(0)"), "failed: main: Error (exit code 1)");
+  EXPECT_EQ(status(run, "wf(1)"), "failed: its time is over");
+  EXPECT_EQ(status(run, "wf"), "failed: not tried again: for long enough");
+}
+
+// Each attempt may wait so long for its turn; what has begun is not concerned.
+TEST_F(Limits, OfWaiting) {
+  define("main", graph({step("a", "held"), step("b", "late"), step("c", "ok", is("b", Dependency::Test::failed))}));
+  define("held", task({"hold"}));
+  define("ok", task({"succeed"}));
+  define("late", with_retry(task({"succeed"}), "1"));
+  dialect.workflow.definitions["held"].pending_timeout = text("20s");
+  dialect.workflow.definitions["late"].pending_timeout = text("50ms");
+  dialect.workflow.parallelism = text("1");
+  watcher.on_node = [&](const model::NodeRecord& node) {
+    if (node.names.name == "wf.b" && model::is_final(node.state)) place.release();
+  };
+  model::RunRecord run = this->run();
+  EXPECT_EQ(run.state, State::succeeded);
+  EXPECT_EQ(status(run, "wf.a"), "succeeded");
+  EXPECT_EQ(status(run, "wf.b(0)"), "failed: it has waited too long to begin");
+  EXPECT_EQ(status(run, "wf.b(1)"), "failed: it has waited too long to begin");
+  EXPECT_EQ(status(run, "wf.b"), "failed: not tried again: often enough");
+}
+
 TEST_F(Limits, OfAGroupEndAllBelowIt) {
   define("main", graph({step("a", "inner"), step("c", "ok", is("a", Dependency::Test::failed))}));
   define("ok", task({"succeed"}));
@@ -204,7 +234,6 @@ TEST_F(Limits, OfAGroupEndHooksOfItsMembersToo) {
   model::Definition inner = graph({x});
   inner.deadline = text("50ms");
   define("inner", inner);
-  group_of(dialect.workflow.definitions["main"]).fail_fast = false;
   model::RunRecord run = this->run();
   EXPECT_EQ(status(run, "wf.a"), "failed: its time is over");
   EXPECT_EQ(node(run, "wf.a.x@exit").state, State::failed);

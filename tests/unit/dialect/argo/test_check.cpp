@@ -43,6 +43,13 @@ INSTANTIATE_TEST_SUITE_P(
              "7:5: templates.main: multiple template types specified"},
         Case{"leaf_with_parallelism", "    parallelism: 2\n    container: {image: i}",
              "8:18: templates.main.parallelism is only valid for steps and dag templates"},
+        Case{"group_with_pending_timeout", "    pendingTimeout: 5s\n    steps: [[{name: a, template: t}]]",
+             "8:21: templates.main: Steps template doesn't support pendingTimeout field"},
+        Case{"timeout_without_unit", "    timeout: 23\n    container: {image: i}",
+             "8:14: templates.main has invalid duration format in timeout: expected such as 30s or 1h30m, not '23'"},
+        Case{"no_items", "    dag: {tasks: [{name: a, template: t}, {name: b, template: t, depends: a.AllFailed}]}",
+             "8:43: templates.main.tasks.b dependency 'a' uses an items-based condition such as .AnySucceeded or "
+             ".AllFailed but does not contain any items"},
         Case{"no_image", "    container: {command: [x]}", "8:16: templates.main.container.image may not be empty"},
         Case{"unknown_key", "    container: {image: i, comand: [x]}",
              "8:27: templates.main.container: unknown key 'comand'; did you mean 'command'?"},

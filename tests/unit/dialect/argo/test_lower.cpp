@@ -376,6 +376,39 @@ TEST(ArgoLower, ExitHooksOfStepsAskTheirExpressionsThatOfTheWorkflowDoesNot) {
   EXPECT_THAT(texts(all.notices), ElementsAre(testing::HasSubstr("spec.hooks.exit.expression is ignored")));
 }
 
+TEST(ArgoLower, ARepositoryMayBeADirectoryOfThisMachine) {
+  const model::Lowered all = lowered(R"(kind: ConfigMap
+metadata: {name: artifact-repositories, annotations: {workflows.argoproj.io/default-artifact-repository: d}}
+data: {d: "file: {path: /srv/kept, keyFormat: '{{workflow.name}}'}"}
+---
+)" + main_with(R"(    inputs: {artifacts: [{name: i, path: /i, s3: {key: given/by-key}}]}
+    container: {image: i}
+    outputs: {artifacts: [{name: o, path: /tmp/o}, {name: k, path: /tmp/k, s3: {key: by/key}}]}
+)"));
+  const auto saves = actions<model::Save>(task(all, "main"));
+  ASSERT_EQ(saves.size(), 2U);
+  EXPECT_EQ(saves[0].to->kind, "file");
+  EXPECT_EQ(saves[0].to->text("path")->source(), "/srv/kept/{{workflow.name}}/o.tgz");
+  EXPECT_EQ(saves[1].to->text("path")->source(), "/srv/kept/by/key");
+}
+
+TEST(ArgoLower, SaysHowLongARunIsKept) {
+  const auto expiry = [](std::string_view spec) {
+    const model::Expiry found = lowered(workflow_with(std::string(spec) + R"(
+  entrypoint: m
+  templateDefaults: {timeout: 10s, activeDeadlineSeconds: 5}
+  templates: [{name: m, steps: [[{name: a, template: t}]]}, {name: t, container: {image: i}}]
+)"))
+                                    .workflow.expiry;
+    const auto seconds = [](const auto& one) { return one ? one->count() : -1; };
+    return std::tuple(seconds(found.after_success), seconds(found.after_failure), seconds(found.after_any_end));
+  };
+  EXPECT_EQ(expiry(""), std::tuple(-1, -1, -1));
+  EXPECT_EQ(expiry("  ttlSecondsAfterFinished: 7"), std::tuple(-1, -1, 7));
+  EXPECT_EQ(expiry("  ttlStrategy: {secondsAfterSuccess: 1, secondsAfterFailure: 0}"), std::tuple(1, 0, -1));
+  EXPECT_EQ(expiry("  ttlStrategy: {secondsAfterCompletion: 3}"), std::tuple(-1, -1, 3));
+}
+
 TEST(ArgoLower, NamesRunsAsTheFileSays) {
   const std::string rest = "\nspec: {entrypoint: m, templates: [{name: m, container: {image: a}}]}\n";
   auto naming = [&](const std::string& metadata) {
@@ -421,6 +454,8 @@ TEST(ArgoLower, RecognisesItsFiles) {
   EXPECT_TRUE(recognised("kind: Workflow\nspec:\n\t- x\n"));
   EXPECT_TRUE(recognised("{\"apiVersion\": \"argoproj.io/v1alpha1\", \"kind\": \"WorkflowTemplate\"}"));
   EXPECT_TRUE(recognised("entrypoint: x\ntemplates:\n - [\n"));
+  EXPECT_TRUE(recognised("kind: List\nitems: [{kind: Pod}, {apiVersion: argoproj.io/v1alpha1, kind: Workflow}]\n"));
+  EXPECT_FALSE(recognised("kind: List\nitems: [{kind: Pod}]\n"));
   EXPECT_FALSE(recognised("workflows:\n  - name: x\n    provider: bash\n"));
   EXPECT_FALSE(recognised("version: 2.1\njobs: {build: {docker: [{image: a}]}}\n"));
   EXPECT_FALSE(recognised(""));
