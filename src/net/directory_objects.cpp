@@ -235,7 +235,9 @@ class DirectoryObjects final : public ObjectDirectory {
     std::lock_guard lock(mutex_);
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
-    if (now.tv_sec == last_.tv_sec && now.tv_nsec == last_.tv_nsec) {
+    const auto order = std::pair(now.tv_sec, now.tv_nsec) <=> std::pair(last_.tv_sec, last_.tv_nsec);
+    if (order <= 0) {
+      now = last_;
       now.tv_nsec = (now.tv_nsec + 1) % 1'000'000'000;
       if (now.tv_nsec == 0) ++now.tv_sec;
     }

@@ -155,32 +155,31 @@ std::optional<std::chrono::seconds> HttpAnswer::retry_after() const {
 }
 
 struct HttpClient::Connections {
-  const CurlLibrary* curl = nullptr;  // set with the first connection
   std::mutex mutex;
   std::vector<CURL*> idle;
 
   ~Connections() {
-    for (CURL* handle : idle) curl->easy_cleanup(handle);
+    if (idle.empty()) return;
+    const auto curl = curl_library();
+    for (CURL* handle : idle) (*curl)->easy_cleanup(handle);
   }
 
-  Result<CURL*> take() {
-    KIST_TRY_ASSIGN(const CurlLibrary* library, curl_library());
+  Result<CURL*> take(const CurlLibrary& curl) {
     {
       std::lock_guard lock(mutex);
-      curl = library;
       if (!idle.empty()) {
         CURL* handle = idle.back();
         idle.pop_back();
         return handle;
       }
     }
-    CURL* handle = library->easy_init();
+    CURL* handle = curl.easy_init();
     if (handle == nullptr) return fail(ErrorKind::unavailable, "libcurl gives no connection");
     return handle;
   }
 
-  void give_back(CURL* handle) {
-    curl->easy_reset(handle);  // keeps the connection
+  void give_back(const CurlLibrary& curl, CURL* handle) {
+    curl.easy_reset(handle);  // keeps the connection
     {
       std::lock_guard lock(mutex);
       if (idle.size() < kIdleConnections) {
@@ -188,7 +187,7 @@ struct HttpClient::Connections {
         return;
       }
     }
-    curl->easy_cleanup(handle);
+    curl.easy_cleanup(handle);
   }
 };
 
@@ -200,10 +199,12 @@ std::expected<HttpAnswer, HttpFailure> HttpClient::perform(const HttpRequest& re
   auto failed = [](Error error) { return std::unexpected(HttpFailure{.error = std::move(error)}); };
   auto url = parse_url(std::string_view(request.url).substr(0, request.url.find('?')));
   if (!url) return failed(std::move(url).error());
-  auto taken = connections_->take();
+  auto library = curl_library();
+  if (!library) return failed(std::move(library).error());
+  const CurlLibrary& curl = **library;
+  auto taken = connections_->take(curl);
   if (!taken) return failed(std::move(taken).error());
   CURL* const handle = *taken;
-  const CurlLibrary& curl = *connections_->curl;
   auto set = [&](CURLoption option, auto value) { (void)curl.easy_setopt(handle, option, value); };
 
   Transfer transfer{.request = request};
@@ -262,7 +263,7 @@ std::expected<HttpAnswer, HttpFailure> HttpClient::perform(const HttpRequest& re
 
   const CURLcode code = curl.easy_perform(handle);
   curl.slist_free_all(headers);
-  connections_->give_back(handle);
+  connections_->give_back(curl, handle);
 
   if (transfer.error) return failed(std::move(*transfer.error));
   if (code == CURLE_OK) {
