@@ -40,6 +40,13 @@ std::uint32_t bucket_of(const std::byte* id, unsigned bits) {
   return bits == 0 ? 0 : first >> (16 - bits);
 }
 
+// Orders as the ids do that differ in it.
+std::uint64_t beginning_of(const Digest& id) {
+  std::uint64_t first = 0;
+  std::memcpy(&first, id.value.data(), sizeof first);
+  return std::byteswap(first);
+}
+
 template <typename T>
 T number_at(const std::byte* at) {
   T value;
@@ -346,14 +353,28 @@ IndexSource source_of(const StoreDirectory& directory, std::shared_ptr<const Ind
 }
 
 IndexSource source_of(std::vector<Container> containers, std::vector<IndexRecord> records) {
-  std::ranges::stable_sort(records, {}, &IndexRecord::id);
-  auto repeated = std::ranges::unique(records, {}, &IndexRecord::id);
-  records.erase(repeated.begin(), repeated.end());
+  // Their order is found among the beginnings of their ids: it is the longer the farther it has to look and to move.
+  struct Row {
+    std::uint64_t beginning;
+    std::uint32_t number;
+  };
+  std::vector<Row> order(records.size());
+  for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = {beginning_of(records[i].id), i};
+  const auto is_before = [&](const Row& a, const Row& b) {
+    if (a.beginning != b.beginning) return a.beginning < b.beginning;
+    const auto by_id = records[a.number].id <=> records[b.number].id;
+    return by_id != 0 ? by_id < 0 : a.number < b.number;
+  };
+  std::ranges::sort(order, is_before);
+  const auto repeated = std::ranges::unique(order, {}, [&](const Row& row) { return records[row.number].id; });
+  order.erase(repeated.begin(), repeated.end());
   IndexSource source;
   source.containers = std::move(containers);
-  source.count = static_cast<std::uint32_t>(records.size());
-  auto kept = std::make_shared<std::vector<IndexRecord>>(std::move(records));
-  source.record = [kept](std::uint32_t number) { return (*kept)[number]; };
+  source.count = static_cast<std::uint32_t>(order.size());
+  source.record = [kept = std::make_shared<const std::vector<IndexRecord>>(std::move(records)),
+                   sorted = std::make_shared<const std::vector<Row>>(std::move(order))](std::uint32_t number) {
+    return (*kept)[(*sorted)[number].number];
+  };
   return source;
 }
 

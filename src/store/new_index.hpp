@@ -2,6 +2,7 @@
 // sorted, and merged at the end.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ class NewIndex {
   // The rows that are added next are of this container. Their own numbers do not count.
   void begin(const Container& container);
   Status add(IndexRecord record);
+  // So many rows are to be added: their place in memory is found at once.
+  void expect(std::size_t rows) { records_.reserve(std::min(rows, kIndexRowsAtOnce)); }
   std::uint64_t rows() const { return put_aside_rows_ + records_.size(); }
 
   // Writes all rows that were added, and those of `absorbed`, as one file. Once, when all are there.

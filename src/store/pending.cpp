@@ -10,14 +10,13 @@ namespace kist::store {
 namespace {
 constexpr std::size_t kWriteBuffer = 1 << 20;
 constexpr std::size_t kWorthWriting = 128 << 10;  // without waiting for more, once there is a file
-constexpr std::uint64_t kStartSync = 8 << 20;     // the disk is idle else until the pack is full
 constexpr std::size_t kMostSyncs = 8;             // packs that the disk works on while the next one fills
 }  // namespace
 
 bool Pending::contains(const Digest& id) const {
   if (chunks_.contains(*set_, id)) return true;
   std::lock_guard lock(mutex_);
-  return seen_[bit_of(id)] && places_.contains(id);
+  return places_.contains(id);
 }
 
 std::size_t Pending::chunks() const {
@@ -51,7 +50,6 @@ bool Pending::find_place(const NewChunk& chunk) {
   {
     std::lock_guard lock(mutex_);
     if (!places_.try_emplace(chunk.id, Place{*open_, end_, record.stored, record.length}).second) return false;
-    seen_[bit_of(chunk.id)] = true;
   }
   records_.push_back(record);
   end_ += chunk.frame.size();
@@ -92,7 +90,6 @@ Status Pending::add(StagedFile file) {
     std::lock_guard lock(mutex_);
     if (places_.size() >= kMostUnpublished) return {};
     places_.try_emplace(chunk.id, Place{number, at, chunk.length, chunk.length});
-    seen_[bit_of(chunk.id)] = true;
     return {};
   }));
   done_.files.push_back(std::move(file));
@@ -105,18 +102,13 @@ Status Pending::spill(std::span<iovec> parts) {
     file_ = std::move(file);
     files_[*open_] = file_->name();
     KIST_TRY(file_->write(pack_header()));
-    written_ = started_ = kContainerHeaderSize;
+    written_ = kContainerHeaderSize;
   }
   written_ += buffer_.size();
   for (const iovec& part : parts) written_ += part.iov_len;
   KIST_TRY(file_->write(buffer_));
   buffer_.clear();
-  KIST_TRY(file_->write(parts));
-  if (written_ - started_ >= kStartSync) {
-    file_->start_sync();
-    started_ = written_;
-  }
-  return {};
+  return file_->write(parts);
 }
 
 Status Pending::seal() {
@@ -168,7 +160,6 @@ Result<Publication> Pending::take() {
 void Pending::published() {
   std::lock_guard lock(mutex_);
   places_.clear();
-  seen_.assign(seen_.size(), false);
   files_.clear();
   set_ = chunks_.index();
 }

@@ -8,7 +8,8 @@
 #include <deque>
 #include <future>
 #include <mutex>
-#include <unordered_map>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "store/publisher.hpp"
 
@@ -57,8 +58,6 @@ class Pending final : public ChunkSource {
     std::uint32_t length = 0;
   };
   bool find_place(const NewChunk& chunk);
-  static constexpr std::size_t kSeenBits = 1 << 19;
-
   Status put_down(std::vector<iovec>& parts);
   Status spill(std::span<iovec> parts);
   Status seal();
@@ -68,19 +67,14 @@ class Pending final : public ChunkSource {
   Chunks& chunks_;
   std::shared_ptr<const IndexSet> set_;
 
-  static std::size_t bit_of(const Digest& id) { return std::hash<Digest>()(id) % kSeenBits; }
-
-  mutable std::mutex mutex_;  // of places_ and seen_
-  std::unordered_map<Digest, Place> places_;
-  // Set for each chunk in places_: most that are asked for are not there, and this lies near the processor.
-  std::vector<bool> seen_ = std::vector<bool>(kSeenBits);
+  mutable std::mutex mutex_;  // of places_ alone
+  boost::unordered_flat_map<Digest, Place, std::hash<Digest>> places_;
 
   std::vector<std::string> files_;     // the name in tmp/, empty while it has none
   std::optional<std::uint32_t> open_;  // the pack that frames go to
   std::optional<TemporaryFile> file_;  // once it has grown beyond the buffer
   Bytes buffer_;
   std::uint64_t written_ = 0;  // of file_
-  std::uint64_t started_ = 0;  // of them, those that the disk was told to begin with
   std::uint64_t end_ = 0;      // of the pack, with the buffer
   std::vector<PackRecord> records_;
   Publication done_;

@@ -82,6 +82,10 @@ Status Publisher::publish_group(const Group& group) {
     }
     return {};
   };
+  std::size_t rows = loose ? loose->records.size() : 0;
+  for (const Waiting* member : group)
+    for (const SealedPack& pack : member->publication->packs) rows += pack.records.size();
+  index.expect(rows);
   if (loose) KIST_TRY(add_pack(*loose));
   for (const Waiting* member : group) {
     for (const SealedPack& pack : member->publication->packs) KIST_TRY(add_pack(pack));
