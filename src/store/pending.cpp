@@ -14,9 +14,13 @@ constexpr std::size_t kMostSyncs = 8;             // packs that the disk works o
 }  // namespace
 
 bool Pending::contains(const Digest& id) const {
-  if (chunks_.contains(*set_, id)) return true;
-  std::lock_guard lock(mutex_);
-  return places_.contains(id);
+  std::shared_ptr<const IndexSet> set;
+  {
+    std::lock_guard lock(mutex_);
+    if (places_.contains(id)) return true;
+    set = set_;  // published() may replace it while it is asked
+  }
+  return chunks_.contains(*set, id);
 }
 
 std::size_t Pending::chunks() const {
@@ -158,10 +162,11 @@ Result<Publication> Pending::take() {
 }
 
 void Pending::published() {
+  files_.clear();
+  auto set = chunks_.index();
   std::lock_guard lock(mutex_);
   places_.clear();
-  files_.clear();
-  set_ = chunks_.index();
+  set_ = std::move(set);
 }
 
 }  // namespace kist::store

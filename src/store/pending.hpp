@@ -19,7 +19,7 @@ namespace kist::store {
 // found here before it is.
 inline constexpr std::size_t kMostUnpublished = 128 << 10;
 
-// contains() may be called from any thread, the rest from one.
+// contains() may be called from any thread, also while this is published; the rest from one.
 class Pending final : public ChunkSource {
  public:
   // All must outlive it.
@@ -65,9 +65,9 @@ class Pending final : public ChunkSource {
   const StoreDirectory& directory_;
   Lease& lease_;
   Chunks& chunks_;
-  std::shared_ptr<const IndexSet> set_;
 
-  mutable std::mutex mutex_;  // of places_ alone
+  mutable std::mutex mutex_;  // of set_ and places_, which the one thread alone changes
+  std::shared_ptr<const IndexSet> set_;
   boost::unordered_flat_map<Digest, Place, std::hash<Digest>> places_;
 
   std::vector<std::string> files_;     // the name in tmp/, empty while it has none

@@ -91,7 +91,13 @@ Status RemoteIndex::refresh() {
         newer_.insert(names[i]);
         return {};
       }
-      KIST_TRY_ASSIGN(files[i], IndexFile::open(directory_, names[i], folder_));
+      auto opened = IndexFile::open(directory_, names[i], folder_);
+      if (!opened && opened.error().kind == ErrorKind::not_found) {
+        vanished = true;  // here, by another refresh() that had an older listing
+        return {};
+      }
+      if (!opened) return std::unexpected(opened.error());
+      files[i] = std::move(*opened);
       return {};
     }));
     if (vanished) continue;
