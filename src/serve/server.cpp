@@ -48,15 +48,17 @@ struct Shared {
 
   const ServerSettings settings;
   const Handler handler;
-  asio::io_context io;
-  // Its threads go on while every connection is with a worker and nothing waits in it.
-  asio::executor_work_guard<asio::io_context::executor_type> working{io.get_executor()};
-  asio::thread_pool workers;
 
+  // Before what runs connections: the last of them may go with the queue that it waits in.
   std::mutex mutex;  // what follows
   std::condition_variable changed;
   bool stopping = false;
   std::set<class Connection*> open;
+
+  asio::io_context io;
+  // Its threads go on while every connection is with a worker and nothing waits in it.
+  asio::executor_work_guard<asio::io_context::executor_type> working{io.get_executor()};
+  asio::thread_pool workers;
 };
 
 // What the server can do with a connection, whatever its stream.
@@ -72,17 +74,20 @@ class StreamConnection final : public Connection, public std::enable_shared_from
  public:
   template <typename... Arguments>
   explicit StreamConnection(Shared& shared, tcp::socket socket, Arguments&... arguments)
-      : shared_(shared), stream_(std::move(socket), arguments...) {
-    std::lock_guard lock(shared_.mutex);
-    shared_.open.insert(this);
-  }
+      : shared_(shared), stream_(std::move(socket), arguments...) {}
   ~StreamConnection() override {
     std::lock_guard lock(shared_.mutex);
     shared_.open.erase(this);
     shared_.changed.notify_all();
   }
 
+  // Whoever finds it among the open ones asks for a reference, and there is none before it is made.
   void begin() override {
+    {
+      std::lock_guard lock(shared_.mutex);
+      if (shared_.stopping) return;
+      shared_.open.insert(this);
+    }
     asio::dispatch(stream_.get_executor(), [self = this->shared_from_this()] { self->shake_hands(); });
   }
   void leave_if_idle() override {
@@ -304,17 +309,14 @@ class BeastServer final : public Server {
       return wrong(ErrorKind::conflict, "something serves there already; --port chooses another");
     if (error == boost::system::errc::permission_denied) return wrong(ErrorKind::denied, error.message());
     if (error) return wrong(ErrorKind::io, error.message());
+    const auto port = acceptor_.local_endpoint(error).port();
+    address_ = net::Url{.scheme = tls_ ? "https" : "http", .host = settings.host, .port = port, .path = {}}.origin();
     accept();
     for (int i = 0; i < 2; ++i) threads_.emplace_back([this] { shared_.io.run(); });
     return {};
   }
 
-  std::string address() const override {
-    ErrorCode error;
-    const tcp::endpoint endpoint = acceptor_.local_endpoint(error);
-    net::Url url{.scheme = tls_ ? "https" : "http", .host = shared_.settings.host, .port = endpoint.port(), .path = {}};
-    return url.origin();
-  }
+  std::string address() const override { return address_; }
 
   void stop(std::chrono::seconds patience) override {
     std::unique_lock lock(shared_.mutex);
@@ -372,6 +374,7 @@ class BeastServer final : public Server {
   tcp::acceptor acceptor_;
   asio::steady_timer pause_;
   std::optional<asio::ssl::context> tls_;
+  std::string address_;
   std::vector<std::jthread> threads_;
 };
 
