@@ -127,7 +127,8 @@ Result<model::RunRecord> House::remote_tag(std::string_view remote, std::string_
   store::Transfer transfer;
   const TransferDisplay display(fmt::format("Fetching :{} from {}", tag, remote), transfer);
   KIST_TRY_ASSIGN(auto run, fetch_tag(opened, tag, transfer));
-  used_remotes_.push_back(std::move(opened.store));
+  const std::lock_guard lock(used_remotes_->mutex);
+  used_remotes_->all.push_back(std::move(opened.store));
   return run;
 }
 

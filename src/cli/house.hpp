@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,8 @@ const engine::Dialects& dialects();
 // How a run's own system words things: that of its dialect; errors: not_found (a record of a newer kist).
 Result<const model::Wording*> wording_of(std::string_view dialect);
 
-// The parts, owned here. Pointers stay valid as long as the house. Not thread-safe (what it gives out is).
+// The parts, owned here. Pointers stay valid as long as the house. What it gives out is thread-safe. Itself it is for
+// one thread, until parts() has opened all of it; from then on any thread may ask.
 class House {
  public:
   Result<const catalog::Home*> home();
@@ -39,7 +41,12 @@ class House {
   std::optional<catalog::Home> home_;
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<store::Store> store_;
-  std::vector<std::unique_ptr<store::RemoteStore>> used_remotes_;  // hold what was pulled until a run refers to it
+  // They hold what was pulled until a run refers to it. Tasks start runs too, several at once.
+  struct UsedRemotes {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<store::RemoteStore>> all;
+  };
+  std::unique_ptr<UsedRemotes> used_remotes_ = std::make_unique<UsedRemotes>();
 };
 
 // A uniform random number below `limit`, from the kernel.

@@ -51,7 +51,8 @@ Status set_destination(const catalog::Home& home, const std::string& run, const 
 
 // Owns the run to its end, sends it where it is to be sent, and gives the exit code: 0 succeeded, 1 not, 128 + signal
 // where a signal ended it. `jobs`: at most so many tasks at once; 0: as many as this machine has processors, at least
-// four (tasks wait more than they compute). `spare`: of the runs before it; nullptr: it is the only one.
+// four (tasks wait more than they compute). `observer`: thread-safe, as it also hears of a sending that is beside the
+// run. `spare`: of the runs before it; nullptr: it is the only one.
 Result<int> own_run(House& house, sandbox::Launcher& launcher, Interruptions& interruptions, const std::string& run,
                     engine::Observer& observer, int jobs, const task::SpareStarters* spare);
 

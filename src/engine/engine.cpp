@@ -1,5 +1,6 @@
 #include "engine/engine.hpp"
 
+#include <array>
 #include <chrono>
 #include <set>
 #include <thread>
@@ -41,8 +42,13 @@ fs::path owner_file(const catalog::Home& home, std::string_view run) {
   return home.run(run) / "owner";
 }
 
+// Tasks submit runs too, several at once: getpwuid() would give all of them the same memory.
 std::string user_name() {
-  if (const passwd* user = ::getpwuid(::geteuid()); user != nullptr) return user->pw_name;
+  std::array<char, 16 << 10> buffer;
+  passwd entry{};
+  passwd* user = nullptr;
+  if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &user) == 0 && user != nullptr)
+    return user->pw_name;
   return fmt::format("{}", ::geteuid());
 }
 

@@ -47,8 +47,8 @@ struct Parts {
   const Dialects& dialects;
   std::function<Time()> clock;
   std::function<std::uint32_t(std::uint32_t)> random;  // uniform below its argument
-  // The record of a run that a tag of a remote names, all of its artifacts being here then. Empty: there are no
-  // remotes.
+  // The record of a run that a tag of a remote names, all of its artifacts being here then. From the threads that
+  // submit runs. Empty: there are no remotes.
   std::function<Result<model::RunRecord>(std::string_view remote, std::string_view tag)> remote_tag = {};
   // Called when a run's artifacts, logs and record are durable here and before it is finished; the run is finished only
   // when this succeeds, and is interrupted otherwise. May be empty.

@@ -114,8 +114,9 @@ Result<NumberedTree*> Files::tree(std::size_t artifact) {
   std::unique_lock lock(mutex_);
   auto& opened = artifacts_[artifact].tree;
   if (!opened) {
-    KIST_TRY_ASSIGN(opened, NumberedTree::open(chunks_, blocks_, artifacts_[artifact].id));
-    if (opened->size() > kEntryMask) return fail(ErrorKind::unsupported, "more entries than a mount can show");
+    KIST_TRY_ASSIGN(auto first, NumberedTree::open(chunks_, blocks_, artifacts_[artifact].id));
+    if (first->size() > kEntryMask) return fail(ErrorKind::unsupported, "more entries than a mount can show");
+    opened = std::move(first);
   }
   return opened.get();
 }
