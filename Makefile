@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 CORPUS ?= $(firstword $(wildcard ../shared/corpus))
 
-.PHONY: help build demo test unit integration documents conformance torture fuzz bench lint format install clean
+.PHONY: help build demo test unit integration documents conformance torture fuzz tsan bench lint format install clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,13 @@ fuzz: ## each fuzzer for a minute
 	@cmake --preset fuzz >/dev/null
 	@ninja -C build/fuzz -j $(JOBS)
 	@scripts/fuzz 60
+
+tsan: ## what has threads under the thread sanitizer: no data race
+	@scripts/install-dependencies test
+	@scripts/python-environment
+	@cmake --preset tsan >/dev/null
+	@ninja -C build/tsan -j $(JOBS)
+	@scripts/tsan
 
 bench: ## kist beside its peers, as ratios
 	@scripts/install-dependencies bench
