@@ -53,8 +53,8 @@ struct Context {
   std::filesystem::path scratch;  // an existing directory for what a transfer needs meanwhile
   std::function<bool()> cancelled = {};  // asked about once a second, from several threads
   net::Moved moved = {};                 // bytes that went over the wire
-  std::function<void(const std::string&)> notice =
-      {};  // what was left out or changed, for people; from several threads
+  // What was left out or changed, for people; from several threads.
+  std::function<void(const std::string&)> notice = {};
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::seconds idle_timeout{60};
   net::RetrySettings retry = {};
