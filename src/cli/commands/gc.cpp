@@ -153,9 +153,8 @@ void declare_gc(Arguments& arguments, Context& context) {
   arguments.flag("--json", options->json, "Print JSON");
   arguments.epilogue(
       "Runs go whose own file lets them (Argo's ttlStrategy). Without a rule, here or in settings.yaml, no other is\n"
-      "removed, and only what no run and no tag needs is freed. With several, a run goes if all of them let it. Runs "
-      "may\n"
-      "go on meanwhile.");
+      "removed, and only what no run and no tag needs is freed. With several, a run goes if all of them let it.\n"
+      "Runs may go on meanwhile.");
   arguments.action([&context, options] { return act(context, *options); });
 }
 
