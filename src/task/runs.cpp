@@ -29,7 +29,7 @@ constexpr int kNotFound = 127;  // exit codes of a shell that cannot start a pro
 constexpr int kNotExecutable = 126;
 constexpr int kKilled = 9;
 constexpr std::chrono::milliseconds kPatience(500);  // before it is looked whether the task was stopped
-constexpr std::chrono::seconds kProgressPeriod(3);   // between two looks at a progress file
+constexpr std::chrono::seconds kProgressPeriod(1);   // between two looks at a progress file
 constexpr std::size_t kLongestProgress = 64;
 constexpr const char* kLocalAddress = "127.0.0.1";  // tasks share the host's network
 
