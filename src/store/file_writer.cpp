@@ -140,7 +140,7 @@ Status FileWriter::write(std::span<const One> entries) {
     const bool is_read = read_ahead(entries.first(count)).has_value();
     const Bytes* next = ahead_bytes_.data();
     for (const auto& [entry, parent] : entries.first(count)) {
-      const std::string name = entry.path.substr(entry.path.rfind('/') + 1);
+      const std::string name(name_of(entry.path));
       KIST_TRY(write(entry, parent, name, is_read && is_one_small_chunk(entry) ? next++ : nullptr));
     }
     entries = entries.subspan(count);

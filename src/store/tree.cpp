@@ -78,6 +78,15 @@ bool lies_in(std::string_view path, std::string_view prefix) {
   return prefix.empty() || (path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/'));
 }
 
+std::string_view name_of(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+std::string_view parent_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+}
+
 void encode_entry(Bytes& out, const TreeEntry& entry, std::string_view previous) {
   ByteWriter writer(out);
   auto shared = std::ranges::mismatch(entry.path, previous).in1 - entry.path.begin();

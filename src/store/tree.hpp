@@ -40,6 +40,10 @@ bool is_clean_path(std::string_view path);
 // Whether `path` is `prefix` or lies below it; everything lies below the empty one.
 bool lies_in(std::string_view path, std::string_view prefix);
 
+// The last component of a path, and what it lies in: empty for the top.
+std::string_view name_of(std::string_view path);
+std::string_view parent_of(std::string_view path);
+
 // Takes entries in order and stores blocks as they fill. Memory: one block, and the root. One use.
 class TreeWriter {
  public:

@@ -39,15 +39,6 @@ struct WriterJob {
   std::uint64_t end = 0;
 };
 
-std::string_view name_of(std::string_view path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
-std::string_view parent_of(std::string_view path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
-}
-
 // Does jobs in the order in which they are given, some at a time. After an error no more are begun, and the error of
 // the first that failed is kept. give() and finish() are called by one thread, which works too while others are behind.
 class Crew {
