@@ -20,8 +20,8 @@ struct Free {
 constexpr std::size_t kWorthTrying = 64;    // below this no frame of zstd pays for its header
 constexpr std::size_t kRoomKept = 1 << 20;  // a thread keeps this much between calls
 
-// zstd's level 1 with two changes for chunks of some KiB, of which it has a table of 128 KiB cleared each time: a table
-// that stays near the processor, and the second byte tried only where the first one failed. An eighth faster, a
+// zstd's level 1 with two changes for chunks of some KiB, for each of which it would clear a table of 128 KiB: a table
+// that stays near the processor, and a longer step to the next try where nothing was found. An eighth faster, a
 // fiftieth larger.
 struct Parameter {
   ZSTD_cParameter name;
