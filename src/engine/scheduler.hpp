@@ -95,9 +95,7 @@ class Scheduler {
   void begin_stage(Node& group);
   void child_ended(Node& group, const Node& child);
   void graph_child_ended(Node& group, const Node& child);
-  // Nothing new starts in the group.
-  void break_off(Node& group);
-  // The same, where this has failed and the group is to fail by it.
+  // Nothing new starts in the group, where this has failed and the group is to fail by it.
   void break_off_at_once(Node& group, const Node& child);
   void go_on_or_end(Node& group);
   void end_stage(Node& group);

@@ -86,17 +86,13 @@ void Scheduler::begin_stage(Node& group) {
   for (StepIndex step = begins[stage]; step < begins[stage + 1]; ++step) want(group, step);
 }
 
-// What waits for room finds that it is not to start.
-void Scheduler::break_off(Node& group) {
-  group.group->broken = true;
-  for (const Wanted& held : std::exchange(group.group->held, {})) wanted_.push_back(held);
-}
-
 void Scheduler::break_off_at_once(Node& group, const Node& child) {
   if (!group.group->plan->group->fail_at_once || !has_failed(child.record.state)) return;
   if (is_tolerated(*child.step, child.record.state)) return;
   if (group.group->cause == nullptr) group.group->cause = &child;
-  break_off(group);
+  group.group->broken = true;
+  // What waits for room finds that it is not to start.
+  for (const Wanted& held : std::exchange(group.group->held, {})) wanted_.push_back(held);
 }
 
 void Scheduler::child_ended(Node& group, const Node& child) {
