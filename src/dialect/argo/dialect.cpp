@@ -1,7 +1,7 @@
 #include "dialect/argo/dialect.hpp"
 
 #include <algorithm>
-#include <array>
+#include <cctype>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,6 +19,16 @@
 namespace kist::dialect::argo {
 namespace {
 
+// Whether a reference stands in a text, and not as the beginning of a longer name.
+bool speaks_of(std::string_view text, std::string_view reference) {
+  for (std::size_t at = text.find(reference); at != std::string_view::npos; at = text.find(reference, at + 1)) {
+    const std::size_t end = at + reference.size();
+    const auto next = end < text.size() ? static_cast<unsigned char>(text[end]) : '\0';
+    if (std::isalnum(next) == 0 && next != '-' && next != '_') return true;
+  }
+  return false;
+}
+
 // Argo adds any parameter that it is given. Here it must be one that the files speak of, so that a slip is told.
 bool is_asked_for(const std::string& name, const model::RunRequest& request, const Spec& spec) {
   const Template* entry = find_template(spec, spec.entry_key);
@@ -26,10 +36,9 @@ bool is_asked_for(const std::string& name, const model::RunRequest& request, con
       std::ranges::any_of(entry->inputs.parameters, [&](const Parameter& input) { return input.name.text == name; }))
     return true;
   const auto speaks = [&](const model::SourceText& file) {
-    return std::ranges::any_of(
-        std::array{fmt::format("workflow.parameters.{}", name), fmt::format("workflow.parameters['{}']", name),
-                   fmt::format("workflow.parameters[\"{}\"]", name)},
-        [&](const std::string& reference) { return file.text.contains(reference); });
+    return speaks_of(file.text, fmt::format("workflow.parameters.{}", name)) ||
+           file.text.contains(fmt::format("workflow.parameters['{}']", name)) ||
+           file.text.contains(fmt::format("workflow.parameters[\"{}\"]", name));
   };
   return std::ranges::any_of(request.files, speaks) || std::ranges::any_of(request.library, speaks);
 }

@@ -210,6 +210,16 @@ TEST(ArgoLower, ParametersGivenWithTheRunComeFirst) {
             "w.yaml:7:18: spec.arguments.who.value should be present in spec.arguments.who.enum list");
 }
 
+// What a file speaks of may be given without being declared; the beginning of a name is none.
+TEST(ArgoLower, GivesWhatAFileSpeaksOf) {
+  model::RunRequest request =
+      request_for(main_with("    container: {image: a, args: [\"{{workflow.parameters.word-two}}\"]}\n"));
+  request.parameters = {{"word-two", "w"}};
+  EXPECT_EQ(lowered(request).workflow.parameters.at(0).first, "word-two");
+  request.parameters = {{"word", "w"}};
+  EXPECT_THAT(refused(request).text, testing::HasSubstr("there is no parameter 'word'"));
+}
+
 TEST(ArgoLower, FillsPathsBeforeAnythingRunsAndLeavesVariables) {
   const model::Lowered all = lowered(main_with(R"yaml(    inputs:
       parameters: [{name: dir, value: /work}]
