@@ -73,8 +73,8 @@ class PodLowerer {
         {"ARGO_INCLUDE_SCRIPT_OUTPUT", make_text(capture_ ? "true" : "false")},
         {.name = "ARGO_DEADLINE", .value = make_text("{{node.deadline}}"), .of_run = true},
         {"ARGO_PROGRESS_FILE", make_text(kProgressPath)},
-        {"ARGO_PROGRESS_FILE_TICK_DURATION", make_text("3s")},
-        {"ARGO_PROGRESS_PATCH_TICK_DURATION", make_text("3s")},
+        {"ARGO_PROGRESS_FILE_TICK_DURATION", make_text("1s")},
+        {"ARGO_PROGRESS_PATCH_TICK_DURATION", make_text("1s")},
     };
   }
 
