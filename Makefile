@@ -19,7 +19,7 @@ demo: build ## run an example and look at its artifacts
 unit:
 	@scripts/install-dependencies test
 	@cmake --preset asan >/dev/null
-	@ninja -C build/asan -j $(JOBS)
+	@ninja -C build/asan -j $(JOBS) unit_tests
 	@cd build/asan && ctest --output-on-failure -j $(JOBS)
 
 integration: build

@@ -5,14 +5,14 @@
 
 #include "catalog/documents.hpp"
 #include "catalog/secrets.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/request.hpp"
 
 namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct ApplyOptions {
   std::vector<std::string> files;
   std::vector<std::string> removed;
   bool json = false;
@@ -33,7 +33,7 @@ Result<int> list(const catalog::Documents& documents, const Context& context, bo
   return 0;
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> apply(Context& context, const ApplyOptions& options) {
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
   const catalog::Documents documents(*home);
   const catalog::Secrets secrets(*home);
@@ -75,13 +75,13 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_apply(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ApplyOptions>();
   arguments.flag("--json", options->json, "List as JSON");
   arguments.option("--delete", "KIND/NAME", options->removed, "Delete a document");
   arguments.positionals("FILE", options->files, false, "Files with templates, config maps and schedules to keep",
                         Completes::file);
   arguments.epilogue("Without a file it lists what was applied.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return apply(context, *options); });
 }
 
 }  // namespace kist::cli

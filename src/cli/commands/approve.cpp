@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/runs.hpp"
 #include "cli/subject.hpp"
 
@@ -13,7 +13,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct ApproveOptions {
   std::string run;
   std::optional<std::string> step;
   std::vector<std::string> parameters;
@@ -40,7 +40,7 @@ bool has_begun(const model::RunRecord& run) {
 }
 
 // Until the owner has acted, or a while has gone by. What the gates still lack is in their messages.
-Result<int> wait_for_answer(Context& context, catalog::Catalog& catalog, const Options& options,
+Result<int> wait_for_answer(Context& context, catalog::Catalog& catalog, const ApproveOptions& options,
                             const std::string& name, const std::vector<std::string>& asked) {
   using namespace std::chrono_literals;
   const auto patience = std::chrono::steady_clock::now() + 5s;
@@ -66,7 +66,7 @@ Result<int> wait_for_answer(Context& context, catalog::Catalog& catalog, const O
   }
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> approve(Context& context, const ApproveOptions& options) {
   KIST_TRY_ASSIGN(const auto name, find_run(context.house, options.run, Naming::prefix));
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
@@ -98,13 +98,13 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_approve(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ApproveOptions>();
   arguments.option("-p,--parameter", "NAME=VALUE", options->parameters, "A value that the step waits for");
   arguments.positional("RUN", options->run, "The run, or how its name begins", Completes::run);
   arguments.positional("STEP", options->step, "Which of the steps that wait; all of them if not given",
                        Completes::step);
   arguments.epilogue("Lets a run go on that waits for somebody: at a step, or before it has begun.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return approve(context, *options); });
 }
 
 }  // namespace kist::cli

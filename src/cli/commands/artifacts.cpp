@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/listing.hpp"
 #include "cli/packing.hpp"
 #include "cli/subject.hpp"
@@ -13,12 +13,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct ListOptions {
+struct ArtifactsListOptions {
   std::string subject;
   bool json = false;
 };
 
-Result<int> list(Context& context, const ListOptions& options) {
+Result<int> list(Context& context, const ArtifactsListOptions& options) {
   KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.subject));
   KIST_TRY_ASSIGN(store::Store * store, context.house.store());
   const ListingOptions listing{.prefix = "", .recursive = true, .digests = options.json};
@@ -26,7 +26,7 @@ Result<int> list(Context& context, const ListOptions& options) {
   return 0;
 }
 
-struct DownloadOptions {
+struct ArtifactsDownloadOptions {
   std::string subject;
   std::optional<std::string> directory;
   std::optional<std::string> output;
@@ -44,7 +44,7 @@ Status check_stays_below(const std::string& address) {
   return {};
 }
 
-Result<int> download(Context& context, const DownloadOptions& options) {
+Result<int> download(Context& context, const ArtifactsDownloadOptions& options) {
   if (options.directory && options.output)
     return fail(ErrorKind::invalid, fmt::format("which directory: '{}' or '{}'?", *options.directory, *options.output));
   KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.subject));
@@ -76,13 +76,13 @@ Result<int> download(Context& context, const DownloadOptions& options) {
 }  // namespace
 
 void declare_artifacts(Arguments& arguments, Context& context) {
-  auto listing = std::make_shared<ListOptions>();
+  auto listing = std::make_shared<ArtifactsListOptions>();
   Arguments& list_command = arguments.command("list", "List every file of every artifact");
   list_command.flag("--json", listing->json, "Print JSON");
   list_command.positional("RUN|:TAG", listing->subject, "Whose artifacts", Completes::run_or_tag);
   list_command.action([&context, listing] { return list(context, *listing); });
 
-  auto downloading = std::make_shared<DownloadOptions>();
+  auto downloading = std::make_shared<ArtifactsDownloadOptions>();
   Arguments& download_command = arguments.command("download", "Write all artifacts into a directory");
   download_command.option("-o,--output", "DIR", downloading->output, "The same as DIR", Completes::directory);
   download_command.flag("--packed", downloading->packed,

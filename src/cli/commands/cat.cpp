@@ -4,14 +4,14 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/subject.hpp"
 
 namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct CatOptions {
   std::string subject;
   std::string path;
 };
@@ -37,7 +37,7 @@ Result<std::string> follow_links(store::Store& store, const store::ArtifactId& i
   return fail(ErrorKind::invalid, fmt::format("'{}' is a link that leads in a circle", shown));
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> cat(Context& context, const CatOptions& options) {
   KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.subject));
   KIST_TRY_ASSIGN(const auto found, find_artifact(run, options.path));
   KIST_TRY_ASSIGN(store::Store * store, context.house.store());
@@ -54,10 +54,10 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_cat(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CatOptions>();
   arguments.positional("RUN|:TAG", options->subject, "Whose artifact", Completes::run_or_tag);
   arguments.positional("PATH", options->path, "The file, as `ls -r` shows it: PATH/FILE", Completes::artifact);
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return cat(context, *options); });
 }
 
 }  // namespace kist::cli

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/listing.hpp"
 #include "cli/remotes.hpp"
 #include "cli/request.hpp"

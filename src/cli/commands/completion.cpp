@@ -3,8 +3,8 @@
 // is; a line "//files" or "//directories" says that the shell's own completion goes on.
 #include <fmt/format.h>
 
-#include "cli/commands.hpp"
-#include "cli/completion_scripts.hpp"
+#include "cli/commands/completion_scripts.hpp"
+#include "cli/commands/table.hpp"
 
 namespace kist::cli {
 
@@ -19,7 +19,7 @@ std::string for_program(std::string_view script, std::string_view program) {
   return text;
 }
 
-Result<int> act(const Context& context, const std::string& shell) {
+Result<int> completion(const Context& context, const std::string& shell) {
   std::string_view script;
   if (shell == "bash") {
     script = kBashScript;
@@ -43,7 +43,7 @@ void declare_completion(Arguments& arguments, Context& context) {
       fmt::format("bash:  source <({0} completion bash)\nzsh:   source <({0} completion zsh)\n"
                   "fish:  {0} completion fish | source",
                   context.program()));
-  arguments.action([&context, shell] { return act(context, *shell); });
+  arguments.action([&context, shell] { return completion(context, *shell); });
 }
 
 }  // namespace kist::cli

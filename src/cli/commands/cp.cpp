@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/subject.hpp"
 
 namespace kist::cli {
@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Options {
+struct CpOptions {
   std::string subject;
   std::string source;
   std::string target;
@@ -24,7 +24,7 @@ std::string file_name_of(const model::Resolved& found) {
   return name.empty() ? fs::path(found.artifact.artifact->name).filename().string() : name.string();
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> cp(Context& context, const CpOptions& options) {
   KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.subject));
   KIST_TRY_ASSIGN(const auto found, find_artifact(run, options.source));
   KIST_TRY_ASSIGN(store::Store * store, context.house.store());
@@ -58,14 +58,14 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_cp(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CpOptions>();
   arguments.positional("RUN|:TAG", options->subject, "Whose artifact", Completes::run_or_tag);
   arguments.positional("SOURCE", options->source, "An artifact, or a file or directory in it", Completes::artifact);
   arguments.positional("TARGET", options->target,
                        "Where to: a directory's contents are merged into it, a file is written to it, or into it where "
                        "it is a directory or ends with '/'",
                        Completes::file);
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return cp(context, *options); });
 }
 
 }  // namespace kist::cli

@@ -6,7 +6,7 @@
 #include "base/terminal.hpp"
 #include "base/text_diff.hpp"
 #include "base/utf8.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/listing.hpp"
 #include "cli/subject.hpp"
 #include "store/compare.hpp"
@@ -22,7 +22,7 @@ using store::TreeEntry;
 // Larger files are told to differ, not how.
 constexpr std::size_t kLargestText = 1 << 20;
 
-struct Options {
+struct DiffOptions {
   std::string before;
   std::string after;
   bool name_status = false;
@@ -315,7 +315,7 @@ class Comparison {
   bool stopped_ = false;
 };
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> diff(Context& context, const DiffOptions& options) {
   if (options.name_status + options.stat + options.quiet + options.json > 1)
     return fail(ErrorKind::invalid, "--name-status, --stat, --quiet, --json: one of them at most");
   KIST_TRY_ASSIGN(const auto before, locate(context.house, options.before));
@@ -339,7 +339,7 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_diff(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DiffOptions>();
   arguments.flag("--name-status", options->name_status, "One line for each difference: A added, D removed, M changed");
   arguments.flag("--stat", options->stat, "The same with sizes, and sums");
   arguments.flag("-q,--quiet", options->quiet, "Nothing but the exit code");
@@ -347,7 +347,7 @@ void declare_diff(Arguments& arguments, Context& context) {
   arguments.positional("A", options->before, "RUN, :TAG, RUN/ARTIFACT or RUN/ARTIFACT/PATH", Completes::run_or_tag);
   arguments.positional("B", options->after, "What to compare it with: the same forms", Completes::run_or_tag);
   arguments.epilogue("Exit code: 0 nothing differs, 1 something does, 2 and above: it could not be told.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return diff(context, *options); });
 }
 
 }  // namespace kist::cli

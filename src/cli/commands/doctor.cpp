@@ -4,13 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/checkup.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 
 namespace kist::cli {
 
 namespace {
 
-Result<int> act(Context& context, bool json) {
+Result<int> doctor(Context& context, bool json) {
   constexpr std::string_view kWords[] = {"ok", "warning", "problem"};
   constexpr std::string_view kMarks[] = {"✔", "⚠", "✖"};
   constexpr Color kColors[] = {Color::green, Color::yellow, Color::red};
@@ -46,7 +46,7 @@ void declare_doctor(Arguments& arguments, Context& context) {
   auto json = std::make_shared<bool>(false);
   arguments.flag("--json", *json, "Print JSON");
   arguments.epilogue("Exit code: 0 where kist can work, 3 where it cannot.");
-  arguments.action([&context, json] { return act(context, *json); });
+  arguments.action([&context, json] { return doctor(context, *json); });
 }
 
 }  // namespace kist::cli

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catalog/settings.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/runs.hpp"
 #include "cli/subject.hpp"
 #include "engine/roots.hpp"
@@ -16,13 +16,13 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct DuOptions {
   std::vector<std::string> runs;
   bool all = false;
   bool json = false;
 };
 
-Result<std::set<std::string>> chosen(Context& context, const Options& options) {
+Result<std::set<std::string>> chosen(Context& context, const DuOptions& options) {
   std::set<std::string> names;
   for (const auto& word : options.runs) {
     if (word.starts_with(':')) {
@@ -35,7 +35,7 @@ Result<std::set<std::string>> chosen(Context& context, const Options& options) {
   return names;
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> du(Context& context, const DuOptions& options) {
   KIST_TRY_ASSIGN(const auto names, chosen(context, options));
   KIST_TRY_ASSIGN(const auto parts, context.house.parts());
   KIST_TRY_ASSIGN(auto maintenance, store::Maintenance::open(parts.home.store()));
@@ -89,7 +89,7 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_du(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DuOptions>();
   arguments.flag("-a,--all", options->all, "All runs; so it is where none is named");
   arguments.flag("--json", options->json, "Print JSON, sizes in bytes");
   arguments.positionals("RUN", options->runs, false, "Of these runs only", Completes::run_or_tag);
@@ -97,7 +97,7 @@ void declare_du(Arguments& arguments, Context& context) {
       "SIZE is that of the files, STORED what they take after each chunk is kept once and compressed. SHARED of it "
       "other\n"
       "runs need too; UNIQUE is what goes when the run goes.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return du(context, *options); });
 }
 
 }  // namespace kist::cli

@@ -10,7 +10,7 @@
 #include "archive/writer.hpp"
 #include "base/file.hpp"
 #include "base/terminal.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/subject.hpp"
 #include "store/pack_tree.hpp"
 
@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Options {
+struct ExportOptions {
   std::string subject;
   std::optional<std::string> path;
   std::optional<std::string> output;
@@ -46,7 +46,7 @@ constexpr auto kFormats = std::to_array<Format>({
     {"zip", {".zip", ".zip"}, archive::make_zip_writer},
 });
 
-Result<const Format*> format_of(const Options& options) {
+Result<const Format*> format_of(const ExportOptions& options) {
   for (const Format& format : kFormats) {
     if (options.format ? *options.format == format.name || "." + *options.format == format.endings[1]
                        : options.output->ends_with(format.endings[0]) || options.output->ends_with(format.endings[1]))
@@ -59,7 +59,7 @@ Result<const Format*> format_of(const Options& options) {
                                               *options.output));
 }
 
-Result<archive::Level> level_of(const Options& options) {
+Result<archive::Level> level_of(const ExportOptions& options) {
   if (!options.level) return archive::kUsualLevel;
   int level = 0;
   const char* end = options.level->data() + options.level->size();
@@ -76,7 +76,7 @@ struct Item {
   std::string inside;
 };
 
-Result<std::vector<Item>> items_of(const model::RunRecord& run, const Options& options) {
+Result<std::vector<Item>> items_of(const model::RunRecord& run, const ExportOptions& options) {
   std::vector<Item> items;
   if (options.path) {
     KIST_TRY_ASSIGN(const auto found, find_artifact(run, *options.path));
@@ -144,7 +144,7 @@ class Output {
   bool partial_ = false;
 };
 
-Result<int> act(Context& context, Options options) {
+Result<int> export_artifacts(Context& context, ExportOptions options) {
   if (!options.output) {
     if (!options.format) return fail(ErrorKind::invalid, "where to? -o FILE, or --format FORMAT for standard output");
     options.output = "-";
@@ -176,7 +176,7 @@ Result<int> act(Context& context, Options options) {
 }  // namespace
 
 void declare_export(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExportOptions>();
   arguments.option("-o,--output", "FILE", options->output,
                    "Where to; '-' is standard output, and so is leaving it out. Its name tells the format",
                    Completes::file);
@@ -188,7 +188,7 @@ void declare_export(Arguments& arguments, Context& context) {
                        "An artifact, or a file or directory in it: it stands in the archive by its last name. All "
                        "artifacts by their addresses where it is left out",
                        Completes::artifact);
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return export_artifacts(context, *options); });
 }
 
 }  // namespace kist::cli

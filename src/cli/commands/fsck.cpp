@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "engine/rebuild.hpp"
 #include "engine/roots.hpp"
 #include "store/maintenance.hpp"
@@ -14,7 +14,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct FsckOptions {
   bool repair = false;
   bool rebuild_catalog = false;
   bool json = false;
@@ -116,7 +116,7 @@ void print_as_json(const store::Checked& checked) {
               {"findings", std::move(findings)}});
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> fsck(Context& context, const FsckOptions& options) {
   store::Checked before;
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
   // What opening the store repairs by itself is to be told of, so this comes first.
@@ -170,13 +170,13 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_fsck(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FsckOptions>();
   arguments.flag("--repair", options->repair, "Repair what can be, and put aside what cannot");
   arguments.flag("--rebuild-catalog", options->rebuild_catalog,
                  "First add to the catalog the runs and tags it does not know, from the store's records");
   arguments.flag("--json", options->json, "Print JSON");
   arguments.epilogue("Exit code: 0 where nothing is damaged any more, 3 where damage remains.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return fsck(context, *options); });
 }
 
 }  // namespace kist::cli

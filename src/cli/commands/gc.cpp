@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catalog/settings.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/runs.hpp"
 #include "engine/retention.hpp"
 #include "engine/roots.hpp"
@@ -16,7 +16,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct GcOptions {
   std::optional<std::string> keep_last;
   std::optional<std::string> older_than;
   std::optional<std::string> workflow;
@@ -29,7 +29,7 @@ struct Options {
 };
 
 // The one rule of the command line; nullopt where it has none.
-Result<std::optional<catalog::RetentionRule>> rule_of(const Options& options) {
+Result<std::optional<catalog::RetentionRule>> rule_of(const GcOptions& options) {
   catalog::RetentionRule rule;
   rule.workflow = options.workflow;
   if (options.status) {
@@ -88,7 +88,7 @@ void print_as_json(const Removals& runs, const store::Collected& done, bool dry_
               {"notices", done.notices}});
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> gc(Context& context, const GcOptions& options) {
   KIST_TRY_ASSIGN(auto given, rule_of(options));
   KIST_TRY_ASSIGN(const auto parts, context.house.parts());
   KIST_TRY_ASSIGN(auto settings, catalog::read_settings(parts.home));
@@ -141,7 +141,7 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_gc(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<GcOptions>();
   arguments.flag("-n,--dry-run", options->dry_run, "Only tell what would go, and how many bytes");
   arguments.option("--keep-last", "N", options->keep_last, "Remove finished runs but the newest N of each workflow");
   arguments.option("--older-than", "AGE", options->older_than, "Remove finished runs older than this: 12h, 30d, 2w");
@@ -155,7 +155,7 @@ void declare_gc(Arguments& arguments, Context& context) {
       "Runs go whose own file lets them (Argo's ttlStrategy). Without a rule, here or in settings.yaml, no other is\n"
       "removed, and only what no run and no tag needs is freed. With several, a run goes if all of them let it.\n"
       "Runs may go on meanwhile.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return gc(context, *options); });
 }
 
 }  // namespace kist::cli

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/subject.hpp"
 #include "engine/repository.hpp"
 
@@ -10,12 +10,12 @@ namespace kist::cli {
 
 namespace {
 
-struct ListOptions {
+struct KeysListOptions {
   std::optional<std::string> prefix;
   bool json = false;
 };
 
-Result<int> list(Context& context, const ListOptions& options) {
+Result<int> list(Context& context, const KeysListOptions& options) {
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
   KIST_TRY_ASSIGN(const auto keys, catalog->keys(options.prefix.value_or("")));
   if (options.json) {
@@ -40,12 +40,12 @@ Result<int> list(Context& context, const ListOptions& options) {
   return 0;
 }
 
-struct DeleteOptions {
+struct KeysDeleteOptions {
   std::vector<std::string> keys;
   bool yes = false;
 };
 
-Result<int> remove(Context& context, const DeleteOptions& options) {
+Result<int> remove(Context& context, const KeysDeleteOptions& options) {
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
   for (const auto& word : options.keys) KIST_TRY(catalog->key(engine::key_of(word)));
   const auto question = options.keys.size() == 1 ? fmt::format("Delete the key '{}'?", options.keys.front())
@@ -62,7 +62,7 @@ Result<int> remove(Context& context, const DeleteOptions& options) {
 }  // namespace
 
 void declare_keys(Arguments& arguments, Context& context) {
-  auto listing = std::make_shared<ListOptions>();
+  auto listing = std::make_shared<KeysListOptions>();
   auto declare_list = [&context, listing](Arguments& command) {
     command.flag("--json", listing->json, "Print JSON: an array, ascending by key");
     command.action([&context, listing] { return list(context, *listing); });
@@ -72,7 +72,7 @@ void declare_keys(Arguments& arguments, Context& context) {
   list_command.positional("PREFIX", listing->prefix, "Only those that begin so");
   declare_list(list_command);
 
-  auto removing = std::make_shared<DeleteOptions>();
+  auto removing = std::make_shared<KeysDeleteOptions>();
   Arguments& delete_command =
       arguments.command("delete", "Delete keys; runs that made or used what they named keep it");
   delete_command.flag("-y,--yes", removing->yes, "Do not ask");

@@ -8,7 +8,7 @@
 
 #include "base/cron.hpp"
 #include "base/time.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/diagnostics.hpp"
 #include "cli/request.hpp"
 #include "cli/show_model.hpp"
@@ -18,7 +18,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct LintOptions {
   std::vector<std::string> files;
   bool json = false;
   bool show_model = false;
@@ -104,7 +104,7 @@ void check(Checked& checked, const std::string& project, bool named, const catal
   }
 }
 
-Result<std::vector<Checked>> gather(const Options& options, std::string& project) {
+Result<std::vector<Checked>> gather(const LintOptions& options, std::string& project) {
   std::error_code failed;
   const auto directory = std::filesystem::current_path(failed);
   if (failed) return fail_errno("finding the current directory", failed.value());
@@ -139,7 +139,7 @@ bool has_home() {
   return std::filesystem::is_directory(path, ignored);
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> lint(Context& context, const LintOptions& options) {
   std::string project;
   KIST_TRY_ASSIGN(auto all, gather(options, project));
   std::size_t errors = 0;
@@ -202,12 +202,12 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_lint(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LintOptions>();
   arguments.flag("--json", options->json, "Print what was found as JSON");
   arguments.flag("--show-model", options->show_model, "Print the workflows as kist understands them, as JSON");
   arguments.positionals("FILE", options->files, false, "Files to check; without one: those of this project",
                         Completes::file);
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return lint(context, *options); });
 }
 
 }  // namespace kist::cli

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/runs.hpp"
 #include "cli/subject.hpp"
 #include "engine/log.hpp"
@@ -10,7 +10,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct LogsOptions {
   std::string run;
   std::optional<std::string> step;
   bool follow = false;
@@ -45,7 +45,7 @@ Status check_step(const model::RunRecord& run, const std::string& step) {
   return fail(ErrorKind::not_found, text);
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> logs(Context& context, const LogsOptions& options) {
   KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.run));
   // A step of a run that goes on may be yet to come.
   if (options.step && !(options.follow && !model::is_final(run.state))) KIST_TRY(check_step(run, *options.step));
@@ -82,14 +82,14 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_logs(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LogsOptions>();
   arguments.flag("-f,--follow", options->follow, "Go on with what is written until the run ends");
   arguments.flag("--timestamps", options->timestamps, "Before each line, when it was written");
   arguments.flag("--json", options->json, "An object a line");
   arguments.positional("RUN|:TAG", options->run, "The run, or how its name begins; or a tag", Completes::run_or_tag);
   arguments.positional("STEP", options->step, "Only this step, by any of the names `kist show` prints",
                        Completes::step);
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return logs(context, *options); });
 }
 
 }  // namespace kist::cli

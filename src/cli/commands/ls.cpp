@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/utf8.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/listing.hpp"
 #include "cli/subject.hpp"
 
@@ -12,7 +12,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct LsOptions {
   std::string subject;
   std::optional<std::string> prefix;
   std::optional<std::string> limit;
@@ -22,7 +22,7 @@ struct Options {
   bool json = false;
 };
 
-Result<std::size_t> limit_of(const Options& options) {
+Result<std::size_t> limit_of(const LsOptions& options) {
   if (!options.limit) return SIZE_MAX;
   std::size_t limit = 0;
   const char* end = options.limit->data() + options.limit->size();
@@ -32,7 +32,7 @@ Result<std::size_t> limit_of(const Options& options) {
   return limit;
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> ls(Context& context, const LsOptions& options) {
   KIST_TRY_ASSIGN(const std::size_t limit, limit_of(options));
   KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.subject));
   KIST_TRY_ASSIGN(store::Store * store, context.house.store());
@@ -53,7 +53,7 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_ls(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LsOptions>();
   arguments.flag("-r,--recursive", options->recursive, "Every file, not only what lies directly in each artifact");
   arguments.flag("-t,--total", options->totals, "Sizes of directories too");
   arguments.option("--limit", "N", options->limit, "At most so many rows");
@@ -63,7 +63,7 @@ void declare_ls(Arguments& arguments, Context& context) {
   arguments.positional("RUN|:TAG", options->subject, "Whose artifacts", Completes::run_or_tag);
   arguments.positional("PREFIX", options->prefix, "Only this artifact, a directory in it, or what begins so",
                        Completes::artifact);
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return ls(context, *options); });
 }
 
 }  // namespace kist::cli

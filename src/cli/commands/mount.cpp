@@ -6,7 +6,7 @@
 
 #include "base/time.hpp"
 #include "cli/all_runs.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/detach.hpp"
 #include "cli/remotes.hpp"
 #include "cli/subject.hpp"
@@ -21,7 +21,7 @@ namespace {
 // A damaged store must not fill the log.
 constexpr unsigned kMostComplaints = 1000;
 
-struct Options {
+struct MountOptions {
   std::string subject;  // or, of all runs, the directory
   std::optional<std::string> directory;
   std::optional<std::string> remote;
@@ -53,13 +53,13 @@ Result<model::RunRecord> record_on(OpenRemote& remote, std::string_view word) {
   return store::read_run_record(remote.store->source(), reference->target);
 }
 
-Result<Layout> layout_of(const Options& options) {
+Result<Layout> layout_of(const MountOptions& options) {
   if (!options.layout || *options.layout == "run") return Layout::by_run;
   if (*options.layout == "dstack") return Layout::dstack;
   return fail(ErrorKind::invalid, fmt::format("--layout: expected run or dstack, not '{}'", *options.layout));
 }
 
-Status check(const Options& options) {
+Status check(const MountOptions& options) {
   if (options.all && options.directory)
     return fail(ErrorKind::invalid, "--all shows all runs: name only the directory");
   if (!options.all && !options.directory)
@@ -69,7 +69,7 @@ Status check(const Options& options) {
   return {};
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> mount(Context& context, const MountOptions& options) {
   KIST_TRY(check(options));
   KIST_TRY_ASSIGN(const Layout layout, layout_of(options));
   KIST_TRY_ASSIGN(const auto directory, mount::resolve(options.all ? options.subject : *options.directory));
@@ -142,7 +142,7 @@ Result<int> unmount(Context& context, const UnmountOptions& options) {
 }  // namespace
 
 void declare_mount(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<MountOptions>();
   arguments.flag("-f,--foreground", options->foreground, "Stay; Ctrl+C ends the mount");
   arguments.option("--remote", "NAME", options->remote, "A run of this remote: what is read is fetched, and no more",
                    Completes::remote);
@@ -155,7 +155,7 @@ void declare_mount(Arguments& arguments, Context& context) {
   arguments.positional("RUN|:TAG", options->subject, "Whose artifacts", Completes::run_or_tag);
   arguments.positional("DIR", options->directory, "Where to: an empty directory, made where it is missing",
                        Completes::directory);
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return mount(context, *options); });
 }
 
 void declare_unmount(Arguments& arguments, Context& context) {

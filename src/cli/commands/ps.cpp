@@ -2,7 +2,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/runs.hpp"
 #include "expression/selector.hpp"
 
@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kNewest = 10;
 
-struct Options {
+struct PsOptions {
   bool all = false;
   bool json = false;
   std::optional<std::string> labels;
@@ -36,7 +36,7 @@ Result<std::vector<catalog::RunSummary>> labelled(Context& context, const std::s
   return chosen;
 }
 
-Result<std::vector<catalog::RunSummary>> chosen(Context& context, const Options& options) {
+Result<std::vector<catalog::RunSummary>> chosen(Context& context, const PsOptions& options) {
   if (options.labels) return labelled(context, *options.labels);
   return options.all ? list_runs(context.house, {}) : list_current_runs(context.house, kNewest);
 }
@@ -49,7 +49,7 @@ Result<Json> as_json(catalog::Catalog& catalog, const catalog::RunSummary& run) 
   return json;
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> ps(Context& context, const PsOptions& options) {
   KIST_TRY_ASSIGN(const auto runs, chosen(context, options));
   if (options.json) {
     Json list = Json::array();
@@ -83,11 +83,11 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_ps(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PsOptions>();
   arguments.flag("-a,--all", options->all, "All runs, not only the unfinished or, where there are none, the newest");
   arguments.option("-l,--selector", "LABELS", options->labels, "Of all runs those with such labels: \"app=x, !old\"");
   arguments.flag("--json", options->json, "Print JSON: an array, newest first");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return ps(context, *options); });
 }
 
 }  // namespace kist::cli

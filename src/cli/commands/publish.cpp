@@ -2,19 +2,19 @@
 
 #include <fmt/format.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "task/control.hpp"
 
 namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct PublishOptions {
   std::string name;
   std::string path;
 };
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> publish(Context& context, const PublishOptions& options) {
   std::error_code failed;
   const auto path = std::filesystem::absolute(options.path, failed).lexically_normal();
   if (failed) return fail_errno("finding the current directory", failed.value());
@@ -28,11 +28,11 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_publish(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PublishOptions>();
   arguments.positional("NAME", options->name, "The artifact's name; publishing it again replaces it");
   arguments.positional("PATH", options->path, "A file or directory of the task, as it is now", Completes::file);
   arguments.epilogue("For use inside a task. What is published is durable when this returns, however the task ends.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return publish(context, *options); });
 }
 
 }  // namespace kist::cli

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/request.hpp"
 #include "cli/transfers.hpp"
 
@@ -10,7 +10,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct PullCommandOptions {
   std::vector<std::string> subjects;
   std::optional<std::string> remote;
   std::optional<std::string> as;
@@ -27,7 +27,7 @@ Result<std::optional<std::string>> current_project() {
   return project->directory.string();
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> pull(Context& context, const PullCommandOptions& options) {
   if (options.as && options.subjects.size() != 1)
     return fail(ErrorKind::invalid, "--as names one run: pull the others by themselves");
   PullOptions how{.project = {}, .as = options.as, .force = options.force};
@@ -49,7 +49,7 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_pull(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PullCommandOptions>();
   arguments.option("--remote", "NAME", options->remote, "Where from, instead of the default remote", Completes::remote);
   arguments.option("--as", "NAME", options->as, "The run's name here, where another run has its own");
   arguments.flag("--force", options->force, "Move a tag here although it is of another run");
@@ -58,7 +58,7 @@ void declare_pull(Arguments& arguments, Context& context) {
   arguments.epilogue(
       "Only what is not here is fetched, and checked. A pull that was interrupted goes on where it was when it is done "
       "again.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return pull(context, *options); });
 }
 
 }  // namespace kist::cli

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/plain.hpp"
 #include "cli/subject.hpp"
 #include "cli/transfers.hpp"
@@ -11,7 +11,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct PushOptions {
   std::vector<std::string> subjects;
   std::optional<std::string> remote;
   std::optional<std::string> plain;
@@ -20,7 +20,7 @@ struct Options {
   bool force = false;
 };
 
-Result<std::vector<Sending>> sendings_of(House& house, const Options& options) {
+Result<std::vector<Sending>> sendings_of(House& house, const PushOptions& options) {
   std::vector<Sending> sendings;
   for (const auto& word : options.subjects) {
     KIST_TRY_ASSIGN(auto sending, find_sending(house, word));
@@ -36,7 +36,7 @@ Result<std::vector<Sending>> sendings_of(House& house, const Options& options) {
   return sendings;
 }
 
-Result<int> publish(Context& context, const Options& options) {
+Result<int> publish(Context& context, const PushOptions& options) {
   if (options.remote || options.as || options.tags || options.force)
     return fail(ErrorKind::invalid, "--plain goes to a bucket: it has neither remote, tags nor names of runs");
   std::error_code failed;
@@ -54,7 +54,7 @@ Result<int> publish(Context& context, const Options& options) {
   return 0;
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> push(Context& context, const PushOptions& options) {
   if (options.plain) return publish(context, options);
   KIST_TRY_ASSIGN(auto sendings, sendings_of(context.house, options));
   std::optional<Renamed> renamed;
@@ -82,7 +82,7 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_push(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PushOptions>();
   arguments.option("--remote", "NAME", options->remote, "Where to, instead of the default remote", Completes::remote);
   arguments.option("--plain", "s3://BUCKET/PREFIX", options->plain,
                    "Instead, put each artifact under the key its own system would give it");
@@ -93,7 +93,7 @@ void declare_push(Arguments& arguments, Context& context) {
                         Completes::run_or_tag);
   arguments.epilogue(
       "Only what the remote lacks is sent. A push that was interrupted goes on where it was when it is done again.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return push(context, *options); });
 }
 
 }  // namespace kist::cli

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/subject.hpp"
 #include "engine/repository.hpp"
 #include "engine/retention.hpp"

@@ -3,20 +3,20 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/remotes.hpp"
 
 namespace kist::cli {
 
 namespace {
 
-struct ListOptions {
+struct RemoteListOptions {
   std::optional<std::string> remote;
   bool json = false;
 };
 
 // What is on one remote.
-Result<int> list_contents(Context& context, const ListOptions& options) {
+Result<int> list_contents(Context& context, const RemoteListOptions& options) {
   KIST_TRY_ASSIGN(auto remote, open_remote(context.house, options.remote));
   KIST_TRY_ASSIGN(const auto names, remote.store->references(""));
   Json array = Json::array();
@@ -37,7 +37,7 @@ Result<int> list_contents(Context& context, const ListOptions& options) {
   return 0;
 }
 
-Result<int> list(Context& context, const ListOptions& options) {
+Result<int> list(Context& context, const RemoteListOptions& options) {
   if (options.remote) return list_contents(context, options);
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
   KIST_TRY_ASSIGN(const auto remotes, Remotes::load(*home));
@@ -55,14 +55,14 @@ Result<int> list(Context& context, const ListOptions& options) {
   return 0;
 }
 
-struct AddOptions {
+struct RemoteAddOptions {
   std::string name;
   std::string url;
   PlaceOptions place;
   bool make_default = false;
 };
 
-Result<int> add(Context& context, const AddOptions& options) {
+Result<int> add(Context& context, const RemoteAddOptions& options) {
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
   std::error_code failed;
   const auto directory = std::filesystem::current_path(failed);
@@ -85,7 +85,7 @@ Result<int> remove(Context& context, const std::string& name) {
 }  // namespace
 
 void declare_remote(Arguments& arguments, Context& context) {
-  auto listing = std::make_shared<ListOptions>();
+  auto listing = std::make_shared<RemoteListOptions>();
   arguments.flag("--json", listing->json, "Print JSON");
   arguments.action([&context, listing] { return list(context, *listing); });
 
@@ -94,7 +94,7 @@ void declare_remote(Arguments& arguments, Context& context) {
   list_command.positional("NAME", listing->remote, "List what is on this remote", Completes::remote);
   list_command.action([&context, listing] { return list(context, *listing); });
 
-  auto adding = std::make_shared<AddOptions>();
+  auto adding = std::make_shared<RemoteAddOptions>();
   Arguments& add_command = arguments.command("add", "Give a place a name, and make it a remote where it is none");
   add_command.flag("--default", adding->make_default, "From now on the default; the first remote is it anyway");
   add_command.option("--endpoint", "URL", adding->place.endpoint, "Of the S3 server, where it is not Amazon's");

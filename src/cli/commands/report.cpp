@@ -1,6 +1,6 @@
 #include <fmt/ranges.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "task/control.hpp"
 
 namespace kist::cli {

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/perform.hpp"
 #include "cli/runs.hpp"
 #include "cli/subject.hpp"
@@ -9,13 +9,13 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct ResumeOptions {
   std::string run;
   bool detach = false;
   std::optional<std::string> jobs;
 };
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> resume(Context& context, const ResumeOptions& options) {
   KIST_TRY_ASSIGN(const int jobs, read_jobs(options.jobs));
   KIST_TRY_ASSIGN(const auto name, find_run(context.house, options.run, Naming::prefix));
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
@@ -42,12 +42,12 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_resume(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ResumeOptions>();
   arguments.flag("-d,--detach", options->detach, "Return at once; the run goes on by itself");
   arguments.option("-j,--jobs", "N", options->jobs, "At most so many tasks at once");
   arguments.positional("RUN", options->run, "The run, or how its name begins", Completes::run);
   arguments.epilogue("Finished steps are not repeated; one that was under way starts anew, in fresh scratch.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return resume(context, *options); });
 }
 
 }  // namespace kist::cli

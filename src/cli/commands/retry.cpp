@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/perform.hpp"
 #include "cli/subject.hpp"
 
@@ -8,7 +8,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct RetryOptions {
   std::string run;
   std::vector<std::string> steps;
   std::vector<std::string> parameters;
@@ -16,7 +16,7 @@ struct Options {
   std::optional<std::string> jobs;
 };
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> retry(Context& context, const RetryOptions& options) {
   KIST_TRY_ASSIGN(const int jobs, read_jobs(options.jobs));
   engine::RetryRequest again{.steps = options.steps};
   for (const std::string& parameter : options.parameters) {
@@ -44,7 +44,7 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_retry(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RetryOptions>();
   arguments.flag("-d,--detach", options->detach, "Return at once; the run goes on by itself");
   arguments.option("-p,--parameter", "NAME=VALUE", options->parameters,
                    "A parameter of the workflow, instead of what it was");
@@ -54,7 +54,7 @@ void declare_retry(Arguments& arguments, Context& context) {
                         Completes::step);
   arguments.epilogue(
       "Runs again what has failed, and what came after it, in the same run. What has succeeded keeps its outputs.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return retry(context, *options); });
 }
 
 }  // namespace kist::cli

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/runs.hpp"
 #include "cli/subject.hpp"
 
@@ -9,7 +9,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct RmOptions {
   std::vector<std::string> runs;
   bool all = false;
   bool yes = false;
@@ -20,7 +20,7 @@ bool may_be_removed(model::State state) {
   return model::is_final(state) || state == model::State::interrupted;
 }
 
-Result<std::vector<catalog::RunSummary>> chosen(Context& context, const Options& options) {
+Result<std::vector<catalog::RunSummary>> chosen(Context& context, const RmOptions& options) {
   std::vector<catalog::RunSummary> runs;
   if (options.all) {
     KIST_TRY_ASSIGN(runs, list_runs(context.house, {}));
@@ -36,7 +36,7 @@ Result<std::vector<catalog::RunSummary>> chosen(Context& context, const Options&
   return runs;
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> rm(Context& context, const RmOptions& options) {
   KIST_TRY_ASSIGN(const auto runs, chosen(context, options));
   if (runs.empty()) return 0;
   const auto question = options.all        ? std::string("Delete all runs?")
@@ -61,14 +61,14 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_rm(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RmOptions>();
   arguments.flag("-a,--all", options->all, "All finished and interrupted runs");
   arguments.flag("-y,--yes", options->yes, "Do not ask");
   arguments.flag("-f,--force", options->force,
                  "Also where not all that it sent to other places could be deleted there");
   arguments.positionals("RUN", options->runs, false, "Its full name", Completes::run);
   arguments.epilogue("The tags of a run keep its artifacts.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return rm(context, *options); });
 }
 
 }  // namespace kist::cli

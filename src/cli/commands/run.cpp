@@ -8,7 +8,7 @@
 
 #include "catalog/documents.hpp"
 #include "catalog/secrets.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/diagnostics.hpp"
 #include "cli/perform.hpp"
 #include "cli/perform_each.hpp"
@@ -29,7 +29,7 @@ struct SystemFlag {
   std::vector<std::string> values = {};
 };
 
-struct Options {
+struct RunOptions {
   Asked asked;
   std::list<SystemFlag> system_flags;  // a list: the parser keeps their addresses
   bool detach = false;
@@ -41,7 +41,7 @@ struct Options {
 constexpr std::string_view kNotYet = "not supported yet";
 
 // kist's own names come first: a dialect's flag of the same name is left out.
-void declare_system_flags(Arguments& arguments, Options& options, const Context& context) {
+void declare_system_flags(Arguments& arguments, RunOptions& options, const Context& context) {
   for (const auto* dialect : dialects()) {
     if (context.own_system() != nullptr && dialect != context.own_system()) continue;
     for (const auto& flag : dialect->run_flags()) {
@@ -96,7 +96,7 @@ Status supply_one(Context& context, model::RunRequest& request, const model::Dia
   return {};
 }
 
-Result<int> act(Context& context, Options& options) {
+Result<int> run(Context& context, RunOptions& options) {
   std::optional<NamedRemote> remote;
   if (options.to_remote) {
     // A remote that cannot be reached is better known now than when the work is done.
@@ -157,7 +157,7 @@ Result<int> act(Context& context, Options& options) {
 }  // namespace
 
 void declare_run(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunOptions>();
   arguments.flag("-d,--detach", options->detach, "Print the run's name and return; the run goes on by itself");
   arguments.option("-t,--tag", "TAG", options->asked.tag, "Tag the run at once; a tag of this name is moved",
                    Completes::tag);
@@ -189,7 +189,7 @@ void declare_run(Arguments& arguments, Context& context) {
       "Ctrl+C stops the run and keeps its artifacts; a second Ctrl+C aborts it.\n"
       "A Python file that defines several workflows with Hera runs one after the other.\n"
       "Exit code: 0 succeeded, 1 failed or stopped, 2 wrong input, 3 kist could not, 130 after Ctrl+C.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return run(context, *options); });
 }
 
 }  // namespace kist::cli

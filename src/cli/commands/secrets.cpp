@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 
 namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct SecretsOptions {
   std::string name;
   std::string key;
   std::optional<std::string> variable;
@@ -44,7 +44,7 @@ class Silence {
 };
 
 // Never a word of the command line: those everybody on this machine can read.
-Result<std::string> read_value(const Options& options) {
+Result<std::string> read_value(const SecretsOptions& options) {
   if (options.variable && options.file)
     return fail(ErrorKind::invalid, "where is the value: in --from-env or in --from-file?");
   if (options.file) return read_file(*options.file, catalog::Secrets::kLargest);
@@ -66,7 +66,7 @@ Result<std::string> read_value(const Options& options) {
   return value;
 }
 
-Result<int> list(Context& context, bool json) {
+Result<int> list_secrets(Context& context, bool json) {
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
   KIST_TRY_ASSIGN(const auto secrets, catalog::Secrets(*home).list());
   if (json) {
@@ -86,7 +86,7 @@ Result<int> list(Context& context, bool json) {
   return 0;
 }
 
-Result<int> set(Context& context, const Options& options, catalog::Secrets::Only only) {
+Result<int> set(Context& context, const SecretsOptions& options, catalog::Secrets::Only only) {
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
   KIST_TRY_ASSIGN(const auto value, read_value(options));
   KIST_TRY(catalog::Secrets(*home).set(options.name, options.key, value, only));
@@ -94,13 +94,13 @@ Result<int> set(Context& context, const Options& options, catalog::Secrets::Only
   return 0;
 }
 
-struct DeleteOptions {
+struct SecretsDeleteOptions {
   std::string name;
   std::optional<std::string> key;
   bool yes = false;
 };
 
-Result<int> remove(Context& context, const DeleteOptions& options) {
+Result<int> remove(Context& context, const SecretsDeleteOptions& options) {
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
   const catalog::Secrets secrets(*home);
   KIST_TRY_ASSIGN(const auto values, secrets.get(options.name));
@@ -117,7 +117,7 @@ Result<int> remove(Context& context, const DeleteOptions& options) {
 }
 
 void declare_setting(Arguments& command, Context& context, catalog::Secrets::Only only) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SecretsOptions>();
   command.option("--from-env", "VARIABLE", options->variable, "The value is that of an environment variable");
   command.option("--from-file", "FILE", options->file, "The value is what the file holds", Completes::file);
   command.positional("NAME", options->name, "The secret");
@@ -134,18 +134,18 @@ void declare_setting(Arguments& command, Context& context, catalog::Secrets::Onl
 void declare_secrets(Arguments& arguments, Context& context) {
   auto json = std::make_shared<bool>(false);
   arguments.flag("--json", *json, "Print JSON: an array of names with their keys");
-  arguments.action([&context, json] { return list(context, *json); });
+  arguments.action([&context, json] { return list_secrets(context, *json); });
 
   Arguments& listing =
       arguments.command("list", "List secrets and their keys, never a value (so does `secrets` alone)");
   listing.flag("--json", *json, "Print JSON: an array of names with their keys");
-  listing.action([&context, json] { return list(context, *json); });
+  listing.action([&context, json] { return list_secrets(context, *json); });
 
   declare_setting(arguments.command("add", "Add a value to a secret, which is made where there is none"), context,
                   catalog::Secrets::Only::absent);
   declare_setting(arguments.command("update", "Replace a value of a secret"), context, catalog::Secrets::Only::present);
 
-  auto removing = std::make_shared<DeleteOptions>();
+  auto removing = std::make_shared<SecretsDeleteOptions>();
   Arguments& delete_command = arguments.command("delete", "Delete a secret, or one of its values");
   delete_command.flag("-y,--yes", removing->yes, "Do not ask");
   delete_command.positional("NAME", removing->name, "The secret");

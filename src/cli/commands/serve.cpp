@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "net/directory_objects.hpp"
 #include "net/url.hpp"
 #include "serve/objects.hpp"
@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{30};
 
-struct Options {
+struct ServeOptions {
   std::optional<std::string> host;
   std::optional<std::string> port;
   std::optional<std::string> certificate;
@@ -25,7 +25,7 @@ struct Options {
   std::optional<std::string> directory;
 };
 
-Result<serve::ServerSettings> settings_of(const Options& options) {
+Result<serve::ServerSettings> settings_of(const ServeOptions& options) {
   serve::ServerSettings settings;
   settings.host = options.host.value_or(settings.host);
   settings.certificate = options.certificate.value_or("");
@@ -39,7 +39,7 @@ Result<serve::ServerSettings> settings_of(const Options& options) {
   return settings;
 }
 
-Result<int> serve_objects(Context& context, const Options& options) {
+Result<int> serve_objects(Context& context, const ServeOptions& options) {
   KIST_TRY_ASSIGN(const auto settings, settings_of(options));
   std::filesystem::path directory = options.directory.value_or("");
   std::filesystem::path token_file = options.token_file.value_or("");
@@ -81,7 +81,7 @@ Result<int> serve_objects(Context& context, const Options& options) {
 }  // namespace
 
 void declare_serve(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ServeOptions>();
   arguments.option("--host", "HOST", options->host, "Where to listen: 127.0.0.1, or 0.0.0.0 for everybody");
   arguments.option("--port", "PORT", options->port, "2746; 0 takes any that is free");
   arguments.option("--tls-certificate", "FILE", options->certificate, "Serve HTTPS with this certificate (PEM)",

@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/subject.hpp"
 #include "engine/run_record.hpp"
 
@@ -14,7 +14,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct ShowOptions {
   std::string subject;
   bool json = false;
 };
@@ -94,7 +94,7 @@ std::string artifacts(const model::RunRecord& run, bool colored) {
   return text;
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> show(Context& context, const ShowOptions& options) {
   KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.subject));
   if (options.json) {
     Json json = to_json(engine::hide_secrets(run));
@@ -114,11 +114,11 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_show(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ShowOptions>();
   arguments.flag("--json", options->json, "Print the run record as JSON");
   arguments.positional("RUN|:TAG", options->subject, "The run, or how its name begins; or a tag",
                        Completes::run_or_tag);
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return show(context, *options); });
 }
 
 }  // namespace kist::cli

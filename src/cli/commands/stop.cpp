@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/runs.hpp"
 #include "cli/subject.hpp"
 
@@ -11,7 +11,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct StopOptions {
   std::optional<std::string> run;
   bool all = false;
   bool abort = false;
@@ -23,7 +23,7 @@ bool is_interrupted(const catalog::Home& home, const catalog::RunSummary& run) {
   return !model::is_final(run.state) && !engine::is_owned(home, run.name);
 }
 
-Result<std::vector<std::string>> chosen(Context& context, const Options& options) {
+Result<std::vector<std::string>> chosen(Context& context, const StopOptions& options) {
   std::vector<std::string> names;
   if (options.all) {
     KIST_TRY_ASSIGN(const auto runs, list_runs(context.house, {.unfinished_only = true}));
@@ -53,7 +53,7 @@ Result<catalog::RunSummary> wait_for_end(catalog::Catalog& catalog, const catalo
   }
 }
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> stop(Context& context, const StopOptions& options) {
   KIST_TRY_ASSIGN(const auto names, chosen(context, options));
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
@@ -91,14 +91,14 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_stop(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<StopOptions>();
   arguments.flag("-x,--abort", options->abort, "Abort: do not wait for the tasks, and keep no artifacts of them");
   arguments.flag("-a,--all", options->all, "All runs");
   arguments.flag("-y,--yes", options->yes, "Do not ask");
   arguments.positional("RUN", options->run, "Its full name", Completes::run);
   arguments.epilogue(
       "Artifacts of a stopped run are kept, as far as they were written. Returns when the run has ended.");
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return stop(context, *options); });
 }
 
 }  // namespace kist::cli

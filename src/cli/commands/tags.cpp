@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/subject.hpp"
 
 namespace kist::cli {
 
 namespace {
 
-Result<int> list(Context& context, bool json) {
+Result<int> list_tags(Context& context, bool json) {
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
   KIST_TRY_ASSIGN(const auto tags, catalog->tags());
   if (json) {
@@ -34,7 +34,7 @@ Result<int> list(Context& context, bool json) {
   return 0;
 }
 
-struct AddOptions {
+struct TagsAddOptions {
   std::vector<std::string> words;
   std::optional<std::string> run;
   bool yes = false;
@@ -46,7 +46,7 @@ struct Pair {
 };
 
 // dstack's pages write TAG RUN here and RUN TAG there: whichever is a run is the run.
-Result<Pair> tag_and_run(House& house, const AddOptions& options) {
+Result<Pair> tag_and_run(House& house, const TagsAddOptions& options) {
   auto words = options.words;
   if (options.run) words.push_back(*options.run);
   if (words.size() < 2) return fail(ErrorKind::invalid, "Specify a tag and the run it is for: `tags add TAG RUN`");
@@ -66,7 +66,7 @@ Result<Pair> tag_and_run(House& house, const AddOptions& options) {
   return fail(ErrorKind::not_found, fmt::format("The run '{}' doesn't exist, nor does a run '{}'", words[1], words[0]));
 }
 
-Result<int> add(Context& context, const AddOptions& options) {
+Result<int> add(Context& context, const TagsAddOptions& options) {
   KIST_TRY_ASSIGN(const auto pair, tag_and_run(context.house, options));
   KIST_TRY_ASSIGN(const auto parts, context.house.parts());
   auto made = engine::set_tag(parts, pair.tag, pair.run, false);
@@ -81,12 +81,12 @@ Result<int> add(Context& context, const AddOptions& options) {
   return 0;
 }
 
-struct DeleteOptions {
+struct TagsDeleteOptions {
   std::string tag;
   bool yes = false;
 };
 
-Result<int> remove(Context& context, const DeleteOptions& options) {
+Result<int> remove(Context& context, const TagsDeleteOptions& options) {
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
   KIST_TRY_ASSIGN(const auto name, tag_name(options.tag));
   const auto doesnt_exist = [&] { return fail(ErrorKind::not_found, fmt::format("The tag '{}' doesn't exist", name)); };
@@ -106,20 +106,20 @@ Result<int> remove(Context& context, const DeleteOptions& options) {
 void declare_tags(Arguments& arguments, Context& context) {
   auto json = std::make_shared<bool>(false);
   arguments.flag("--json", *json, "Print JSON: an array, newest first");
-  arguments.action([&context, json] { return list(context, *json); });
+  arguments.action([&context, json] { return list_tags(context, *json); });
 
   Arguments& listing = arguments.command("list", "List tags (so does `tags` alone)");
   listing.flag("--json", *json, "Print JSON: an array, newest first");
-  listing.action([&context, json] { return list(context, *json); });
+  listing.action([&context, json] { return list_tags(context, *json); });
 
-  auto adding = std::make_shared<AddOptions>();
+  auto adding = std::make_shared<TagsAddOptions>();
   Arguments& add_command = arguments.command("add", "Tag a run; it may have many tags");
   add_command.option("-r,--run", "RUN", adding->run, "The run, where it is not among the words", Completes::run);
   add_command.flag("-y,--yes", adding->yes, "Move a tag that exists, without asking");
   add_command.positionals("TAG RUN", adding->words, true, "The new tag and the run, in either order", Completes::run);
   add_command.action([&context, adding] { return add(context, *adding); });
 
-  auto removing = std::make_shared<DeleteOptions>();
+  auto removing = std::make_shared<TagsDeleteOptions>();
   Arguments& delete_command = arguments.command("delete", "Delete a tag; its run, where it is still there, stays");
   delete_command.flag("-y,--yes", removing->yes, "Do not ask");
   delete_command.positional("TAG", removing->tag, "With or without its colon", Completes::tag);

@@ -3,7 +3,7 @@
 
 #include "base/terminal.hpp"
 #include "base/utf8.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/lineage.hpp"
 #include "cli/subject.hpp"
 
@@ -11,7 +11,7 @@ namespace kist::cli {
 
 namespace {
 
-struct Options {
+struct WhyOptions {
   std::string subject;
   std::string path;
   bool json = false;
@@ -155,7 +155,7 @@ class Story {
   bool colored_;
 };
 
-Result<int> act(Context& context, const Options& options) {
+Result<int> why(Context& context, const WhyOptions& options) {
   KIST_TRY_ASSIGN(const auto run, find_record(context.house, options.subject));
   KIST_TRY_ASSIGN(const auto found, find_artifact(run, options.path));
   Lineage lineage(context.house);
@@ -173,11 +173,11 @@ Result<int> act(Context& context, const Options& options) {
 }  // namespace
 
 void declare_why(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<WhyOptions>();
   arguments.flag("--json", options->json, "Print JSON");
   arguments.positional("RUN|:TAG", options->subject, "Whose artifact", Completes::run_or_tag);
   arguments.positional("PATH", options->path, "An artifact, or a file or directory in it", Completes::artifact);
-  arguments.action([&context, options] { return act(context, *options); });
+  arguments.action([&context, options] { return why(context, *options); });
 }
 
 }  // namespace kist::cli

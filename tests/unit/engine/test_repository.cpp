@@ -18,9 +18,9 @@ namespace fs = std::filesystem;
 using store::contents;
 using store::picture;
 using store::write;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class RepositoryTest : public store::StoreTest {
  protected:

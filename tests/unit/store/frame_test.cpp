@@ -9,7 +9,7 @@
 namespace kist::store {
 namespace {
 
-std::string noise(std::size_t size) {
+std::string noise_of(std::size_t size) {
   std::mt19937 random(1);
   std::string text(size, '\0');
   for (char& c : text) c = static_cast<char>(random());
@@ -38,11 +38,11 @@ TEST(Frames, are_compressed_where_that_pays) {
     return size;
   };
   for (const std::size_t size : {64U, 1000U, 2048U, 65536U}) {
-    EXPECT_EQ(length(noise(size)), 0U) << size;
+    EXPECT_EQ(length(noise_of(size)), 0U) << size;
     EXPECT_GT(length(std::string(size, 'x')), 0U) << size;
-    EXPECT_GT(length(std::string(size / 2, '\0') + noise(size / 2)), 0U) << size;
+    EXPECT_GT(length(std::string(size / 2, '\0') + noise_of(size / 2)), 0U) << size;
   }
-  EXPECT_GT(length(to_base64(noise(30'000))), 0U);
+  EXPECT_GT(length(to_base64(noise_of(30'000))), 0U);
   EXPECT_GT(length(weights(10'000)), 0U);
   EXPECT_EQ(length(std::string(63, 'x')), 0U);
 }

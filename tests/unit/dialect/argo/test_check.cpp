@@ -15,7 +15,7 @@ struct Case {
   const char* expected;  // a line of the error
 };
 
-constexpr const char* kLeaf = R"(
+constexpr const char* kLeafTemplate = R"(
   - name: leaf
     inputs:
       parameters: [{name: p}]
@@ -28,7 +28,7 @@ constexpr const char* kLeaf = R"(
 class ArgoCheck : public testing::TestWithParam<Case> {};
 
 TEST_P(ArgoCheck, IsSaidWithItsPlace) {
-  const Error error = refused(main_with(std::string(GetParam().lines) + kLeaf));
+  const Error error = refused(main_with(std::string(GetParam().lines) + kLeafTemplate));
   EXPECT_EQ(error.kind, ErrorKind::invalid);
   EXPECT_THAT("\n" + error.text + "\n", HasSubstr("\nw.yaml:" + std::string(GetParam().expected) + "\n"));
 }

@@ -7,7 +7,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/runs.hpp"
 #include "cli/subject.hpp"
 
@@ -23,13 +23,13 @@ std::string owner() {
   return entry != nullptr ? entry->pw_name : fmt::format("{}", geteuid());
 }
 
-struct PsOptions {
+struct DstackPsOptions {
   std::optional<std::string> run;
   bool all = false;
   bool verbose = false;
 };
 
-Result<std::vector<catalog::RunSummary>> chosen(House& house, const PsOptions& options) {
+Result<std::vector<catalog::RunSummary>> chosen(House& house, const DstackPsOptions& options) {
   if (options.run) {
     KIST_TRY_ASSIGN(const auto name, find_run(house, *options.run, Naming::prefix));
     KIST_TRY_ASSIGN(auto runs, list_runs(house, {}));
@@ -39,7 +39,7 @@ Result<std::vector<catalog::RunSummary>> chosen(House& house, const PsOptions& o
   return options.all ? list_runs(house, {}) : list_current_runs(house, 1);
 }
 
-Result<int> ps(Context& context, const PsOptions& options) {
+Result<int> ps(Context& context, const DstackPsOptions& options) {
   KIST_TRY_ASSIGN(const auto runs, chosen(context.house, options));
   std::vector<std::string> headers{"RUN", "WORKFLOW", "SUBMITTED", "OWNER", "STATUS", "TAG", "BACKENDS"};
   if (options.verbose) headers.emplace_back("ERROR");
@@ -61,7 +61,7 @@ Result<int> ps(Context& context, const PsOptions& options) {
 }
 
 void declare_ps_as_dstack(Arguments& arguments, Context& context) {
-  auto options = std::make_shared<PsOptions>();
+  auto options = std::make_shared<DstackPsOptions>();
   arguments.flag("-a,--all", options->all, "All runs, not only the unfinished or the last");
   arguments.flag("-v,--verbose", options->verbose, "What went wrong, too");
   arguments.positional("RUN", options->run, "Only this run", Completes::run);

@@ -1,4 +1,4 @@
-#include "cli/main.hpp"
+#include "cli/commands/main.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "cli/all_runs.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 #include "cli/context.hpp"
 #include "cli/diagnostics.hpp"
 #include "cli/version.hpp"

@@ -22,7 +22,7 @@ std::span<const Command> dstack_commands();
 // Those of this context.
 std::span<const Command> commands_of(const Context& context);
 
-// One per file in commands/.
+// One per file of this folder.
 void declare_artifacts(Arguments& arguments, Context& context);
 void declare_cat(Arguments& arguments, Context& context);
 void declare_complete(Arguments& arguments, Context& context);

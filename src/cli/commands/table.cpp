@@ -1,4 +1,4 @@
-#include "cli/commands.hpp"
+#include "cli/commands/table.hpp"
 
 #include <array>
 
