@@ -11,10 +11,12 @@
 
 #include <fmt/format.h>
 
+#include "catalog/history.hpp"
 #include "catalog/keys.hpp"
 #include "catalog/locks.hpp"
 #include "catalog/marks.hpp"
 #include "catalog/memos.hpp"
+#include "catalog/metrics.hpp"
 #include "catalog/nodes.hpp"
 #include "catalog/requests.hpp"
 #include "catalog/runs.hpp"
@@ -73,6 +75,10 @@ class SqliteCatalog : public Catalog {
 
   Result<std::string> newest_succeeded(std::string_view project, std::string_view workflow) override {
     return read([&](Database& database) { return find_newest_succeeded(database, project, workflow); });
+  }
+
+  Result<EarlierRuns> earlier_runs(std::string_view project, std::string_view workflow) override {
+    return read([&](Database& database) { return read_earlier_runs(database, project, workflow); });
   }
 
   Status reopen(const model::RunRecord& run) override {
@@ -149,9 +155,9 @@ class SqliteCatalog : public Catalog {
     return read([&](Database& database) { return read_requests(database, run); });
   }
 
-  Result<LockAnswer> acquire(std::string_view run, std::string_view node, std::span<const LockWish> wishes,
+  Result<LockAnswer> acquire(const LockSeeker& seeker, std::span<const LockWish> wishes,
                              const std::function<bool(std::string_view run)>& is_lost) override {
-    return write_lightly([&](Database& database) { return acquire_locks(database, run, node, wishes, is_lost); });
+    return write_lightly([&](Database& database) { return acquire_locks(database, seeker, wishes, is_lost); });
   }
 
   Status release(std::string_view run, std::string_view node) override {
@@ -172,6 +178,14 @@ class SqliteCatalog : public Catalog {
 
   Result<Work> find_work(std::string_view fingerprint, Time before) override {
     return read([&](Database& database) { return read_work(database, fingerprint, before); });
+  }
+
+  Status check_measurement(const Series& series) override {
+    return read([&](Database& database) { return check_series(database, series); });
+  }
+
+  Result<std::vector<Series>> metrics() override {
+    return read([&](Database& database) { return list_series(database); });
   }
 
   Status memos(const std::function<Status(std::string_view, std::string_view, const Memo&)>& each) override {

@@ -33,6 +33,15 @@ struct RunSummary {
   Time expires;                  // from then on it may be removed; 0: its file does not say
   std::optional<Digest> record;  // its run record in the store, once it is finished
   std::vector<std::string> tags;
+  std::optional<model::History> history = std::nullopt;  // of one that is run again and again
+};
+
+// What is known of the runs of a workflow that is run again and again, those that were removed included.
+struct EarlierRuns {
+  std::size_t succeeded = 0;
+  std::size_t failed = 0;
+  std::optional<Time> last;            // when the newest was created
+  std::vector<std::string> under_way;  // by their rows: their owners may be gone
 };
 
 // What is removed together with a run.
@@ -66,6 +75,15 @@ struct Request {
   std::int64_t number = 0;                                           // a later one's is greater; the catalog gives it
 };
 
+// Who wants locks: a node of a run. Of those who wait, the one with the greater priority gets them first, then the one
+// whose run was created first, then who came first.
+struct LockSeeker {
+  std::string_view run;
+  std::string_view node;
+  std::int64_t priority = 0;
+  Time created = {};
+};
+
 // A lock that somebody wants: so many may hold it at a time.
 struct LockWish {
   std::string name;
@@ -93,6 +111,30 @@ struct Work {
   model::NodeRecord node;
 };
 
+// A series of a metric: a number under a name and labels.
+struct Series {
+  std::string name;
+  std::string help;
+  model::Metric::Kind kind = model::Metric::Kind::gauge;
+  std::vector<std::pair<std::string, std::string>> labels;  // by name
+  double value = 0;                                         // of a histogram: the sum
+  struct Bucket {
+    double bound;
+    std::uint64_t count;  // of values up to it, those of smaller bounds included
+  };
+  std::vector<Bucket> buckets;
+  std::uint64_t count = 0;  // of a histogram
+  // Of one that grows while a run goes on: since when, and which run. Its value is what has gone by since.
+  Time since = {};
+  std::string run = {};
+};
+
+// What is to become of a series: `value` is put in place of its own, or is added to it.
+struct Measurement {
+  Series series;
+  model::Metric::Operation operation = model::Metric::Operation::set;
+};
+
 // State to be written together.
 struct Changes {
   std::string run;
@@ -106,6 +148,7 @@ struct Changes {
   std::vector<model::NodeRecord> nodes = {};  // inserted, or replaced by names.name
   std::vector<std::string> removed = {};      // nodes, by name, that are none of the run's any more
   std::vector<std::int64_t> answered = {};    // requests to the run's owner, by number, that are done with
+  std::vector<Measurement> measured = {};     // what does not fit what is there (check_measurement) is left out
 };
 
 struct RunFilter {
@@ -138,6 +181,8 @@ class Catalog {
   virtual Result<std::string> complete_run_name(std::string_view prefix) = 0;
   // The run of a workflow in a project that was the last to succeed, wherever it ran. Errors: not_found.
   virtual Result<std::string> newest_succeeded(std::string_view project, std::string_view workflow) = 0;
+  // Of the runs with a history.
+  virtual Result<EarlierRuns> earlier_runs(std::string_view project, std::string_view workflow) = 0;
   // Writes a run that ended elsewhere, or that a lost catalog knew, from its record in the store. Errors: conflict
   // (there is another run of this name; the same one is fine).
   virtual Status import_run(const model::RunRecord& run, const Digest& record) = 0;
@@ -184,10 +229,10 @@ class Catalog {
   virtual Status add_request(std::string_view run, const Request& request) = 0;
   virtual Result<std::vector<Request>> requests(std::string_view run) = 0;
 
-  // Takes all of the locks for a node, or none and a place in the line of each: whoever came first gets them first.
+  // Takes all of the locks for a node, or none and a place in the line of each.
   // `is_lost` says of a run that nobody owns it: its locks and its places are free. To be asked again until they are
   // held.
-  virtual Result<LockAnswer> acquire(std::string_view run, std::string_view node, std::span<const LockWish> wishes,
+  virtual Result<LockAnswer> acquire(const LockSeeker& seeker, std::span<const LockWish> wishes,
                                      const std::function<bool(std::string_view run)>& is_lost) = 0;
   // Gives back what a node holds or waits for; an empty node: all that the run does.
   virtual Status release(std::string_view run, std::string_view node) = 0;
@@ -200,6 +245,11 @@ class Catalog {
   // Of the nodes with this fingerprint that succeeded, in the runs that are here, the last to end before `before`.
   // Errors: not_found.
   virtual Result<Work> find_work(std::string_view fingerprint, Time before) = 0;
+  // Whether it can become a part of its metric: one name has one kind and one help. Errors: conflict.
+  virtual Status check_measurement(const Series& series) = 0;
+  // All series, by name and labels. So many are kept: of more, those that have not changed for longest are forgotten.
+  static constexpr std::size_t kMostSeries = 10'000;
+  virtual Result<std::vector<Series>> metrics() = 0;
   // Everything that is remembered.
   virtual Status memos(
       const std::function<Status(std::string_view cache, std::string_view key, const Memo&)>& each) = 0;

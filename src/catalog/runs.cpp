@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "catalog/history.hpp"
 #include "catalog/marks.hpp"
+#include "catalog/metrics.hpp"
 #include "catalog/nodes.hpp"
 #include "catalog/requests.hpp"
 #include "catalog/rows.hpp"
@@ -70,6 +72,7 @@ Result<RunRecord> run_from_row(const Query& row) {
     KIST_TRY_ASSIGN(run.logs, model::artifact_from_json(logs));
   }
   run.expires = to_time(row.number(14));
+  run.history = history_from_row(row, 15);
   return run;
 }
 
@@ -86,6 +89,7 @@ Result<RunSummary> summary_from_row(const Query& row) {
   summary.finished = to_time(row.number(8));
   KIST_TRY_ASSIGN(summary.record, to_digest(row, 9));
   summary.expires = to_time(row.number(10));
+  summary.history = history_from_row(row, 11);
   return summary;
 }
 
@@ -95,8 +99,8 @@ Status insert_run(Database& database, const std::string& name, std::int64_t numb
   return database
       .query(
           "INSERT INTO runs (name, number, id, workflow, dialect, project, user_name, state, message, "
-          "created, started, finished, request, used_runs, expires) "
-          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
+          "created, started, finished, request, used_runs, expires, keep_succeeded, keep_failed) "
+          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)")
       .bind(name)
       .bind(number)
       .bind(run.id)
@@ -112,6 +116,8 @@ Status insert_run(Database& database, const std::string& name, std::int64_t numb
       .bind(to_text(to_json(run.request)))
       .bind(to_text(used_runs))
       .bind(to_number(run.expires))
+      .bind(kept_of(run.history, &model::History::succeeded))
+      .bind(kept_of(run.history, &model::History::failed))
       .run();
 }
 
@@ -151,6 +157,7 @@ Status write_changes(Database& database, const Changes& changes) {
   for (const std::string& name : changes.removed) KIST_TRY(delete_node(database, changes.run, name));
   for (const std::int64_t number : changes.answered) KIST_TRY(delete_request(database, changes.run, number));
   for (const model::NodeRecord& node : changes.nodes) KIST_TRY(write_node(database, changes.run, node));
+  for (const Measurement& measured : changes.measured) KIST_TRY(write_measurement(database, measured));
   return {};
 }
 
@@ -192,7 +199,7 @@ Status rewrite_run(Database& database, const RunRecord& run) {
 Result<RunRecord> read_run(Database& database, std::string_view name) {
   auto row = database.query(
       "SELECT name, id, workflow, dialect, project, user_name, state, message, created, started, finished, "
-      "request, used_runs, logs, expires FROM runs WHERE name = $1");
+      "request, used_runs, logs, expires, keep_succeeded, keep_failed FROM runs WHERE name = $1");
   KIST_TRY_ASSIGN(bool found, row.bind(name).step());
   if (!found) return no_run(name);
   KIST_TRY_ASSIGN(RunRecord run, run_from_row(row));
@@ -203,8 +210,8 @@ Result<RunRecord> read_run(Database& database, std::string_view name) {
 
 Result<RunSummary> read_summary(Database& database, std::string_view name) {
   auto row = database.query(
-      "SELECT name, workflow, dialect, project, state, message, created, started, finished, record, expires FROM runs "
-      "WHERE name = $1");
+      "SELECT name, workflow, dialect, project, state, message, created, started, finished, record, expires, "
+      "keep_succeeded, keep_failed FROM runs WHERE name = $1");
   KIST_TRY_ASSIGN(bool found, row.bind(name).step());
   if (!found) return no_run(name);
   KIST_TRY_ASSIGN(RunSummary summary, summary_from_row(row));
@@ -226,7 +233,8 @@ Result<std::vector<RunSummary>> list_runs(Database& database, const RunFilter& f
     tags[tag.text(0)].push_back(tag.text(1));
   }
   auto row = database.query(
-      "SELECT name, workflow, dialect, project, state, message, created, started, finished, record, expires FROM runs "
+      "SELECT name, workflow, dialect, project, state, message, created, started, finished, record, expires, "
+      "keep_succeeded, keep_failed FROM runs "
       "WHERE ($1 IS NULL OR project = $1) AND ($2 IS NULL OR workflow = $2) "
       "AND ($3 = 0 OR state IN ('pending', 'running', 'stopping', 'interrupted')) ORDER BY number DESC LIMIT $4");
   row.bind(filter.project).bind(filter.workflow).bind(std::int64_t{filter.unfinished_only});
@@ -268,6 +276,7 @@ Result<std::string> find_newest_succeeded(Database& database, std::string_view p
 }
 
 Status delete_run(Database& database, std::string_view name) {
+  KIST_TRY(count_removed_run(database, name));
   KIST_TRY(database.query("DELETE FROM runs WHERE name = $1").bind(name).run());
   if (database.changed() == 0) return no_run(name);
   KIST_TRY(delete_nodes(database, name));

@@ -113,6 +113,30 @@ CREATE INDEX nodes_by_fingerprint ON nodes (fingerprint, finished) WHERE fingerp
     R"sql(
 ALTER TABLE runs ADD COLUMN expires BIGINT NOT NULL DEFAULT 0;
 )sql",
+    R"sql(
+ALTER TABLE locks ADD COLUMN priority BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE locks ADD COLUMN created BIGINT NOT NULL DEFAULT 0;
+)sql",
+    R"sql(
+ALTER TABLE runs ADD COLUMN keep_succeeded BIGINT;
+ALTER TABLE runs ADD COLUMN keep_failed BIGINT;
+)sql",
+    R"sql(
+CREATE TABLE metrics (
+  name TEXT NOT NULL,
+  labels TEXT NOT NULL,
+  number BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  help TEXT NOT NULL,
+  value TEXT NOT NULL,
+  buckets TEXT NOT NULL,
+  count BIGINT NOT NULL,
+  since BIGINT NOT NULL,
+  run TEXT NOT NULL,
+  PRIMARY KEY (name, labels)
+);
+CREATE INDEX metrics_by_number ON metrics (number);
+)sql",
 });
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());

@@ -196,6 +196,7 @@ Json model_as_json(const Workflow& workflow) {
   put(json, "parallelism", workflow.parallelism);
   put_all(json, "locks", workflow.locks, lock_as_json);
   put(json, "suspended", workflow.suspended);
+  if (workflow.priority != 0) json["priority"] = workflow.priority;
   if (!workflow.schedules.empty()) json["schedules"] = workflow.schedules;
   put(json, "timezone", workflow.timezone);
   for (const auto& [name, text] : workflow.labels) json["labels"][name] = text.source();

@@ -128,6 +128,8 @@ Json run_as_json(const Run& run) {
   put(json, "terminal", run.terminal);
   if (run.no_output_timeout) json["no_output_timeout_seconds"] = run.no_output_timeout->count();
   put(json, "shown", run.shown);
+  put(json, "end_counts", run.end_counts);
+  if (run.error_code) json["error_code"] = *run.error_code;
   return json;
 }
 
@@ -229,6 +231,9 @@ Json volume_as_json(const Volume& volume) {
   Json json{{"name", volume.name}, {"kind", kKinds[static_cast<int>(volume.kind)]}};
   put(json, "claim", volume.claim);
   put(json, "path", volume.path);
+  constexpr std::string_view kHosts[] = {"",       "directory",        "directory or new", "file", "file or new",
+                                         "socket", "character device", "block device"};
+  put(json, "host", std::string(kHosts[static_cast<int>(volume.host)]));
   for (const auto& file : volume.files) {
     Json& item = json["files"].emplace_back(Json{{"path", file.path}});
     put(item, "text", file.text);

@@ -19,7 +19,7 @@ namespace {
 using model::Text;
 
 // Changes whenever the same task would be written otherwise here.
-constexpr std::string_view kVersion = "kist task 2";
+constexpr std::string_view kVersion = "kist task 3";
 
 // Values one behind the other, each so that it cannot be taken for another; or that it cannot be told.
 class Writer {
@@ -81,7 +81,7 @@ class Writer {
   }
   void add(const model::Volume& volume) {
     using Kind = model::Volume::Kind;
-    const auto& [name, kind, claim, path, files, mode, late_name] = volume;
+    const auto& [name, kind, claim, path, files, mode, late_name, host] = volume;
     known_ = known_ && (kind == Kind::empty || kind == Kind::files);
     add_all(name, kind, claim, path, files, mode);
   }
@@ -112,10 +112,10 @@ class Writer {
   }
   void add(const model::Run& run) {
     const auto& [command, script, script_path, environment, directory, background, ready, grace, is_main, deadline,
-                 tries, retry_delay, no_output, shown, progress, image_program, expand, terminal,
-                 starter] = run;  // what comes of it is the same with one
+                 tries, retry_delay, no_output, shown, progress, image_program, expand, terminal, starter, end_counts,
+                 error_code, pause] = run;  // what comes of it is the same with a starter or a pause
     add_all(command, script, script_path, environment, directory, background, ready, grace, is_main, deadline, tries,
-            retry_delay, no_output, shown, progress, image_program, expand, terminal);
+            retry_delay, no_output, shown, progress, image_program, expand, terminal, end_counts, error_code);
   }
   void add(const model::Save& save) {
     const auto& [name, path, missing, archive, directories, exclude, to, global, collect, late_name] =

@@ -40,7 +40,8 @@ Result<LockQueue::Waiting> LockQueue::ask(Place& place) {
     if (auto blocked = blocked_.find(wish.name); blocked != blocked_.end()) return blocked->second;
   auto is_lost = [&](std::string_view run) { return run != run_.name && !is_owned(parts_.home, run); };
   place.asked = true;
-  auto answer = parts_.catalog.acquire(run_.name, place.holder, place.wishes, is_lost);
+  auto answer = parts_.catalog.acquire(
+      {.run = run_.name, .node = place.holder, .priority = priority_, .created = run_.created}, place.wishes, is_lost);
   if (!answer && answer.error().kind == ErrorKind::unavailable) return place.node->record.message;
   if (!answer) return std::unexpected(answer.error());
   if (answer->held) {

@@ -2,6 +2,7 @@
 // the catalog decides who gets them; who waits asks again. Only the engine's thread uses this.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -28,8 +29,9 @@ class LockQueue {
   // Who holds what is held for the whole run: its entry may hold locks of its own beside them.
   static constexpr std::string_view kWholeRun = "/";
 
-  LockQueue(const Parts& parts, const model::RunRecord& run, const model::Wording& wording)
-      : parts_(parts), run_(run), wording_(wording) {}
+  // `priority`: the run's, where others wait for the same locks.
+  LockQueue(const Parts& parts, const model::RunRecord& run, std::int64_t priority, const model::Wording& wording)
+      : parts_(parts), run_(run), priority_(priority), wording_(wording) {}
 
   // Nothing: all of them are held. Else what is waited for, to be shown; the node is in the line then.
   using Waiting = std::optional<std::string>;
@@ -64,6 +66,7 @@ class LockQueue {
 
   const Parts& parts_;
   const model::RunRecord& run_;
+  const std::int64_t priority_;
   const model::Wording& wording_;
   std::vector<Place> line_;
   std::unordered_map<std::string, std::string> blocked_;  // what is said of a lock that is waited for, by its name

@@ -44,7 +44,7 @@ Scheduler::Scheduler(const Parts& parts, environment::Place& place, Audience& au
       workflow_(workflow),
       wording_(wording),
       run_(std::move(run)),
-      locks_(parts_, run_, wording_) {
+      locks_(parts_, run_, workflow_.priority, wording_) {
   for (model::NodeRecord& node : std::exchange(run_.nodes, {})) {
     model::NodeRecord& record = records_.emplace_back(std::move(node));
     records_by_name_.emplace(record.names.name, &record);

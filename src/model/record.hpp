@@ -161,6 +161,7 @@ struct RunRecord {
   std::vector<NodeRecord> nodes;       // in the order they came to be
   std::optional<ArtifactRecord> logs;  // at the end: one file a node
   Marks marks = {};
+  std::optional<History> history = std::nullopt;  // of one that is run again and again; this home's matter: not in JSON
 };
 
 Json to_json(const RunRecord& run);

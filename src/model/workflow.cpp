@@ -30,4 +30,16 @@ std::vector<std::string> steps_of(const Dependency& dependency) {
   return steps;
 }
 
+std::string_view to_string(Metric::Kind kind) {
+  switch (kind) {
+    case Metric::Kind::gauge:
+      return "gauge";
+    case Metric::Kind::counter:
+      return "counter";
+    case Metric::Kind::histogram:
+      return "histogram";
+  }
+  return "";
+}
+
 }  // namespace kist::model

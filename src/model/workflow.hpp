@@ -113,6 +113,17 @@ struct Volume {
     files,  // those below, read-only and never on a disk
     host,   // a path of this machine as it is
   };
+  // host: what is to lie there; a directory or a file may be made where nothing does.
+  enum class Host {
+    anything,
+    directory,
+    directory_or_new,
+    file,
+    file_or_new,
+    socket,
+    character_device,
+    block_device,
+  };
   struct File {
     std::string path;  // below the mount; empty: each key of the secret is a file of its name
     Text text;
@@ -126,6 +137,7 @@ struct Volume {
   std::vector<File> files;                       // a later one of a path wins
   std::optional<std::uint32_t> mode;             // of files that have none of their own
   std::optional<Text> late_name = std::nullopt;  // its name is known only when the task starts
+  Host host = Host::anything;
 };
 
 struct VolumeMount {
@@ -167,6 +179,13 @@ struct Starter {
   std::vector<std::string> indifferent;  // how names of variables begin that make no difference to what it does before
 };
 
+// Holds a process until somebody makes a file in its root: before it begins, and after it has ended. To look around.
+struct Pause {
+  Text before;  // "true": held, until the file "before" is there
+  Text after;   // "true": held, until the file "after" is there
+  std::string directory;
+};
+
 // Starts a process and waits for it. Fails where it exits other than with 0.
 struct Run {
   std::vector<Text> command;   // argv
@@ -190,6 +209,12 @@ struct Run {
                                   // value; an unknown one stays, `$$(NAME)` becomes `$(NAME)`
   bool terminal = false;          // its streams are one terminal, where nobody types; what it shows there is its stdout
   std::optional<Starter> starter = std::nullopt;
+  // background: where it has ended by itself before the task's work is done, other than with 0 or by SIGKILL or
+  // SIGTERM, the task has failed, unless it has failed by something else.
+  bool end_counts = false;
+  std::optional<int> error_code = std::nullopt;  // ended with this, its state is error rather than failed; one that
+                                                 // cannot be started ends with it
+  std::optional<Pause> pause = std::nullopt;
 };
 
 // Keeps the tree at a path as an artifact of the task.
@@ -469,6 +494,24 @@ struct Memo {
   std::optional<Text> max_age;
 };
 
+// A number that a node or a run leaves behind for who watches many of them, under a name and labels (a series). Its
+// texts may ask for `status`, `duration` (seconds), `exitCode`, `retries`, `resourcesDuration.cpu` and `.memory`,
+// `outputs.result` and `outputs.parameters.X` of what has ended, besides all that it may ask for otherwise.
+struct Metric {
+  enum class Kind { gauge, counter, histogram };
+  enum class Operation { set, add, subtract };  // of a gauge; the others are added to
+  Text name;
+  Text help;
+  std::vector<std::pair<std::string, Text>> labels = {};
+  std::optional<Text> condition = std::nullopt;  // of the form of Step::condition; false: nothing is left behind
+  Kind kind = Kind::gauge;
+  Operation operation = Operation::set;
+  Text value;
+  std::vector<double> buckets = {};  // of a histogram: their upper bounds
+  bool live = false;  // a gauge that grows as time goes by: it is there from the beginning; its value is a duration
+};
+std::string_view to_string(Metric::Kind kind);
+
 struct Definition {
   std::string name;   // unique in its workflow
   std::string label;  // what names of nodes call it; empty for one without a name
@@ -484,6 +527,7 @@ struct Definition {
   std::optional<Memo> memo;
   std::optional<Text> display;  // shown instead of the step's name
   std::string lacking = {};     // an object that is not there, and that a step may still make: it cannot run before
+  std::vector<Metric> metrics = {};
 };
 
 // How a run gets its name.
@@ -502,6 +546,22 @@ struct Expiry {
   std::optional<std::chrono::seconds> after_success = std::nullopt;
   std::optional<std::chrono::seconds> after_failure = std::nullopt;  // a failure or a stop, but no error
   std::optional<std::chrono::seconds> after_any_end = std::nullopt;
+};
+
+// How many runs of a workflow are kept of those that succeeded, and of those that ended otherwise; none: all.
+struct History {
+  std::optional<std::size_t> succeeded = std::nullopt;
+  std::optional<std::size_t> failed = std::nullopt;
+};
+
+// Of a workflow that is run again and again: whether it is at all, in view of its earlier runs. Its texts may ask for
+// `cronworkflow.` name, namespace, labels, annotations, failed, succeeded and lastScheduledTime.
+struct Recurrence {
+  enum class Overlap { allow, forbid, replace };   // what becomes of it, or of them, where others are under way
+  std::optional<Text> condition = std::nullopt;    // of the form of Step::condition; false: it is not run
+  std::optional<std::string> stop = std::nullopt;  // an expression; true: it is not run any more
+  Overlap overlap = Overlap::allow;
+  History history = {};
 };
 
 struct Workflow {
@@ -525,6 +585,9 @@ struct Workflow {
   std::string timezone;                // of the schedules
   std::vector<std::pair<std::string, Text>> labels = {};  // put on the run when it begins
   std::vector<std::pair<std::string, Text>> annotations = {};
+  std::optional<Recurrence> recurrence = std::nullopt;
+  std::int64_t priority = 0;  // who has more of it gets locks first
+  std::vector<Metric> metrics = {};
 };
 
 }  // namespace kist::model

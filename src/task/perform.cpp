@@ -138,6 +138,7 @@ class Performance {
   // Ends every process that is left.
   void settle() {
     if (std::exchange(settled_, true)) return;
+    runs_.heed_background();
     if (auto ended = processes_.end_all(); !ended) verdict_.fail_kist(ended.error().text);
   }
 

@@ -128,6 +128,16 @@ Result<bool> Processes::has_ended(Id background) {
   return ended.has_value();
 }
 
+Result<std::vector<std::pair<Processes::Id, sandbox::Ended>>> Processes::take_ended() {
+  std::vector<std::pair<Id, sandbox::Ended>> all;
+  for (auto child = background_.begin(); child != background_.end();) {
+    KIST_TRY_ASSIGN(auto ended, child->sandbox->wait(child->process, milliseconds(0)));
+    if (ended) all.emplace_back(child->id, *ended);
+    child = ended ? background_.erase(child) : std::next(child);
+  }
+  return all;
+}
+
 Result<bool> Processes::look_at(Child& child) {
   bool open = is_open(child.id);
   Clock::time_point time = Clock::now();

@@ -67,6 +67,8 @@ class Processes {
   Result<std::optional<std::pair<Id, Finished>>> wait(std::optional<Clock::time_point> until = {});
   // Whether one in the background has ended.
   Result<bool> has_ended(Id background);
+  // Those in the background that have ended since this was asked last, in the order they were started.
+  Result<std::vector<std::pair<Id, sandbox::Ended>>> take_ended();
 
   // Whether nothing runs in the background and nobody holds an output descriptor.
   bool are_idle() const { return background_.empty() && outputs_.empty(); }

@@ -16,6 +16,7 @@
 #include "task/core_dump.hpp"
 #include "task/inside.hpp"
 #include "task/paths.hpp"
+#include "task/progress.hpp"
 
 namespace kist::task {
 
@@ -27,11 +28,10 @@ using model::State;
 
 constexpr int kNotFound = 127;  // exit codes of a shell that cannot start a program
 constexpr int kNotExecutable = 126;
-constexpr int kKilled = 9;
+constexpr int kSignalled = 128;
 constexpr std::chrono::milliseconds kPatience(500);  // before it is looked whether the task was stopped
 constexpr std::chrono::seconds kProgressPeriod(1);   // between two looks at a progress file
-constexpr std::size_t kLongestProgress = 64;
-constexpr const char* kLocalAddress = "127.0.0.1";  // tasks share the host's network
+constexpr const char* kLocalAddress = "127.0.0.1";   // tasks share the host's network
 
 // "10m0s", as it is written by those who wait.
 std::string to_words(std::chrono::seconds duration) {
@@ -52,19 +52,6 @@ std::uint64_t count_killed_for_memory() {
   if (found != std::string::npos)
     std::from_chars(text->data() + found + kName.size(), text->data() + text->size(), count);
   return count;
-}
-
-// "N/M" with 0 <= N <= M, M > 0.
-bool is_progress(std::string_view text) {
-  auto slash = text.find('/');
-  if (slash == std::string_view::npos) return false;
-  std::uint64_t done = 0;
-  std::uint64_t all = 0;
-  auto number = [](std::string_view digits, std::uint64_t& value) {
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    return error == std::errc() && end == digits.data() + digits.size();
-  };
-  return number(text.substr(0, slash), done) && number(text.substr(slash + 1), all) && all > 0 && done <= all;
 }
 
 // What a file says may be longer than the clock goes on.
@@ -131,6 +118,7 @@ void Runs::perform_background(Member& member) {
     return tools_.processes.start_background(member.root->sandbox(), member.command, options_of(member));
   });
   if (!started) return fail_start(member, started.error());
+  if (run.end_counts) counting_.emplace(*started, member.action);
   if (!run.ready) return;
   auto ready = wait_until_ready(member, [&](Clock::time_point until) -> Result<bool> {
     KIST_TRY(tools_.processes.wait(until));
@@ -139,6 +127,22 @@ void Runs::perform_background(Member& member) {
   if (!ready)
     tools_.verdict.fail_task(
         fmt::format("container '{}' did not become ready: {}", member.end.container, ready.error().text));
+}
+
+void Runs::heed_background() {
+  if (counting_.empty() || tools_.stop.get() != Stop::none) return;
+  auto all = tools_.processes.take_ended();
+  if (!all) return tools_.verdict.fail_kist(all.error().text);
+  for (const auto& [process, ended] : *all) {
+    const auto found = counting_.find(process);
+    const bool was_sent_away = ended.exit_code == kSignalled + SIGKILL || ended.exit_code == kSignalled + SIGTERM;
+    if (found == counting_.end() || ended.exit_code == 0 || was_sent_away) continue;
+    const model::Action& action = tools_.document.task.actions[found->second];
+    tools_.verdict.fail_process({.container = tools_.containers.of(action).container->name,
+                                 .action = action.title,
+                                 .exit_code = ended.exit_code,
+                                 .signal = ended.signal});
+  }
 }
 
 // `pause` waits until a moment, and says whether the process has ended.
@@ -323,12 +327,12 @@ void Runs::take_end(Member& member, Finished finished) {
     return;
   }
 
-  member.end.state = State::failed;
+  member.end.state = run.error_code == ended.exit_code ? State::error : State::failed;
   model::ProcessEnd end{.container = member.end.container,
                         .action = member.end.title,
                         .exit_code = ended.exit_code,
                         .signal = ended.signal,
-                        .out_of_memory = ended.signal == kKilled && count_killed_for_memory() > member.killed_before,
+                        .out_of_memory = ended.signal == SIGKILL && count_killed_for_memory() > member.killed_before,
                         .overdue = finished.overdue};
   member.end.message = fmt::format("{} (exit code {})", end.out_of_memory ? "OOMKilled" : "Error", ended.exit_code);
   if (finished.overdue) member.end.message = "ended at its deadline";
@@ -355,7 +359,8 @@ void Runs::fail_start(Member& member, const Error& error) {
   std::string problem = fmt::format("container '{}': {}", member.end.container, error.text);
   member.end.message = error.text;
   if (error.kind != ErrorKind::not_found && error.kind != ErrorKind::denied) return tools_.verdict.fail_kist(problem);
-  int exit_code = error.kind == ErrorKind::not_found ? kNotFound : kNotExecutable;
+  const int exit_code =
+      member.run->error_code.value_or(error.kind == ErrorKind::not_found ? kNotFound : kNotExecutable);
   std::string image = tools_.containers.of(action_of(member)).container->image.source();
   if (!image.empty() && error.kind == ErrorKind::not_found)
     problem += fmt::format(
@@ -364,7 +369,7 @@ void Runs::fail_start(Member& member, const Error& error) {
         image);
   say(problem);
   tools_.verdict.add_problem(problem);
-  member.end.state = State::failed;
+  member.end.state = member.run->error_code ? State::error : State::failed;
   member.end.exit_code = exit_code;
   if (member.run->is_main || !has_main_) tools_.verdict.outcome.exit_code = exit_code;
   tools_.verdict.fail_process({.container = member.end.container, .action = member.end.title, .exit_code = exit_code});
@@ -374,19 +379,10 @@ void Runs::fail_start(Member& member, const Error& error) {
 
 void Runs::look_at_progress(Member& member) {
   if (!member.run->progress_file) return;
-  auto file = member.root->sandbox().open_inside(member.run->progress_file->source(), O_RDONLY | O_NONBLOCK, 0);
-  if (!file) return;
-  // Its last line: some write one after the other.
-  const off_t size = ::lseek(file->get(), 0, SEEK_END);
-  std::array<char, kLongestProgress> buffer{};
-  const auto count = ::pread(file->get(), buffer.data(), buffer.size(), std::max<off_t>(size - kLongestProgress, 0));
-  if (count <= 0) return;
-  std::string_view text(buffer.data(), static_cast<std::size_t>(count));
-  while (text.ends_with('\n') || text.ends_with(' ')) text.remove_suffix(1);
-  text.remove_prefix(std::min(text.size(), text.rfind('\n') + 1));
-  if (!is_progress(text) || text == member.progress) return;
-  member.progress = text;
-  tools_.services.report(text);
+  auto told = read_progress(member.root->sandbox(), member.run->progress_file->source());
+  if (!told || *told == member.progress) return;
+  member.progress = std::move(*told);
+  tools_.services.report(member.progress);
 }
 
 std::optional<Runs::Clock::time_point> Runs::next_look(const std::vector<Member>& members) const {

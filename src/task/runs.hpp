@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +42,10 @@ class Runs {
   // Performs these Runs, by their actions: one, or all that go side by side. Returns when they have ended; one in the
   // background when it is ready.
   void perform(const std::vector<std::size_t>& actions);
+
+  // When the work is done, and before what is left is ended: those in the background that have ended by themselves,
+  // and whose end counts, have failed the task.
+  void heed_background();
 
   // Whether the task's main process was ready as a daemon.
   bool was_ready() const { return was_ready_; }
@@ -93,7 +98,8 @@ class Runs {
   std::string describe(std::size_t action, std::string_view problem) const;
 
   Tools tools_;
-  bool has_main_ = false;  // one of the Runs is the main one
+  std::map<Processes::Id, std::size_t> counting_;  // those in the background whose end counts, and their actions
+  bool has_main_ = false;                          // one of the Runs is the main one
   bool was_ready_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "base/system.hpp"
 #include "task/inside.hpp"
 #include "task/paths.hpp"
 
@@ -62,6 +63,61 @@ Status require(const fs::path& directory, const fs::path& path, std::string_view
       return with_context(fmt::format("sub path '{}' of the volume '{}'", path.string(), volume), there.error());
   }
   return {};
+}
+
+// What a path of this machine is to be, in words; as the type of a file.
+struct HostKind {
+  std::string_view words;
+  mode_t type;
+  bool is_made;
+};
+
+std::optional<HostKind> host_kind_of(model::Volume::Host host) {
+  using Host = model::Volume::Host;
+  switch (host) {
+    case Host::anything:
+      break;
+    case Host::directory:
+      return HostKind{"a directory", S_IFDIR, false};
+    case Host::directory_or_new:
+      return HostKind{"a directory", S_IFDIR, true};
+    case Host::file:
+      return HostKind{"a file", S_IFREG, false};
+    case Host::file_or_new:
+      return HostKind{"a file", S_IFREG, true};
+    case Host::socket:
+      return HostKind{"a socket", S_IFSOCK, false};
+    case Host::character_device:
+      return HostKind{"a character device", S_IFCHR, false};
+    case Host::block_device:
+      return HostKind{"a block device", S_IFBLK, false};
+  }
+  return std::nullopt;
+}
+
+Status make_on_host(const fs::path& path, mode_t type) {
+  if (type == S_IFDIR) {
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error) return fail_errno(fmt::format("cannot make the directory {}", path.string()), error.value());
+    return {};
+  }
+  // Somebody else may make it at the same time. The directory it is to lie in has to be there.
+  const FileDescriptor made(os::openat(AT_FDCWD, path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, kVolumeFileMode));
+  return made ? Status() : fail_errno(fmt::format("cannot make the file {}", path.string()));
+}
+
+Status require_on_host(const fs::path& path, model::Volume::Host host) {
+  const auto wanted = host_kind_of(host);
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    if (errno != ENOENT || !wanted) return fail_errno(fmt::format("cannot mount {} of this machine", path.string()));
+    if (wanted->is_made) return make_on_host(path, wanted->type);
+    return fail(ErrorKind::not_found,
+                fmt::format("{} of this machine is to be {}, and there is nothing", path.string(), wanted->words));
+  }
+  if (!wanted || (status.st_mode & S_IFMT) == wanted->type) return {};
+  return fail(ErrorKind::invalid, fmt::format("{} of this machine is not {}", path.string(), wanted->words));
 }
 
 }  // namespace
@@ -121,9 +177,7 @@ Result<fs::path> Volumes::directory_of(const model::Volume& volume) {
   fs::path directory;
   if (volume.kind == Kind::host) {
     directory = absolute_path(volume.path.source(), "/", "/");
-    struct stat status{};
-    if (::stat(directory.c_str(), &status) != 0)
-      return fail_errno(fmt::format("cannot mount {} of this machine", directory.string()));
+    KIST_TRY(require_on_host(directory, volume.host));
     return directory;
   }
   if (volume.kind == Kind::claim) {

@@ -10,6 +10,7 @@
 #include "base/cron.hpp"
 #include "dialect/argo/check.hpp"
 #include "dialect/argo/documents.hpp"
+#include "dialect/argo/lower.hpp"
 #include "dialect/argo/texts.hpp"
 
 namespace kist::dialect::argo {
@@ -145,6 +146,15 @@ void check_locks(const std::vector<LockSpec>& locks, const std::string& where, R
   }
 }
 
+void check_volumes(const std::vector<VolumeSpec>& volumes, const std::string& where, Report& report) {
+  for (const VolumeSpec& volume : volumes)
+    if (volume.host_type && !is_late(volume.host_type->text) && !host_kind(volume.host_type->text))
+      report.error(volume.host_type->mark,
+                   fmt::format("{}.volumes.{}: hostPath.type must be one of Directory, DirectoryOrCreate, File, "
+                               "FileOrCreate, Socket, CharDevice and BlockDevice, not '{}'",
+                               where, volume.name.text, volume.host_type->text));
+}
+
 void check_template(const Spec& spec, const Template& each, Report& report) {
   const std::string where = where_of(each);
   check_metrics(each.metrics, where, report);
@@ -182,6 +192,7 @@ void check_template(const Spec& spec, const Template& each, Report& report) {
   check_mounts(each.set_mounts);
   for (const auto* programs : {&each.containers, &each.initial, &each.sidecars})
     for (const Program& program : *programs) check_mounts(program.mounts);
+  check_volumes(each.volumes, where, report);
   for (const VolumeSpec& volume : each.volumes)
     if (volume.parts.size() > 1 &&
         std::ranges::any_of(volume.parts, [](const auto& part) { return part.kind == VolumeSpec::Part::Kind::secret; }))
@@ -202,6 +213,7 @@ void check_policies(const Spec& spec, Report& report) {
   check_pod_resources(spec.pod_resources, "spec.podResources", report);
   check_retry(spec.retry, "spec", report);
   check_locks(spec.locks, "spec", report);
+  check_volumes(spec.volumes, "spec", report);
   for (const Scalar& schedule : spec.schedules)
     if (auto line = CronLine::parse(schedule.text); !line)
       report.error(schedule.mark, "cron schedule is malformed: " + line.error().text);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <cstdint>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -124,6 +126,12 @@ std::map<std::string, std::string> variables_of(const Spec& spec) {
     variables["cronworkflow.namespace"] = variables["workflow.namespace"];
   }
   return variables;
+}
+
+std::int64_t number_of(std::string_view text) {
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
 }
 
 model::RunNaming naming_of(const Spec& spec, std::string_view name) {
@@ -303,6 +311,7 @@ model::Workflow lower_workflow(const Spec& spec, const Graphs& graphs, const Tem
   if (spec.parallelism) workflow.parallelism = make_text(spec.parallelism->text);
   workflow.locks = lower_locks(spec, spec.locks);
   workflow.suspended = spec.suspended;
+  if (spec.priority) workflow.priority = number_of(spec.priority->text);
   workflow.expiry = spec.expiry;
   workflow.volumes_end_with_it = spec.volume_collection && spec.volume_collection->text == "OnWorkflowCompletion";
   for (const auto& [label, expression] : spec.labels_from)

@@ -46,6 +46,9 @@ std::optional<model::Hook> lower_hook(const Spec& spec, const HookSpec& hook);
 model::Retry lower_retry(const RetrySpec& retry);
 std::vector<model::Lock> lower_locks(const Spec& spec, const std::vector<LockSpec>& locks);
 
+// What hostPath.type says is to lie there; nullopt: there is no such type.
+std::optional<model::Volume::Host> host_kind(std::string_view type);
+
 // Volumes that the mounts name: the template's, the workflow's, and its claims.
 std::vector<model::Volume> lower_volumes(const Spec& spec, const Template& definition,
                                          const std::set<std::string>& used, const Values& names);

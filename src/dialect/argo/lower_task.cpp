@@ -13,6 +13,8 @@ namespace kist::dialect::argo {
 namespace {
 
 constexpr std::string_view kMain = "main";
+// What starts a container of a set ends with this where it fails itself; a program that does so cannot be told from it.
+constexpr int kExecutorFailed = 64;
 constexpr model::When kAfterwards{.success = true, .failure = true, .stopped = true, .aborted = false};
 
 // What a template may say of its own paths: `{{outputs.artifacts.x.path}}`.
@@ -170,6 +172,7 @@ class PodLowerer {
     model::Run run = run_of(program);
     run.background = background;
     if (background) run.ready = probe_of(program);
+    run.end_counts = background && !program.stays;  // a cluster starts those that stay again
     add(name, name, {}, program.mark, std::move(run));
   }
 
@@ -178,6 +181,7 @@ class PodLowerer {
     add_container(program, name, definition_.set_mounts);
     model::Run run = run_of(program);
     run.is_main = name == kMain;
+    run.error_code = kExecutorFailed;
     if (run.is_main) run.progress_file = make_text(kProgressPath);
     if (definition_.set_retry) {
       // Argo's documents count further tries; what it does is that many in all.

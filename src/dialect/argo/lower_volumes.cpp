@@ -56,6 +56,7 @@ Volume lower_volume(const VolumeSpec& written, const Values& names) {
     case VolumeSpec::Kind::host:
       volume.kind = Volume::Kind::host;
       volume.path = make_text(fill_names(written.path.text, names));
+      if (written.host_type) volume.host = host_kind(written.host_type->text).value_or(Volume::Host::anything);
       break;
     case VolumeSpec::Kind::parts:
       volume.kind = Volume::Kind::files;
@@ -66,6 +67,19 @@ Volume lower_volume(const VolumeSpec& written, const Values& names) {
 }
 
 }  // namespace
+
+std::optional<Volume::Host> host_kind(std::string_view type) {
+  using Host = Volume::Host;
+  if (type.empty()) return Host::anything;
+  if (type == "Directory") return Host::directory;
+  if (type == "DirectoryOrCreate") return Host::directory_or_new;
+  if (type == "File") return Host::file;
+  if (type == "FileOrCreate") return Host::file_or_new;
+  if (type == "Socket") return Host::socket;
+  if (type == "CharDevice") return Host::character_device;
+  if (type == "BlockDevice") return Host::block_device;
+  return std::nullopt;
+}
 
 std::vector<Volume> lower_volumes(const Spec& spec, const Template& definition, const std::set<std::string>& used,
                                   const Values& names) {

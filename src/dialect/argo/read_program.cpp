@@ -140,7 +140,9 @@ VolumeSpec read_volume(const yaml::Node& node, const std::string& where, Report&
   }
   if (const yaml::Node* host = fields.mapping("hostPath")) {
     volume.kind = VolumeSpec::Kind::host;
-    volume.path = Fields(report, *host, kHostPath, where + ".hostPath").text("path").value_or(Scalar{"", host->mark});
+    Fields inner(report, *host, kHostPath, where + ".hostPath");
+    volume.path = inner.text("path").value_or(Scalar{"", host->mark});
+    volume.host_type = inner.text("type");
   }
   if (const yaml::Node* projected = fields.mapping("projected")) {
     Fields inner(report, *projected, kProjected, where + ".projected");

@@ -166,6 +166,7 @@ struct VolumeSpec {
   Kind kind = Kind::empty;
   Scalar claim;
   Scalar path;
+  std::optional<Scalar> host_type;  // hostPath.type
   bool read_only = false;
   std::vector<Part> parts;
   std::optional<std::uint32_t> mode;

@@ -155,7 +155,7 @@ constexpr Field kVolumeFields[] = {
 constexpr Field kClaimVolumeFields[] = {{"claimName"}, {"readOnly"}};
 constexpr Field kSecretVolumeFields[] = {{"secretName"}, {"name"}, {"items"}, {"defaultMode"}, {"optional"}};
 constexpr Field kConfigVolumeFields[] = {{"name"}, {"items"}, {"defaultMode"}, {"optional"}};
-constexpr Field kHostPathFields[] = {{"path"}, {"type", silent}};
+constexpr Field kHostPathFields[] = {{"path"}, {"type"}};
 constexpr Field kProjectedFields[] = {{"sources"}, {"defaultMode"}};
 constexpr Field kProjectedSourceFields[] = {
     {"secret"}, {"configMap"}, {"downwardAPI"}, {"serviceAccountToken", cluster}, {"clusterTrustBundle", cluster}};

@@ -258,21 +258,44 @@ TEST_F(Locks, OfALostOwnerAreFree) {
   auto nobody = [](std::string_view) { return false; };
   auto lost = [](std::string_view run) { return run == "other"; };
   catalog::LockWish one{"m", 1};
-  ASSERT_TRUE(catalog->acquire("other", "x", std::span(&one, 1), nobody)->held);
-  catalog::LockAnswer answer = catalog->acquire("wf", "a", std::span(&one, 1), nobody).value();
+  ASSERT_TRUE(catalog->acquire({.run = "other", .node = "x"}, std::span(&one, 1), nobody)->held);
+  catalog::LockAnswer answer = catalog->acquire({.run = "wf", .node = "a"}, std::span(&one, 1), nobody).value();
   EXPECT_FALSE(answer.held);
   EXPECT_EQ(answer.blocking, "m");
   EXPECT_EQ(answer.free, 0U);
   // Whoever came first gets it first.
-  EXPECT_FALSE(catalog->acquire("late", "b", std::span(&one, 1), nobody)->held);
-  EXPECT_FALSE(catalog->acquire("late", "b", std::span(&one, 1), lost)->held);
-  EXPECT_TRUE(catalog->acquire("wf", "a", std::span(&one, 1), lost)->held);
+  EXPECT_FALSE(catalog->acquire({.run = "late", .node = "b"}, std::span(&one, 1), nobody)->held);
+  EXPECT_FALSE(catalog->acquire({.run = "late", .node = "b"}, std::span(&one, 1), lost)->held);
+  EXPECT_TRUE(catalog->acquire({.run = "wf", .node = "a"}, std::span(&one, 1), lost)->held);
   ASSERT_TRUE(catalog->release("wf", "a"));
-  EXPECT_TRUE(catalog->acquire("late", "b", std::span(&one, 1), nobody)->held);
+  EXPECT_TRUE(catalog->acquire({.run = "late", .node = "b"}, std::span(&one, 1), nobody)->held);
   catalog::LockWish two{"s", 2};
-  EXPECT_TRUE(catalog->acquire("r", "1", std::span(&two, 1), nobody)->held);
-  EXPECT_TRUE(catalog->acquire("r", "2", std::span(&two, 1), nobody)->held);
-  EXPECT_FALSE(catalog->acquire("r", "3", std::span(&two, 1), nobody)->held);
+  EXPECT_TRUE(catalog->acquire({.run = "r", .node = "1"}, std::span(&two, 1), nobody)->held);
+  EXPECT_TRUE(catalog->acquire({.run = "r", .node = "2"}, std::span(&two, 1), nobody)->held);
+  EXPECT_FALSE(catalog->acquire({.run = "r", .node = "3"}, std::span(&two, 1), nobody)->held);
+}
+
+TEST_F(Locks, GoToWhoHasMorePriorityThenToTheOlderRun) {
+  auto nobody = [](std::string_view) { return false; };
+  catalog::LockWish one{"m", 1};
+  auto ask = [&](std::string_view run, std::int64_t priority, int created) {
+    return catalog
+        ->acquire({.run = run, .node = "n", .priority = priority, .created = Time{std::chrono::seconds(created)}},
+                  std::span(&one, 1), nobody)
+        ->held;
+  };
+  ASSERT_TRUE(ask("holder", -5, 9));
+  EXPECT_FALSE(ask("young", 0, 3));
+  EXPECT_FALSE(ask("old", 0, 2));
+  EXPECT_FALSE(ask("urgent", 7, 4));
+  EXPECT_TRUE(ask("holder", -5, 9));  // nobody is put out
+  ASSERT_TRUE(catalog->release("holder", ""));
+  EXPECT_FALSE(ask("young", 0, 3));
+  EXPECT_FALSE(ask("old", 0, 2));
+  EXPECT_TRUE(ask("urgent", 7, 4));
+  ASSERT_TRUE(catalog->release("urgent", ""));
+  EXPECT_FALSE(ask("young", 0, 3));
+  EXPECT_TRUE(ask("old", 0, 2));
 }
 
 class Memos : public Hooks {};

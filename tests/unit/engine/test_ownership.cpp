@@ -235,6 +235,11 @@ class Counting : public catalog::Catalog {
   Result<std::string> newest_succeeded(std::string_view project, std::string_view workflow) override {
     return real_.newest_succeeded(project, workflow);
   }
+  Result<catalog::EarlierRuns> earlier_runs(std::string_view project, std::string_view workflow) override {
+    return real_.earlier_runs(project, workflow);
+  }
+  Status check_measurement(const catalog::Series& series) override { return real_.check_measurement(series); }
+  Result<std::vector<catalog::Series>> metrics() override { return real_.metrics(); }
   Status import_run(const model::RunRecord& run, const Digest& record) override {
     return real_.import_run(run, record);
   }
@@ -264,10 +269,9 @@ class Counting : public catalog::Catalog {
     return real_.add_request(run, request);
   }
   Result<std::vector<catalog::Request>> requests(std::string_view run) override { return real_.requests(run); }
-  Result<catalog::LockAnswer> acquire(std::string_view run, std::string_view node,
-                                      std::span<const catalog::LockWish> wishes,
+  Result<catalog::LockAnswer> acquire(const catalog::LockSeeker& seeker, std::span<const catalog::LockWish> wishes,
                                       const std::function<bool(std::string_view)>& is_lost) override {
-    return real_.acquire(run, node, wishes, is_lost);
+    return real_.acquire(seeker, wishes, is_lost);
   }
   Status release(std::string_view run, std::string_view node) override { return real_.release(run, node); }
   Status remember(std::string_view cache, std::string_view key, const catalog::Memo& memo) override {

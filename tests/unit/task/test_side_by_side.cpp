@@ -86,6 +86,52 @@ TEST_F(SideBySide, WhatWillNotBeReadyFailsTheTask) {
   EXPECT_THAT(heard_.output(), IsEmpty());
 }
 
+TEST_F(SideBySide, ASidecarThatFailsByItselfFailsTheTaskWhenItsWorkIsDone) {
+  container("side");
+  const auto run_beside = [&](const std::string& script, const std::string& main_script) {
+    next_task();
+    model::Action side = shell(script);
+    side.container = "side";
+    run_of(side).background = run_of(side).end_counts = true;
+    model::Action main = shell(main_script);
+    run_of(main).is_main = true;
+    model::Volume shared;
+    shared.name = "shared";
+    document_.task.volumes = {shared};
+    add(side, main, save("kept", "/tmp/kept"));
+    return perform();
+  };
+  const std::string wait = "while ! test -e /shared/gone; do sleep 0.02; done; sleep 0.2; echo kept > /tmp/kept";
+  Outcome outcome = run_beside("touch /shared/gone; exit 3", wait);
+  EXPECT_EQ(outcome.state, State::failed);
+  EXPECT_EQ(outcome.exit_code, 0);
+  ASSERT_TRUE(outcome.process);
+  EXPECT_EQ(outcome.process->container, "side");
+  EXPECT_EQ(outcome.process->exit_code, 3);
+  EXPECT_EQ(outcome.artifacts.size(), 1u);
+  // What the main process says comes first.
+  outcome = run_beside("touch /shared/gone; exit 3", wait + "; exit 4");
+  EXPECT_EQ(outcome.process->container, "main");
+  for (const char* end : {"exit 0", "exit 143", "kill -KILL $$"})
+    EXPECT_EQ(run_beside(std::string("touch /shared/gone; ") + end, wait).state, State::succeeded) << end;
+}
+
+TEST_F(SideBySide, AnExitCodeMayBeAnErrorOfWhatStartsIt) {
+  model::Action of_set = shell("exit 64");
+  run_of(of_set).error_code = 64;
+  add(of_set);
+  Outcome outcome = perform();
+  EXPECT_EQ(outcome.state, State::failed);
+  EXPECT_EQ(outcome.runs.at(0).state, State::error);
+  next_task();
+  document_.task.containers[0].mounts.clear();
+  run_of(of_set).command = {text("no-such-program")};
+  add(of_set);
+  outcome = perform();
+  EXPECT_EQ(outcome.runs.at(0).state, State::error);
+  EXPECT_EQ(outcome.runs.at(0).exit_code, 64);
+}
+
 TEST_F(SideBySide, ADaemonIsDoneWhenItIsStopped) {
   document_.task.daemon = true;
   model::Action daemon = shell("trap 'echo ending; exit 3' TERM; touch /tmp/up; while :; do sleep 0.02; done");

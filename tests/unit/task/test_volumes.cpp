@@ -184,5 +184,36 @@ TEST_F(Volumes, WhatIsNotThereIsNamed) {
   EXPECT_THAT(heard_.output(), HasSubstr("home"));
 }
 
+TEST_F(Volumes, APathOfThisMachineIsWhatTheFileSaysOrIsMadeSo) {
+  using Host = Volume::Host;
+  const auto look = [&](std::string_view path, Host host) {
+    next_task();
+    document_.task.containers[0].mounts.clear();
+    Volume& there = volume("there", Volume::Kind::host);
+    there.path = text(directory_ / path);
+    there.host = host;
+    mount("there", "/x");
+    add(shell("test -d /x && echo dir > /x/new || echo text > /x"));
+    return perform();
+  };
+  EXPECT_EQ(look("made/below", Host::directory_or_new).state, State::succeeded);
+  EXPECT_EQ(read(directory_ / "made/below/new"), "dir\n");
+  EXPECT_EQ(look("made/below", Host::directory).state, State::succeeded);
+  EXPECT_EQ(look("made/file", Host::file_or_new).state, State::succeeded);
+  EXPECT_EQ(read(directory_ / "made/file"), "text\n");
+  EXPECT_EQ(look("made/file", Host::file).state, State::succeeded);
+  for (const auto& [path, host, problem] :
+       {std::tuple("made/file", Host::directory_or_new, "made/file of this machine is not a directory"),
+        std::tuple("made", Host::file_or_new, "made of this machine is not a file"),
+        std::tuple("made", Host::socket, "made of this machine is not a socket"),
+        std::tuple("none", Host::directory, "none of this machine is to be a directory, and there is nothing"),
+        std::tuple("none/file", Host::file_or_new, "none/file")}) {
+    Outcome outcome = look(path, host);
+    EXPECT_EQ(outcome.state, State::error);
+    ASSERT_FALSE(outcome.problems.empty());
+    EXPECT_THAT(outcome.problems.at(0), HasSubstr(problem));
+  }
+}
+
 }  // namespace
 }  // namespace kist::task::test
