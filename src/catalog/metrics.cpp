@@ -100,11 +100,10 @@ Status check_series(Database& database, const Series& series) {
   KIST_TRY_ASSIGN(bool found, row.bind(series.name).step());
   if (!found) return {};
   if (row.text(0) != to_string(series.kind))
-    return fail(ErrorKind::conflict, fmt::format("there is a {} of the name {} already, and this is a {}", row.text(0),
-                                                 series.name, to_string(series.kind)));
+    return fail(ErrorKind::conflict, fmt::format("there is a {} of this name already, and this is a {}", row.text(0),
+                                                 to_string(series.kind)));
   if (row.text(1) != series.help)
-    return fail(ErrorKind::conflict,
-                fmt::format("help for metric {} is already set to {}, it cannot be changed", series.name, row.text(1)));
+    return fail(ErrorKind::conflict, fmt::format("its help is already set to {}, it cannot be changed", row.text(1)));
   return {};
 }
 

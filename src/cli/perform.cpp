@@ -28,7 +28,7 @@ Result<std::string> begin(Context& context, const Performance& performance, cons
   KIST_TRY_ASSIGN(const auto parts, context.house.parts());
   engine::Engine engine(parts);
   KIST_TRY_ASSIGN(auto run, performance.begin(engine, notice));
-  if (performance.remote) KIST_TRY(set_destination(parts.home, run, *performance.remote));
+  if (performance.remote && !run.empty()) KIST_TRY(set_destination(parts.home, run, *performance.remote));
   return run;
 }
 
@@ -55,6 +55,7 @@ Result<int> perform_detached(Context& context, const Performance& performance, s
   KIST_TRY_ASSIGN(const auto run, begin(context, performance, [&](const model::Notice& notice) {
                     fmt::print(stderr, "{}", explain(notice, performance.files, context.colored_errors()));
                   }));
+  if (run.empty()) return 0;
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
   const Listening listening(interruptions);
@@ -69,6 +70,7 @@ Result<int> perform_attached(Context& context, const Performance& performance, s
   Attached attached(context, performance.dialect->wording(), performance.files);
   KIST_TRY_ASSIGN(const auto run,
                   begin(context, performance, [&](const model::Notice& notice) { attached.notice(notice); }));
+  if (run.empty()) return 0;
   attached.say(paint(run, Color::bold, context.colored_errors()));
   KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
   const Listening listening(interruptions);

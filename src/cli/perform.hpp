@@ -24,7 +24,8 @@ struct Performance {
   int jobs = 0;                                // at most so many tasks at once; 0: what the machine can bear
   std::optional<std::string> remote = {};      // of a new run: where it is to be sent when it ends
   const task::SpareStarters* spare = nullptr;  // of several runs of one command: what each leaves to the next
-  // Gives the name of the run to own; called when the process has split and the launcher is there.
+  // Gives the name of the run to own; empty: there is none, and that is said. Called when the process has split and the
+  // launcher is there.
   std::function<Result<std::string>(engine::Engine&, const NoticeSink&)> begin;
 };
 

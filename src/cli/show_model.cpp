@@ -144,6 +144,18 @@ Json lock_as_json(const Lock& lock) {
   return json;
 }
 
+Json metric_as_json(const Metric& metric) {
+  constexpr std::string_view kOperations[] = {"set", "add", "subtract"};
+  Json json{{"name", metric.name.source()}, {"help", metric.help.source()}, {"kind", to_string(metric.kind)}};
+  for (const auto& [name, text] : metric.labels) json["labels"][name] = text.source();
+  put(json, "condition", metric.condition);
+  json["value"] = metric.value.source();
+  if (metric.kind == Metric::Kind::gauge) json["operation"] = kOperations[static_cast<int>(metric.operation)];
+  if (!metric.buckets.empty()) json["buckets"] = metric.buckets;
+  put(json, "live", metric.live);
+  return json;
+}
+
 Json definition_as_json(const Definition& definition) {
   Json json = Json::object();
   put_all(json, "input_parameters", definition.parameters, [](const InputParameter& parameter) {
@@ -176,7 +188,18 @@ Json definition_as_json(const Definition& definition) {
     put(json["memo"], "max_age", definition.memo->max_age);
   }
   put(json, "display", definition.display);
+  put_all(json, "metrics", definition.metrics, metric_as_json);
   put_origin(json, definition.origin);
+  return json;
+}
+
+Json recurrence_as_json(const Recurrence& recurrence) {
+  constexpr std::string_view kOverlaps[] = {"allow", "forbid", "replace"};
+  Json json{{"overlap", kOverlaps[static_cast<int>(recurrence.overlap)]}};
+  put(json, "condition", recurrence.condition);
+  if (recurrence.stop) json["stop"] = *recurrence.stop;
+  if (recurrence.history.succeeded) json["keep_succeeded"] = *recurrence.history.succeeded;
+  if (recurrence.history.failed) json["keep_failed"] = *recurrence.history.failed;
   return json;
 }
 
@@ -195,10 +218,12 @@ Json model_as_json(const Workflow& workflow) {
   put(json, "deadline", workflow.deadline);
   put(json, "parallelism", workflow.parallelism);
   put_all(json, "locks", workflow.locks, lock_as_json);
+  put_all(json, "metrics", workflow.metrics, metric_as_json);
   put(json, "suspended", workflow.suspended);
   if (workflow.priority != 0) json["priority"] = workflow.priority;
   if (!workflow.schedules.empty()) json["schedules"] = workflow.schedules;
   put(json, "timezone", workflow.timezone);
+  if (workflow.recurrence) json["recurrence"] = recurrence_as_json(*workflow.recurrence);
   for (const auto& [name, text] : workflow.labels) json["labels"][name] = text.source();
   for (const auto& [name, text] : workflow.annotations) json["annotations"][name] = text.source();
   for (const auto& [name, definition] : workflow.definitions)

@@ -1,6 +1,7 @@
 #include "engine/committer.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_set>
 
 namespace kist::engine {
@@ -32,7 +33,8 @@ Committer::~Committer() {
   thread_.join();
 }
 
-void Committer::node(const model::NodeRecord& node, std::shared_ptr<Receipt> receipt) {
+void Committer::node(const model::NodeRecord& node, std::shared_ptr<Receipt> receipt,
+                     std::vector<catalog::Measurement> measured) {
   std::lock_guard lock(mutex_);
   auto [position, is_new] = next_.index.try_emplace(node.names.name, next_.nodes.size());
   if (is_new)
@@ -41,6 +43,7 @@ void Committer::node(const model::NodeRecord& node, std::shared_ptr<Receipt> rec
     next_.nodes[position->second] = node;
   next_.changed.push_back(position->second);
   if (receipt) next_.receipts.push_back(std::move(receipt));
+  std::ranges::move(measured, std::back_inserter(next_.measured));
   changed_.notify_all();
 }
 
@@ -84,6 +87,7 @@ Status Committer::write(Group& group) {
   catalog::Changes nodes;
   nodes.run = run_;
   nodes.nodes = std::move(group.nodes);
+  nodes.measured = std::move(group.measured);
   std::vector<catalog::Changes> changes = std::move(group.changes);
   changes.push_back(std::move(nodes));
   KIST_TRY(catalog_.apply(changes));

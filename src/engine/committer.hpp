@@ -44,8 +44,9 @@ class Committer {
   // Writes what has been given so far.
   ~Committer();
 
-  // `receipt`: told when the node is durable.
-  void node(const model::NodeRecord& node, std::shared_ptr<Receipt> receipt = nullptr);
+  // `receipt`: told when the node is durable. `measured` is written with it.
+  void node(const model::NodeRecord& node, std::shared_ptr<Receipt> receipt = nullptr,
+            std::vector<catalog::Measurement> measured = {});
   // `changes` are the run's own; `shown` is the run as it is with them, without nodes; none: nobody need hear of them.
   void run(catalog::Changes changes, std::optional<model::RunRecord> shown);
 
@@ -57,6 +58,7 @@ class Committer {
     std::vector<model::NodeRecord> nodes;
     std::unordered_map<std::string, std::size_t> index;  // of nodes, by name
     std::vector<std::size_t> changed;                    // the nodes, by index, as often as they changed
+    std::vector<catalog::Measurement> measured;
     std::vector<catalog::Changes> changes;
     std::vector<model::RunRecord> shown;
     std::vector<std::shared_ptr<Receipt>> receipts;

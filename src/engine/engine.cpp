@@ -17,6 +17,7 @@
 #include "engine/committer.hpp"
 #include "engine/finish.hpp"
 #include "engine/objects.hpp"
+#include "engine/recurrence.hpp"
 #include "engine/rerun.hpp"
 #include "engine/retention.hpp"
 #include "engine/revision.hpp"
@@ -208,6 +209,13 @@ Result<std::string> Engine::submit(const model::RunRequest& request,
   KIST_TRY_ASSIGN(model::Lowered lowered, dialect->lower(request));
   KIST_TRY(check_quota(parts_.home));
   for (const model::Notice& warning : lowered.notices) notice(warning);
+  if (lowered.workflow.recurrence) {
+    KIST_TRY_ASSIGN(auto reason, why_not_now(parts_, request.project, lowered.workflow, notice));
+    if (reason) {
+      notice({.level = model::Notice::Level::information, .origin = {}, .text = std::move(*reason)});
+      return std::string();
+    }
+  }
   // What is pinned stays, also where its run is removed before this one is written down.
   KIST_TRY_ASSIGN(auto hold, parts_.store.hold());
   KIST_TRY_ASSIGN(auto used_runs, pin_runs(parts_, request.project, lowered.workflow));
@@ -233,6 +241,7 @@ Result<std::string> Engine::submit(const model::RunRequest& request,
   run.request = request;
   run.request.revision = revision_of(request.project);
   run.used_runs = std::move(used_runs);
+  if (lowered.workflow.recurrence) run.history = lowered.workflow.recurrence->history;
   model::RunNaming naming = lowered.workflow.naming;
   if (request.name) naming = {.kind = model::RunNaming::Kind::given, .stem = *request.name};
   KIST_TRY_ASSIGN(std::string name, parts_.catalog.create_run(run, naming, parts_.random));
@@ -325,7 +334,7 @@ Result<State> Engine::own(std::string_view name, environment::Place& place, Obse
       each.notice(notice);
     });
   });
-  KIST_TRY(finish_run(parts_, ended, workflow, committer));
+  KIST_TRY(finish_run(parts_, ended, workflow, committer, scheduler.take_measured()));
   return ended.state;
 }
 

@@ -55,7 +55,8 @@ Time expiry_of(const model::Expiry& expiry, const model::RunRecord& run) {
 
 }  // namespace
 
-Status finish_run(const Parts& parts, model::RunRecord& run, const model::Workflow& workflow, Committer& committer) {
+Status finish_run(const Parts& parts, model::RunRecord& run, const model::Workflow& workflow, Committer& committer,
+                  std::vector<catalog::Measurement> measured) {
   run.expires = expiry_of(workflow.expiry, run);
   fs::path logs = parts.home.run(run.name) / "logs";
   catalog::Changes changes;
@@ -72,6 +73,7 @@ Status finish_run(const Parts& parts, model::RunRecord& run, const model::Workfl
   changes.finished = run.finished;
   changes.expires = run.expires;
   changes.logs = run.logs;
+  changes.measured = std::move(measured);
   model::RunRecord shown = run;
   shown.nodes.clear();
   committer.run(std::move(changes), std::move(shown));

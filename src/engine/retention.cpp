@@ -1,6 +1,7 @@
 #include "engine/retention.hpp"
 
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fnmatch.h>
@@ -29,6 +30,32 @@ bool fits(const RetentionRule& rule, const RunSummary& run) {
   return false;
 }
 
+// What is kept of the runs of a workflow that is run again and again: its newest run says how many, as its file was
+// then. Of each outcome the newest are kept; those with a tag count.
+class Histories {
+ public:
+  // Why a run that has ended may go, nullopt: it is none too many. Of runs from the newest on.
+  std::optional<std::string> why_too_many(const RunSummary& run) {
+    if (!run.history) return std::nullopt;
+    Kept& kept = all_.try_emplace({run.project, run.workflow}, Kept{.limits = *run.history}).first->second;
+    if (!model::is_final(run.state)) return std::nullopt;
+    const bool is_success = model::is_success(run.state);
+    const auto& limit = is_success ? kept.limits.succeeded : kept.limits.failed;
+    const std::size_t newer = (is_success ? kept.succeeded : kept.failed)++;
+    if (!limit || newer < *limit) return std::nullopt;
+    return fmt::format("its file keeps the newest {} of {} that {}", *limit, run.workflow,
+                       is_success ? "succeeded" : "failed");
+  }
+
+ private:
+  struct Kept {
+    model::History limits;
+    std::size_t succeeded = 0;
+    std::size_t failed = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Kept> all_;
+};
+
 std::string age_words(std::chrono::nanoseconds age) {
   constexpr std::chrono::hours kDay(24);
   return age >= kDay && age % kDay == age.zero() ? fmt::format("{}d", age / kDay) : to_short_duration(age);
@@ -48,8 +75,14 @@ std::string words_of(const RetentionRule& rule) {
 std::vector<Removal> runs_to_remove(std::span<const RunSummary> runs, std::span<const RetentionRule> rules, Time now) {
   std::vector<Removal> removed;
   std::map<std::tuple<const RetentionRule*, std::string, std::string>, std::size_t> newer;
+  Histories histories;
   for (const RunSummary& run : runs) {
+    const auto too_many = histories.why_too_many(run);
     if (!model::is_final(run.state)) continue;
+    if (too_many && run.tags.empty()) {
+      removed.push_back({run, *too_many, true});
+      continue;
+    }
     if (run.expires != Time{} && run.expires <= now && run.tags.empty()) {
       removed.push_back({run, fmt::format("its file lets it go since {}", to_rfc3339(run.expires)), true});
       continue;

@@ -17,8 +17,9 @@ struct Removal {
   bool expired = false;  // by its own file; else by a rule
 };
 
-// The runs that have expired and those that the rules remove, of all there are (newest first). Runs with a tag and
-// those that have not ended stay, whatever is said.
+// The runs that have expired, those beyond what their file keeps of a workflow that is run again and again (as its
+// newest run has it), and those that the rules remove, of all there are (newest first). Runs with a tag and those that
+// have not ended stay, whatever is said.
 std::vector<Removal> runs_to_remove(std::span<const catalog::RunSummary> runs,
                                     std::span<const catalog::RetentionRule> rules, Time now);
 

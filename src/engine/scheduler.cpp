@@ -44,7 +44,8 @@ Scheduler::Scheduler(const Parts& parts, environment::Place& place, Audience& au
       workflow_(workflow),
       wording_(wording),
       run_(std::move(run)),
-      locks_(parts_, run_, workflow_.priority, wording_) {
+      locks_(parts_, run_, workflow_.priority, wording_),
+      metrics_(parts_, run_, workflow_, wording_, audience_) {
   for (model::NodeRecord& node : std::exchange(run_.nodes, {})) {
     model::NodeRecord& record = records_.emplace_back(std::move(node));
     records_by_name_.emplace(record.names.name, &record);
@@ -73,6 +74,7 @@ Result<model::RunRecord> Scheduler::run() {
   scope_->set_status(wording_.state(State::running));
   gather_hooks();
   entry_ = &make_node(Node::Role::entry, nullptr, 0);
+  note_measured(*entry_, metrics_.run_begins(*entry_, *scope_));
   if (is_stopping())
     end(*entry_, stopped_state(), stopped_message());
   else if (!given)
@@ -120,6 +122,8 @@ Result<model::RunRecord> Scheduler::run() {
   const model::NodeRecord& last = handler_counts ? exit_node_->record : entry_->record;
   run_.state = model::is_success(last.state) ? State::succeeded : last.state;
   run_.message = run_.state == State::succeeded ? "" : last.message;
+  scope_->set_status(wording_.state(run_.state));
+  measured_ = metrics_.run_ended(*entry_, *scope_);
   run_.finished = exit_node_ != nullptr ? exit_node_->record.finished : entry_->record.finished;
   return std::move(run_);
 }

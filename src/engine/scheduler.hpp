@@ -17,6 +17,7 @@
 #include "engine/inbox.hpp"
 #include "engine/locks.hpp"
 #include "engine/memory.hpp"
+#include "engine/metrics.hpp"
 #include "engine/node.hpp"
 #include "engine/plan.hpp"
 #include "engine/repository.hpp"
@@ -49,6 +50,8 @@ class Scheduler {
   // To the end of the last task. The record then has its final state (the entry's) and all nodes, and all but the
   // run's own end was given to the committer. Errors: what keeps kist from going on; the tasks were stopped.
   Result<model::RunRecord> run();
+  // What the end of the run adds to its metrics.
+  Metrics::Measured take_measured() { return std::move(measured_); }
 
  private:
   // ---- nodes (scheduler_nodes.cpp)
@@ -86,6 +89,10 @@ class Scheduler {
   // The group of a node ends too, where this was its last one.
   void end(Node& node, model::State state, const std::string& message);
   void changed(Node& node);
+  // Written together with the node as it is now.
+  void note_measured(const Node& node, Metrics::Measured measured) {
+    if (!measured.empty()) committer_.node(node.record, nullptr, std::move(measured));
+  }
   // Whoever waits for the node goes on.
   void complete(Node& node);
 
@@ -241,6 +248,8 @@ class Scheduler {
   std::int64_t last_request_ = 0;              // the newest that was acted on
   std::vector<std::int64_t> answered_;         // requests that were acted on since the last answer
   LockQueue locks_;
+  Metrics metrics_;
+  Metrics::Measured measured_;  // of the run's end
   Timers timers_;
   bool suspended_ = false;  // the entry waits for approval
   task::Stop stopping_ = task::Stop::none;

@@ -325,6 +325,7 @@ Status Scheduler::start_bound(Node& node) {
     if (!shown.empty()) node.record.names.display = std::move(shown);
   }
   changed(node);
+  note_measured(node, metrics_.node_begins(node, *scope_));
   KIST_TRY_ASSIGN(bool held,
                   take_locks(node, node.definition->locks, NodeScope(*scope_, node), node.record.names.name));
   return held ? start_locked(node) : Status();
@@ -479,6 +480,7 @@ void Scheduler::end(Node& node, State state, const std::string& message) {
   record.message = secrets_.hide(message);
   record.finished = parts_.clock();
   if (record.started == Time{}) record.started = record.finished;
+  note_measured(node, metrics_.node_ended(node, *scope_));
   node.inputs.clear();
   parked_.erase(&node);
   scope_->add_globals(record);  // its own hooks are the first who may ask for them

@@ -71,6 +71,7 @@ void Scheduler::attempt_ended(Node& retry, Node& attempt) {
   }
   if (const auto* no_more = std::get_if<NoMore>(&*decided))
     return end_retry(retry, attempt, no_more->why ? wording_.not_retried(*no_more->why) : record.message);
+  note_measured(attempt, metrics_.attempt_repeated(attempt, *scope_));
   const Time when = std::get<Again>(*decided).when;
   if (when <= now) return begin_attempt(retry);
   retry.record.message = wording_.waiting_to_retry(when - now);

@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "expression/date.hpp"
 #include "expression/expression.hpp"
 #include "expression/functions.hpp"
+#include "expression/moment.hpp"
 #include "expression/operators.hpp"
 #include "expression/predicates.hpp"
 #include "expression/syntax.hpp"
@@ -261,6 +263,8 @@ class Evaluator {
       }
       if (!*found) continue;
       if (problem && plain && !whole) continue;
+      if (const auto moment = moment_of(**found))
+        return rest_of(Value(make_date(*moment, utc())), keys, optional, count);
       KIST_TRY_ASSIGN(Value value, from_json(**found, work_));
       return rest_of(std::move(value), keys, optional, count);
     }

@@ -1,8 +1,9 @@
 """What surrounds the work in Argo's files: sidecars, locks, cron workflows, metrics."""
-import json
+import urllib.request
 
 from conftest import wait_until
 from test_argo import workflow
+from test_serve import Served
 
 
 def phases(kist, run):
@@ -80,3 +81,120 @@ def test_who_has_more_priority_gets_a_mutex_first(kist):
     wait_until(lambda: {run["status"] for run in kist.json("ps", "-a")} == {"succeeded"})
     ended = {run["name"]: run["finished"] for run in kist.json("ps", "-a")}
     assert ended["first"] < ended["urgent"] < ended["later"]
+
+
+def cron(lines, name="nightly", command="true"):
+    return f"""\
+apiVersion: argoproj.io/v1alpha1
+kind: CronWorkflow
+metadata:
+  name: {name}
+spec:
+  schedules: ["0 3 * * *"]
+{lines}
+  workflowSpec:
+    entrypoint: main
+    templates:
+    - name: main
+      container: {{image: alpine, command: [sh, -c, "{command}"]}}
+"""
+
+
+def test_a_cron_workflow_is_run_when_its_file_lets_it(kist):
+    kist.write("hourly.yaml", cron("  when: \"{{= cronworkflow.lastScheduledTime == nil || "
+                                   "(now() - cronworkflow.lastScheduledTime).Seconds() > 3600 }}\""))
+    kist("run", "hourly.yaml")
+    for words in (["run", "hourly.yaml"], ["run", "-d", "hourly.yaml"]):
+        said = kist(*words)
+        assert "'nightly' is not run now: when '{{= cronworkflow" in said.stderr and said.stdout == ""
+    assert len(kist.json("ps", "-a")) == 1
+
+    kist.write("twice.yaml", cron("  stopStrategy: {expression: cronworkflow.failed >= 2}", "twice", "exit 1"))
+    for _ in range(2):
+        kist("run", "twice.yaml", code=1)
+    kist("rm", "-y", next(run["name"] for run in kist.json("ps", "-a") if run["workflow"] == "twice"))
+    assert "`cronworkflow.failed >= 2` holds (0 of its runs succeeded, 2 failed)" in kist("run", "twice.yaml").stderr
+
+
+def test_runs_of_a_cron_workflow_do_not_overlap_where_its_file_says_so(kist):
+    go = kist.project / "go"
+    wait = f"while ! test -e {go}; do sleep 0.05; done"
+    kist.write("one.yaml", cron("  concurrencyPolicy: Forbid", command=wait))
+    kist("run", "-d", "one.yaml", "--name", "first")
+    assert "its run first goes on" in kist("run", "one.yaml").stderr
+    kist.write("one.yaml", cron("  concurrencyPolicy: Replace", command="true"))
+    assert "first is aborted: this run replaces it" in kist("run", "one.yaml", "--name", "second").stderr
+    wait_until(lambda: {run["name"]: run["status"] for run in kist.json("ps", "-a")} ==
+               {"first": "aborted", "second": "succeeded"})
+
+
+def test_gc_keeps_as_many_runs_of_a_cron_workflow_as_its_file_says(kist):
+    kist.write("w.yaml", cron("  successfulJobsHistoryLimit: 1"))
+    for name in ("old", "tagged", "new"):
+        kist("run", "w.yaml", "--name", name)
+    kist("tags", "add", "keep", "tagged")
+    assert "old removed: its file keeps the newest 1 of nightly that succeeded" in kist("gc").stdout
+    assert {run["name"] for run in kist.json("ps", "-a")} == {"tagged", "new"}
+
+
+METRICS = workflow("""\
+  - name: main
+    inputs: {parameters: [{name: code, value: "0"}]}
+    metrics:
+      prometheus:
+      - name: ended
+        help: how many ended so
+        labels: [{key: status, value: "{{status}}"}]
+        counter: {value: "1"}
+      - name: code
+        help: what the last one ended with
+        when: "{{exitCode}} != 0"
+        gauge: {value: "{{exitCode}}"}
+      - name: read
+        help: what was read
+        histogram: {value: "{{outputs.parameters.n}}", buckets: [1, 2.5]}
+    container: {image: alpine, command: [sh, -c, "echo 2 > /tmp/n; exit {{inputs.parameters.code}}"]}
+    outputs: {parameters: [{name: n, valueFrom: {path: /tmp/n}}]}
+""").replace("spec:\n", """spec:
+  metrics:
+    prometheus:
+    - {name: runs, help: all runs, labels: [{key: status, value: "{{workflow.status}}"}], counter: {value: "1"}}
+""", 1)
+
+
+def test_metrics_of_runs_are_printed_for_prometheus(kist):
+    kist.write("w.yaml", METRICS)
+    kist("lint", "w.yaml")
+    for code in (0, 0, 3):
+        assert "metric" not in kist("run", "w.yaml", "-p", f"code={code}", code=min(code, 1)).stderr
+    assert kist("metrics").stdout == """\
+# HELP argo_workflows_code what the last one ended with
+# TYPE argo_workflows_code gauge
+argo_workflows_code 3
+# HELP argo_workflows_ended how many ended so
+# TYPE argo_workflows_ended counter
+argo_workflows_ended{status="Failed"} 1
+argo_workflows_ended{status="Succeeded"} 2
+# HELP argo_workflows_read what was read
+# TYPE argo_workflows_read histogram
+argo_workflows_read_bucket{le="1"} 0
+argo_workflows_read_bucket{le="2.5"} 3
+argo_workflows_read_bucket{le="+Inf"} 3
+argo_workflows_read_sum 6
+argo_workflows_read_count 3
+# HELP argo_workflows_runs all runs
+# TYPE argo_workflows_runs counter
+argo_workflows_runs{status="Failed"} 1
+argo_workflows_runs{status="Succeeded"} 2
+"""
+    assert kist.json("metrics")[1] == {"name": "argo_workflows_ended", "kind": "counter", "help": "how many ended so",
+                                       "labels": {"status": "Failed"}, "value": 1.0}
+    with Served(kist) as served:
+        request = urllib.request.Request(served.address + "/metrics", headers={"Authorization": f"Bearer {served.token}"})
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            assert answer.read().decode() == kist("metrics").stdout
+            assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+
+    kist.write("w.yaml", METRICS.replace("all runs", "other words"))
+    told = kist("run", "w.yaml").stderr
+    assert "metric 'argo_workflows_runs': its help is already set to all runs, it cannot be changed" in told

@@ -152,7 +152,8 @@ void declare_gc(Arguments& arguments, Context& context) {
   arguments.flag("-y,--yes", options->yes, "Do not ask");
   arguments.flag("--json", options->json, "Print JSON");
   arguments.epilogue(
-      "Runs go whose own file lets them (Argo's ttlStrategy). Without a rule, here or in settings.yaml, no other is\n"
+      "Runs go whose own file lets them (Argo's ttlStrategy, history limits of a CronWorkflow). Without a rule, here "
+      "or in settings.yaml, no other is\n"
       "removed, and only what no run and no tag needs is freed. With several, a run goes if all of them let it.\n"
       "Runs may go on meanwhile.");
   arguments.action([&context, options] { return gc(context, *options); });

@@ -6,6 +6,7 @@
 #include "cli/commands/table.hpp"
 #include "net/directory_objects.hpp"
 #include "net/url.hpp"
+#include "serve/metrics.hpp"
 #include "serve/objects.hpp"
 #include "serve/routes.hpp"
 #include "serve/token.hpp"
@@ -43,8 +44,9 @@ Result<int> serve_objects(Context& context, const ServeOptions& options) {
   KIST_TRY_ASSIGN(const auto settings, settings_of(options));
   std::filesystem::path directory = options.directory.value_or("");
   std::filesystem::path token_file = options.token_file.value_or("");
+  const catalog::Home* home = nullptr;  // a directory with a token of its own needs none
   if (directory.empty() || token_file.empty()) {
-    KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
+    KIST_TRY_ASSIGN(home, context.house.home());
     if (directory.empty()) directory = home->path() / "served";
     if (token_file.empty()) token_file = home->path() / "serve-token";
   }
@@ -53,6 +55,10 @@ Result<int> serve_objects(Context& context, const ServeOptions& options) {
 
   serve::Routes routes(std::move(token.text));
   routes.add(std::string(serve::kObjectsPath), serve::objects_handler(*objects));
+  if (home != nullptr) {
+    KIST_TRY_ASSIGN(catalog::Catalog * catalog, context.house.catalog());
+    routes.add(serve::kMetricsPath, serve::metrics_handler(*home, *catalog));
+  }
 
   // Before the server's threads begin, so that the signal comes to this one.
   sigset_t ends{};

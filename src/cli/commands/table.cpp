@@ -20,6 +20,7 @@ std::span<const Command> kist_commands() {
       {"approve", "Let a run go on that waits for somebody", declare_approve, kRuns},
       {"resume", "Go on with an interrupted run", declare_resume, kRuns},
       {"retry", "Run again what has failed in a run that has ended", declare_retry, kRuns},
+      {"metrics", "Print what runs have measured, for Prometheus", declare_metrics, kRuns},
       {"rm", "Remove a finished run", declare_rm, kRuns},
       {"ls", "List the artifacts of a run or tag", declare_ls, kArtifacts},
       {"cat", "Print a file of an artifact", declare_cat, kArtifacts},

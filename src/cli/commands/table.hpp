@@ -38,6 +38,7 @@ void declare_keys(Arguments& arguments, Context& context);
 void declare_lint(Arguments& arguments, Context& context);
 void declare_logs(Arguments& arguments, Context& context);
 void declare_ls(Arguments& arguments, Context& context);
+void declare_metrics(Arguments& arguments, Context& context);
 void declare_mount(Arguments& arguments, Context& context);
 void declare_ps(Arguments& arguments, Context& context);
 void declare_publish(Arguments& arguments, Context& context);

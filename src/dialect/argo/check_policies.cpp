@@ -1,5 +1,5 @@
-// What surrounds the work. Metrics, pod collection and resources of pods do nothing on one machine, but a mistake in
-// them is one on a cluster too, and said.
+// What surrounds the work. Pod collection and resources of pods do nothing on one machine, but a mistake in them is one
+// on a cluster too, and said.
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -10,8 +10,10 @@
 #include "base/cron.hpp"
 #include "dialect/argo/check.hpp"
 #include "dialect/argo/documents.hpp"
+#include "dialect/argo/fields.hpp"
 #include "dialect/argo/lower.hpp"
 #include "dialect/argo/texts.hpp"
+#include "expression/expression.hpp"
 
 namespace kist::dialect::argo {
 namespace {
@@ -21,8 +23,11 @@ bool is_word(std::string_view name) {
 }
 
 void check_metric(const yaml::Node& metric, const std::string& where, Report& report) {
+  Fields fields(report, metric, kMetric, where + ".metrics");
+  for (const auto& [key, table] : {std::pair("gauge", &kGauge), {"counter", &kCounter}, {"histogram", &kHistogram}})
+    if (const yaml::Node* value = fields.mapping(key)) Fields(report, *value, *table, where + ".metrics." + key);
   const std::string name(text_at(metric, {"name"}));
-  if (!is_word(name)) {
+  if (!is_word(skeleton(name))) {
     report.error(metric.mark, fmt::format("{} metric name '{}' is invalid. Metric names must contain alphanumeric "
                                           "characters or '_'",
                                           where, name));
@@ -46,6 +51,12 @@ void check_metric(const yaml::Node& metric, const std::string& where, Report& re
                                             "real-time",
                                             where, name));
   }
+  if (const yaml::Node* histogram = metric.find("histogram"); histogram != nullptr && histogram->is_mapping())
+    if (const yaml::Node* buckets = histogram->find("buckets"); buckets != nullptr && buckets->is_sequence())
+      for (const yaml::Node& bucket : buckets->items)
+        if (!bucket_bound(bucket.text))
+          report.error(bucket.mark,
+                       fmt::format("{} metric '{}' error: a bucket is a number, not '{}'", where, name, bucket.text));
   for (const std::string_view kind : {"counter", "histogram"})
     if (const yaml::Node* each = metric.find(kind); each != nullptr && text_at(*each, {"value"}).empty())
       report.error(each->mark, fmt::format("{} metric '{}' error: missing {}.value", where, name, kind));
@@ -56,7 +67,6 @@ void check_metrics(const yaml::Node& metrics, const std::string& where, Report& 
   if (all == nullptr || !all->is_sequence()) return;
   for (const yaml::Node& metric : all->items)
     if (metric.is_mapping()) check_metric(metric, where, report);
-  report.postponed(metrics.mark, "metrics", "none are published");
 }
 
 void check_pod_collection(const yaml::Node& node, Report& report) {
@@ -199,6 +209,20 @@ void check_template(const Spec& spec, const Template& each, Report& report) {
       report.unsupported(volume.mark, "a projected volume of a secret and something else", where + ".volumes");
 }
 
+void check_cron(const CronSpec& cron, Report& report) {
+  constexpr auto kPolicies = std::to_array<std::string_view>({"Allow", "Forbid", "Replace"});
+  if (cron.concurrency && std::ranges::count(kPolicies, std::string_view(cron.concurrency->text)) == 0)
+    report.error(cron.concurrency->mark, fmt::format("'{}' is not a valid concurrencyPolicy: it must be one of Allow, "
+                                                     "Forbid and Replace",
+                                                     cron.concurrency->text));
+  if (cron.stop)
+    if (auto parsed = expression::Expression::parse(cron.stop->text); !parsed)
+      report.error(cron.stop->mark, "spec.stopStrategy.expression: " + parsed.error().text);
+  if (cron.condition)
+    if (auto parsed = expression::Text::parse(cron.condition->text); !parsed)
+      report.error(cron.condition->mark, "spec.when: " + parsed.error().text);
+}
+
 }  // namespace
 
 void check_policies(const Spec& spec, Report& report) {
@@ -214,6 +238,7 @@ void check_policies(const Spec& spec, Report& report) {
   check_retry(spec.retry, "spec", report);
   check_locks(spec.locks, "spec", report);
   check_volumes(spec.volumes, "spec", report);
+  check_cron(spec.cron, report);
   for (const Scalar& schedule : spec.schedules)
     if (auto line = CronLine::parse(schedule.text); !line)
       report.error(schedule.mark, "cron schedule is malformed: " + line.error().text);

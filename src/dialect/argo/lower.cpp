@@ -124,6 +124,11 @@ std::map<std::string, std::string> variables_of(const Spec& spec) {
   if (spec.kind == Spec::Kind::cron) {
     variables["cronworkflow.name"] = spec.name ? spec.name->text : "";
     variables["cronworkflow.namespace"] = variables["workflow.namespace"];
+    for (const auto& [kind, map] : {std::pair("labels", &spec.labels), std::pair("annotations", &spec.annotations)}) {
+      const std::string prefix = std::string("cronworkflow.") + kind;
+      variables[prefix] = variables[prefix + ".json"] = to_json_text(*map);
+      for (const auto& [name, value] : *map) variables[fmt::format("{}.{}", prefix, name)] = value;
+    }
   }
   return variables;
 }
@@ -132,6 +137,21 @@ std::int64_t number_of(std::string_view text) {
   std::int64_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
+}
+
+model::Recurrence lower_cron(const CronSpec& written) {
+  using Overlap = model::Recurrence::Overlap;
+  // Argo takes a limit below 0 for none that was written.
+  const auto limit = [](std::optional<std::int64_t> count) {
+    return count && *count >= 0 ? std::optional(static_cast<std::size_t>(*count)) : std::nullopt;
+  };
+  model::Recurrence recurrence;
+  if (written.condition) recurrence.condition = make_text(written.condition->text);
+  if (written.stop) recurrence.stop = written.stop->text;
+  if (written.concurrency && written.concurrency->text == "Forbid") recurrence.overlap = Overlap::forbid;
+  if (written.concurrency && written.concurrency->text == "Replace") recurrence.overlap = Overlap::replace;
+  recurrence.history = {.succeeded = limit(written.keep_succeeded), .failed = limit(written.keep_failed)};
+  return recurrence;
 }
 
 model::RunNaming naming_of(const Spec& spec, std::string_view name) {
@@ -185,6 +205,7 @@ model::Definition lower_template(const Spec& spec, const Template& written, cons
     definition.memo = model::Memo{make_text(written.memo->key.text), make_text(written.memo->cache.text), std::nullopt};
     if (written.memo->max_age) definition.memo->max_age = make_text(written.memo->max_age->text);
   }
+  definition.metrics = lower_metrics(written.metrics);
   if (written.display) definition.display = make_text(written.display->text);
   return definition;
 }
@@ -310,6 +331,7 @@ model::Workflow lower_workflow(const Spec& spec, const Graphs& graphs, const Tem
   if (spec.deadline) workflow.deadline = make_text(spec.deadline->text);
   if (spec.parallelism) workflow.parallelism = make_text(spec.parallelism->text);
   workflow.locks = lower_locks(spec, spec.locks);
+  workflow.metrics = lower_metrics(spec.metrics);
   workflow.suspended = spec.suspended;
   if (spec.priority) workflow.priority = number_of(spec.priority->text);
   workflow.expiry = spec.expiry;
@@ -323,6 +345,7 @@ model::Workflow lower_workflow(const Spec& spec, const Graphs& graphs, const Tem
     workflow.annotations.emplace_back(note, model::Text::literal(value));
   for (const Scalar& schedule : spec.schedules) workflow.schedules.push_back(schedule.text);
   if (spec.timezone) workflow.timezone = spec.timezone->text;
+  if (spec.kind == Spec::Kind::cron) workflow.recurrence = lower_cron(spec.cron);
   return workflow;
 }
 

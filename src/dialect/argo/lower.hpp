@@ -49,6 +49,10 @@ std::vector<model::Lock> lower_locks(const Spec& spec, const std::vector<LockSpe
 // What hostPath.type says is to lie there; nullopt: there is no such type.
 std::optional<model::Volume::Host> host_kind(std::string_view type);
 
+// The metrics of a workflow or a template; an upper bound of a histogram's, nullopt: it is no number.
+std::vector<model::Metric> lower_metrics(const yaml::Node& written);
+std::optional<double> bucket_bound(std::string_view text);
+
 // Volumes that the mounts name: the template's, the workflow's, and its claims.
 std::vector<model::Volume> lower_volumes(const Spec& spec, const Template& definition,
                                          const std::set<std::string>& used, const Values& names);

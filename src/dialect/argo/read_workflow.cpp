@@ -126,6 +126,15 @@ const yaml::Node* read_cron(Fields& document, Report& report, Spec& spec) {
   spec.schedules = fields.texts("schedules");
   if (auto one = fields.text("schedule"); one && !one->text.empty()) spec.schedules.push_back(std::move(*one));
   spec.timezone = fields.text("timezone");
+  const auto if_any = [](std::optional<Scalar> text) {
+    return text && !text->text.empty() ? std::move(text) : std::nullopt;
+  };
+  spec.cron.condition = if_any(fields.text("when"));
+  spec.cron.concurrency = if_any(fields.text("concurrencyPolicy"));
+  if (const yaml::Node* stop = fields.mapping("stopStrategy"))
+    spec.cron.stop = if_any(Fields(report, *stop, kStopStrategy, "spec.stopStrategy").text("expression"));
+  spec.cron.keep_succeeded = fields.integer("successfulJobsHistoryLimit");
+  spec.cron.keep_failed = fields.integer("failedJobsHistoryLimit");
   if (spec.schedules.empty())
     report.error(node->mark, "spec.schedules is required: when it is to be run (\"0 3 * * *\")");
   read_workflow_metadata(fields, spec);

@@ -326,8 +326,8 @@ struct Template {
   bool as_root = false;  // securityContext asks for uid 0
   std::string lacking;   // a config map that is not here and that a step may make
   bool resource_claims = false;
-  yaml::Node metrics;        // only looked at, never published
-  yaml::Node pod_resources;  // the same
+  yaml::Node metrics;
+  yaml::Node pod_resources;  // only looked at
   yaml::Mark mark;
 };
 
@@ -336,6 +336,15 @@ struct Repository {
   std::optional<Place> place;  // none: this home's own
   std::string key_format;      // empty: "{{workflow.name}}/{{pod.name}}"
   std::optional<bool> archive_logs;
+};
+
+// What a cron workflow says of its runs, besides when they are.
+struct CronSpec {
+  std::optional<Scalar> condition;    // when
+  std::optional<Scalar> stop;         // stopStrategy.expression
+  std::optional<Scalar> concurrency;  // concurrencyPolicy
+  std::optional<std::int64_t> keep_succeeded;
+  std::optional<std::int64_t> keep_failed;
 };
 
 struct Spec {
@@ -380,6 +389,7 @@ struct Spec {
   yaml::Node metrics;
   std::vector<Scalar> schedules;  // of a cron workflow
   std::optional<Scalar> timezone;
+  CronSpec cron;
   yaml::Mark mark;
 };
 

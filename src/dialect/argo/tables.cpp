@@ -88,13 +88,14 @@ constexpr Field kCronSpecFields[] = {
     {"workflowSpec"},
     {"workflowMetadata"},
     {"suspend", silent},
-    {"when", postponed, "a run by hand does not ask"},
-    {"concurrencyPolicy", postponed, "kist runs it when asked"},
-    {"startingDeadlineSeconds", postponed, "kist runs it when asked"},
-    {"successfulJobsHistoryLimit", postponed, "runs stay until they are removed"},
-    {"failedJobsHistoryLimit", postponed, "runs stay until they are removed"},
-    {"stopStrategy", postponed, "kist runs it when asked"},
+    {"when"},
+    {"concurrencyPolicy"},
+    {"startingDeadlineSeconds", cluster},
+    {"successfulJobsHistoryLimit"},
+    {"failedJobsHistoryLimit"},
+    {"stopStrategy"},
 };
+constexpr Field kStopStrategyFields[] = {{"expression"}};
 constexpr Field kTemplateRefFields[] = {{"name"}, {"template"}, {"clusterScope"}, {"runtimeResolution", silent}};
 constexpr Field kHookFields[] = {{"template"}, {"templateRef"}, {"arguments"}, {"expression"}, {"inline", refused}};
 constexpr Field kWorkflowMetadataFields[] = {{"labels"}, {"annotations"}, {"labelsFrom"}};
@@ -118,6 +119,10 @@ constexpr Field kBackoffFields[] = {{"duration"}, {"factor"}, {"maxDuration"}, {
 constexpr Field kMemoizeFields[] = {{"key"}, {"maxAge"}, {"cache"}};
 constexpr Field kCacheFields[] = {{"configMap"}};
 constexpr Field kMetricsFields[] = {{"prometheus"}};
+constexpr Field kMetricFields[] = {{"name"}, {"help"}, {"labels"}, {"when"}, {"gauge"}, {"counter"}, {"histogram"}};
+constexpr Field kGaugeFields[] = {{"value"}, {"realtime"}, {"operation"}};
+constexpr Field kCounterFields[] = {{"value"}};
+constexpr Field kHistogramFields[] = {{"value"}, {"buckets"}};
 
 constexpr Field kVolumeFields[] = {
     {"name"},
@@ -471,6 +476,7 @@ constinit const Table kDag{kDagFields};
 constinit const Table kTask{kTaskFields};
 constinit const Table kContinueOn{kContinueOnFields};
 constinit const Table kCronSpec{kCronSpecFields};
+constinit const Table kStopStrategy{kStopStrategyFields};
 constinit const Table kTemplateRef{kTemplateRefFields};
 constinit const Table kHook{kHookFields};
 constinit const Table kWorkflowMetadata{kWorkflowMetadataFields};
@@ -489,6 +495,10 @@ constinit const Table kBackoff{kBackoffFields};
 constinit const Table kMemoize{kMemoizeFields};
 constinit const Table kCache{kCacheFields};
 constinit const Table kMetrics{kMetricsFields};
+constinit const Table kMetric{kMetricFields};
+constinit const Table kGauge{kGaugeFields};
+constinit const Table kCounter{kCounterFields};
+constinit const Table kHistogram{kHistogramFields};
 constinit const Table kVolume{kVolumeFields};
 constinit const Table kClaimVolume{kClaimVolumeFields};
 constinit const Table kSecretVolume{kSecretVolumeFields};

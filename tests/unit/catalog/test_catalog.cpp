@@ -1,4 +1,5 @@
 #include <fstream>
+#include <limits>
 #include <set>
 
 #include <fmt/format.h>
@@ -55,6 +56,105 @@ NodeRecord node(std::string name, State state) {
   record.names.name = std::move(name);
   record.state = state;
   return record;
+}
+
+TEST_F(CatalogTest, KnowsWhatBecameOfARecurringWorkflowAlsoOfRunsThatAreGone) {
+  int at = 0;
+  const auto add = [&](std::string name, State state) {
+    RunRecord run;
+    run.workflow = "cron";
+    run.project = "/p";
+    run.created = Time(std::chrono::seconds(++at));
+    run.history = model::History{.succeeded = 3, .failed = std::nullopt};
+    ASSERT_TRUE(catalog->create_run(run, {kGiven, name}, first));
+    Changes changes{.run = name, .state = state};
+    ASSERT_TRUE(catalog->apply(std::span(&changes, 1)));
+  };
+  EXPECT_FALSE(catalog->earlier_runs("/p", "cron")->last);
+  add("a", State::succeeded);
+  add("b", State::error);
+  add("c", State::succeeded);
+  created("d", "cron");  // of another kind
+  EXPECT_EQ(catalog->summary("a")->history->succeeded, 3u);
+  EXPECT_FALSE(catalog->summary("a")->history->failed);
+  EXPECT_FALSE(catalog->summary("d")->history);
+  for (const char* gone : {"b", "c"}) ASSERT_TRUE(catalog->remove_run(gone));
+  add("e", State::running);
+  const EarlierRuns earlier = catalog->earlier_runs("/p", "cron").value();
+  EXPECT_EQ(earlier.succeeded, 2u);
+  EXPECT_EQ(earlier.failed, 1u);
+  EXPECT_EQ(earlier.last, Time(std::chrono::seconds(4)));
+  EXPECT_THAT(earlier.under_way, ElementsAre("e"));
+  for (const char* gone : {"a", "e"}) ASSERT_TRUE(catalog->remove_run(gone));
+  EXPECT_EQ(catalog->earlier_runs("/p", "cron")->last, Time(std::chrono::seconds(4)));
+  EXPECT_EQ(catalog->earlier_runs("/q", "cron")->succeeded, 0u);
+}
+
+TEST_F(CatalogTest, AddsUpWhatIsMeasuredAndForgetsWhatHasNotChangedForLongest) {
+  using model::Metric;
+  const auto measure = [&](Series series, Metric::Operation operation = Metric::Operation::set) {
+    Changes changes{.run = created("r" + std::to_string(catalog->runs({})->size()))};
+    changes.measured.push_back({std::move(series), operation});
+    ASSERT_TRUE(catalog->apply(std::span(&changes, 1)));
+  };
+  const auto find = [&](std::string_view name) {
+    const auto all = catalog->metrics().value();
+    for (const Series& one : all)
+      if (one.name == name) return one;
+    return Series{};
+  };
+  const auto counter = [](double value) {
+    return Series{
+        .name = "c", .help = "h", .kind = Metric::Kind::counter, .labels = {{"a", "x"}}, .value = value, .buckets = {}};
+  };
+  measure(counter(1));
+  measure(counter(2.5));
+  EXPECT_EQ(find("c").value, 3.5);
+  EXPECT_THAT(find("c").labels, ElementsAre(testing::Pair("a", "x")));
+
+  const auto gauge = [](double value) {
+    return Series{.name = "g", .help = "h", .labels = {}, .value = value, .buckets = {}};
+  };
+  measure(gauge(5));
+  measure(gauge(2), Metric::Operation::add);
+  measure(gauge(4), Metric::Operation::subtract);
+  EXPECT_EQ(find("g").value, 3);
+  measure(gauge(std::numeric_limits<double>::infinity()));
+  EXPECT_EQ(find("g").value, std::numeric_limits<double>::infinity());
+
+  const auto histogram = [](double value) {
+    return Series{.name = "h",
+                  .help = "h",
+                  .kind = Metric::Kind::histogram,
+                  .labels = {},
+                  .value = value,
+                  .buckets = {{.bound = 1, .count = 0}, {.bound = 2, .count = 0}}};
+  };
+  for (const double value : {1.0, 1.5, 9.0}) measure(histogram(value));
+  const Series known = find("h");
+  EXPECT_EQ(known.count, 3u);
+  EXPECT_EQ(known.value, 11.5);
+  EXPECT_EQ(known.buckets.at(0).count, 1u);
+  EXPECT_EQ(known.buckets.at(1).count, 2u);
+
+  // One name has one kind and one help.
+  Series other = gauge(7);
+  other.name = "c";
+  EXPECT_EQ(catalog->check_measurement(other).error().kind, ErrorKind::conflict);
+  measure(other);
+  EXPECT_EQ(find("c").value, 3.5);
+
+  Changes many{.run = created("many")};
+  for (std::size_t i = 0; i + 2 < Catalog::kMostSeries; ++i) {
+    Series one = gauge(1);
+    one.name = "m" + std::to_string(i);
+    many.measured.push_back({std::move(one), {}});
+  }
+  measure(gauge(1));
+  ASSERT_TRUE(catalog->apply(std::span(&many, 1)));
+  EXPECT_EQ(catalog->metrics()->size(), Catalog::kMostSeries);
+  EXPECT_EQ(find("c").name, "");  // the one that has not changed for longest
+  EXPECT_EQ(find("g").name, "g");
 }
 
 TEST_F(CatalogTest, CountsEachPairOfWordsFromOne) {

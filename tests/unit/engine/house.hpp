@@ -151,7 +151,7 @@ class SmallDialect : public model::Dialect {
 
 class Watcher : public Observer {
  public:
-  void notice(const model::Notice&) override {}
+  void notice(const model::Notice& notice) override { notices.push_back(notice.text); }
   void run_changed(const model::RunRecord& run) override { states.push_back(run.state); }
   void node_changed(const model::NodeRecord& node) override {
     if (on_node) on_node(node);
@@ -162,6 +162,7 @@ class Watcher : public Observer {
 
   std::vector<State> states;
   std::vector<std::string> lines;
+  std::vector<std::string> notices;
   std::function<void(const model::NodeRecord&)> on_node;
 };
 

@@ -67,6 +67,26 @@ TEST_F(RetentionTest, WhatIsYoungOrAmongTheNewestStays) {
   EXPECT_THAT(removed({{.keep_last = 3, .older_than = hours(2)}}), ElementsAre("3h"));
 }
 
+TEST_F(RetentionTest, OfARecurringWorkflowAsManyStayAsItsNewestRunHasIt) {
+  const auto recurring = [&](std::string name, State state, std::optional<std::size_t> succeeded,
+                             std::optional<std::size_t> failed) -> RunSummary& {
+    RunSummary& run = add(std::move(name), "cron", state);
+    run.history = model::History{.succeeded = succeeded, .failed = failed};
+    return run;
+  };
+  recurring("now", State::running, 2, 0);
+  recurring("s1", State::succeeded, 0, 0);
+  recurring("f1", State::failed, 9, 9);
+  recurring("s2", State::succeeded, {}, {}).tags = {"kept"};
+  recurring("s3", State::succeeded, {}, {}).tags = {"kept too"};
+  recurring("s4", State::succeeded, {}, {});
+  recurring("stopped", State::stopped, {}, {});
+  add("other", "once");
+  EXPECT_THAT(removed({}), ElementsAre("f1", "s4", "stopped"));
+  runs_.front().history = model::History{};
+  EXPECT_THAT(removed({}), IsEmpty());
+}
+
 // A run that took a year is as young as its end.
 TEST_F(RetentionTest, AgeCountsFromTheEnd) {
   add("long").created = now_ - hours(9000);

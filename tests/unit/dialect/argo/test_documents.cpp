@@ -112,6 +112,20 @@ spec:
   const model::Lowered all = lowered(cron);
   EXPECT_THAT(all.workflow.schedules, ElementsAre("0 3 * * 1-5"));
   EXPECT_EQ(all.workflow.timezone, "Europe/Berlin");
+  EXPECT_EQ(all.workflow.recurrence->overlap, model::Recurrence::Overlap::allow);
+  std::string often = cron;
+  often.insert(often.find("  workflowSpec"),
+               "  when: \"{{cronworkflow.failed}} < 3\"\n  concurrencyPolicy: Forbid\n"
+               "  stopStrategy: {expression: cronworkflow.succeeded > 1}\n"
+               "  successfulJobsHistoryLimit: 0\n  failedJobsHistoryLimit: -1\n");
+  const model::Recurrence recurrence = lowered(often).workflow.recurrence.value();
+  EXPECT_EQ(recurrence.condition->source(), "{{cronworkflow.failed}} < 3");
+  EXPECT_EQ(recurrence.stop, "cronworkflow.succeeded > 1");
+  EXPECT_EQ(recurrence.overlap, model::Recurrence::Overlap::forbid);
+  EXPECT_EQ(recurrence.history.succeeded, 0u);
+  EXPECT_FALSE(recurrence.history.failed);
+  often.replace(often.find("Forbid"), 6, "Never");
+  EXPECT_THAT(refused(often).text, HasSubstr("'Never' is not a valid concurrencyPolicy"));
   std::string wrong = cron;
   wrong.replace(wrong.find("1-5"), 3, "1-9");
   EXPECT_THAT(refused(wrong).text, HasSubstr("w.yaml:5:13: cron schedule is malformed: '1-9' is no weekday"));
