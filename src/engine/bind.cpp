@@ -118,6 +118,10 @@ Status fill(model::Run& run, const expression::Scope& scope) {
   KIST_TRY(fill(run.tries, scope));
   KIST_TRY(fill(run.retry_delay, scope));
   KIST_TRY(fill(run.progress_file, scope));
+  if (run.pause) {
+    KIST_TRY(fill(run.pause->before, scope));
+    KIST_TRY(fill(run.pause->after, scope));
+  }
   return fill(run.working_directory, scope);
 }
 

@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "base/words.hpp"
-#include "expression/duration.hpp"
 #include "task/core_dump.hpp"
+#include "task/durations.hpp"
 #include "task/inside.hpp"
+#include "task/out_of_memory.hpp"
 #include "task/paths.hpp"
 #include "task/progress.hpp"
 
@@ -32,35 +33,6 @@ constexpr int kSignalled = 128;
 constexpr std::chrono::milliseconds kPatience(500);  // before it is looked whether the task was stopped
 constexpr std::chrono::seconds kProgressPeriod(1);   // between two looks at a progress file
 constexpr const char* kLocalAddress = "127.0.0.1";   // tasks share the host's network
-
-// "10m0s", as it is written by those who wait.
-std::string to_words(std::chrono::seconds duration) {
-  auto count = duration.count();
-  std::string words = fmt::format("{}s", count % 60);
-  if (count >= 60) words = fmt::format("{}m{}", count / 60 % 60, words);
-  if (count >= 3600) words = fmt::format("{}h{}", count / 3600, words);
-  return words;
-}
-
-// How many processes the kernel ended on this machine for lack of memory.
-std::uint64_t count_killed_for_memory() {
-  constexpr std::string_view kName = "oom_kill ";
-  auto text = read_file("/proc/vmstat", 1 << 20);
-  if (!text) return 0;
-  auto found = text->find(kName);
-  std::uint64_t count = 0;
-  if (found != std::string::npos)
-    std::from_chars(text->data() + found + kName.size(), text->data() + text->size(), count);
-  return count;
-}
-
-// What a file says may be longer than the clock goes on.
-Result<std::chrono::nanoseconds> duration_of(const expression::Text& text, std::string_view what) {
-  constexpr std::chrono::nanoseconds kLongest = std::chrono::hours(24 * 365 * 100);
-  auto duration = expression::parse_duration(text.source());
-  if (!duration) return with_context(what, duration.error());
-  return std::min(*duration, kLongest);
-}
 
 }  // namespace
 
@@ -183,7 +155,10 @@ void Runs::perform_members(std::vector<Member>& members) {
     auto member = std::ranges::find_if(members, [&](const Member& one) {
       return one.stage == Member::Stage::running && one.process == (*ended)->first;
     });
-    if (member != members.end()) take_end(*member, std::move((*ended)->second));
+    if (member == members.end()) continue;
+    member->held_end = std::move((*ended)->second);
+    const bool is_tried_again = member->tries_left > 0 && member->held_end->ended.exit_code != 0;
+    if (is_tried_again || tools_.stop.get() > known || !hold(*member, Hold::When::after)) release(*member, false);
   }
   tools_.verdict.heed(tools_.stop.get());
   for (Member& member : members) {
@@ -202,6 +177,10 @@ void Runs::start_ready(std::vector<Member>& members, bool is_stopping) {
           member.stage = Stage::ended;
         else
           start(member);
+      }
+      if (member.stage == Stage::held && (is_stopping || member.hold->is_released())) {
+        changed = true;
+        release(member, is_stopping);
       }
       if (member.stage != Stage::waiting) continue;
       bool waits = false;
@@ -222,8 +201,9 @@ void Runs::start_ready(std::vector<Member>& members, bool is_stopping) {
     }
   }
   // Those that wait for each other would wait for ever.
-  bool is_stuck = std::ranges::none_of(
-      members, [](const Member& member) { return member.stage == Stage::running || member.stage == Stage::delayed; });
+  bool is_stuck = std::ranges::none_of(members, [](const Member& member) {
+    return member.stage != Member::Stage::waiting && member.stage != Member::Stage::ended;
+  });
   if (!is_stuck) return;
   for (Member& member : members) {
     if (member.stage != Stage::waiting) continue;
@@ -249,6 +229,10 @@ void Runs::start(Member& member) {
       return tools_.verdict.fail_kist(describe(member.action, command.error().text));
     }
     member.command = std::move(*command);
+  }
+  if (!member.was_held && hold(member, Hold::When::before)) {
+    member.end = before;
+    return;
   }
   Processes::Options options = options_of(member);
   if (member.run->deadline) {
@@ -299,6 +283,27 @@ void Runs::stay_ready(Member& member) {
   }
   was_ready_ = true;
   tools_.services.ready(kLocalAddress);
+}
+
+bool Runs::hold(Member& member, Hold::When when) {
+  if (!Hold::is_wanted(*member.run, when)) return false;
+  auto held = Hold::begin(*member.run, when, member.root->sandbox());
+  const std::string_view moment = when == Hold::When::before ? "before it begins" : "after it has ended";
+  say(fmt::format("{}: {} {}: {}", member.end.title, held ? "held" : "cannot be held", moment,
+                  held ? held->advice() : held.error().text));
+  if (!held) return false;
+  member.hold = std::move(*held);
+  member.stage = Member::Stage::held;
+  return true;
+}
+
+// Of one that is stopped before it began nothing is started.
+void Runs::release(Member& member, bool is_stopping) {
+  member.hold.reset();
+  if (member.held_end) return take_end(member, *std::exchange(member.held_end, std::nullopt));
+  member.stage = Member::Stage::ended;
+  member.was_held = true;
+  if (!is_stopping) start(member);
 }
 
 void Runs::take_end(Member& member, Finished finished) {
@@ -389,6 +394,7 @@ std::optional<Runs::Clock::time_point> Runs::next_look(const std::vector<Member>
   std::optional<Clock::time_point> next;
   auto by = [&](Clock::time_point moment) { next = next ? std::min(*next, moment) : moment; };
   for (const Member& member : members) {
+    if (member.stage == Member::Stage::held) by(Clock::now() + kPatience);
     if (member.stage == Member::Stage::delayed) by(std::min(member.next_start, Clock::now() + kPatience));
     if (member.stage == Member::Stage::running && member.run->progress_file) by(Clock::now() + kProgressPeriod);
   }

@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "model/workflow.hpp"
 #include "task/containers.hpp"
+#include "task/hold.hpp"
 #include "task/processes.hpp"
 #include "task/ready.hpp"
 #include "task/roots.hpp"
@@ -54,7 +55,7 @@ class Runs {
   using Clock = Processes::Clock;
   // A Run under way.
   struct Member {
-    enum class Stage { waiting, delayed, running, ended };
+    enum class Stage { waiting, delayed, held, running, ended };
     std::size_t action = 0;
     const model::Run* run = nullptr;
     Stage stage = Stage::waiting;
@@ -68,6 +69,9 @@ class Runs {
     Time since;
     std::uint64_t killed_before = 0;  // by the kernel for lack of memory, on all this machine
     std::string progress;
+    std::optional<Hold> hold;
+    bool was_held = false;             // before it began
+    std::optional<Finished> held_end;  // it is held after it has ended
   };
 
   Result<Member> prepare(std::size_t action) const;
@@ -77,6 +81,9 @@ class Runs {
   void start_ready(std::vector<Member>& members, bool is_stopping);
   void start(Member& member);
   void take_end(Member& member, Finished finished);
+  // False: it cannot be held, or need not be.
+  bool hold(Member& member, Hold::When when);
+  void release(Member& member, bool is_stopping);
   // Whether nothing more of the task runs in the container of an action.
   bool is_last_in_container(std::size_t action) const;
   void fail_start(Member& member, const Error& error);

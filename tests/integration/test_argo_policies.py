@@ -1,4 +1,6 @@
 """What surrounds the work in Argo's files: sidecars, locks, cron workflows, metrics."""
+import pathlib
+import re
 import urllib.request
 
 from conftest import wait_until
@@ -198,3 +200,26 @@ argo_workflows_runs{status="Succeeded"} 2
     kist.write("w.yaml", METRICS.replace("all runs", "other words"))
     told = kist("run", "w.yaml").stderr
     assert "metric 'argo_workflows_runs': its help is already set to all runs, it cannot be changed" in told
+
+
+def test_a_process_is_held_until_somebody_lets_it_go_on(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    container:
+      image: alpine
+      command: [sh, -c, "echo ran; echo made > /tmp/made"]
+      env: [{name: ARGO_DEBUG_PAUSE_BEFORE, value: "true"}, {name: ARGO_DEBUG_PAUSE_AFTER, value: "true"}]
+"""))
+    kist("run", "-d", "w.yaml", "--name", "r")
+
+    def told(when):
+        lines = [line for line in kist("logs", "r", code=None).stdout.splitlines() if f"held {when}" in line]
+        return re.search(r"`touch (\S+)` lets it go on; its root is (\S+)$", lines[0]) if lines else None
+
+    wait_until(lambda: told("before it begins"))
+    assert "ran" not in kist("logs", "r").stdout
+    pathlib.Path(told("before it begins")[1]).touch()
+    wait_until(lambda: told("after it has ended"))
+    assert pathlib.Path(told("after it has ended")[2], "tmp/made").read_text() == "made\n"
+    pathlib.Path(told("after it has ended")[1]).touch()
+    wait_until(lambda: kist.json("show", "r")["status"] == "succeeded")

@@ -17,6 +17,9 @@ namespace kist::dialect::argo {
 inline constexpr std::string_view kScriptPath = "/argo/staging/script";
 // Where a program tells how far it is, "N/M": what ARGO_PROGRESS_FILE says, as with Argo, whose own is below /var/run.
 inline constexpr std::string_view kProgressPath = "/argo/progress";
+// Where a container that is held looks for a file: Argo's is below /var/run, where an ordinary user's tasks write
+// nothing.
+inline constexpr std::string_view kHoldPath = "/argo/ctr/";
 
 using TemplateNames = std::set<std::string, std::less<>>;
 

@@ -140,6 +140,21 @@ class PodLowerer {
     return run;
   }
 
+  // What Argo's executor does for who wants to look around in a container.
+  std::optional<model::Pause> pause_of(const Program& program, const std::string& container) const {
+    const auto value_of = [&](std::string_view name) {
+      const auto found =
+          std::ranges::find(program.environment, name, [](const Variable& one) { return one.name.text; });
+      if (found == program.environment.end() || found->secret || found->field) return model::Text();
+      return found->literal ? model::Text::literal(found->value.text) : text(found->value);
+    };
+    model::Pause pause{.before = value_of("ARGO_DEBUG_PAUSE_BEFORE"),
+                       .after = value_of("ARGO_DEBUG_PAUSE_AFTER"),
+                       .directory = std::string(kHoldPath) + container};
+    if (pause.before.source().empty() && pause.after.source().empty()) return std::nullopt;
+    return pause;
+  }
+
   static std::optional<model::Probe> probe_of(const Program& program) {
     if (!program.ready) return std::nullopt;
     model::Probe probe;
@@ -158,6 +173,7 @@ class PodLowerer {
     run.is_main = true;
     run.progress_file = make_text(kProgressPath);
     if (definition_.daemon) run.ready = probe_of(program);
+    run.pause = pause_of(program, std::string(kMain));
     if (program.source && !program.source->text.empty()) {  // Argo: without one, it is a container
       run.script = text(*program.source);
       run.script_path = kScriptPath;
@@ -182,6 +198,7 @@ class PodLowerer {
     model::Run run = run_of(program);
     run.is_main = name == kMain;
     run.error_code = kExecutorFailed;
+    run.pause = pause_of(program, name);
     if (run.is_main) run.progress_file = make_text(kProgressPath);
     if (definition_.set_retry) {
       // Argo's documents count further tries; what it does is that many in all.

@@ -55,6 +55,40 @@ TEST(LineEnds, AreRestoredWhereverAPieceIsCut) {
   EXPECT_EQ(ends.rest(), "\r");
 }
 
+TEST_F(Runs, AProcessIsHeldUntilSomebodyLetsItGoOn) {
+  model::Action held = shell("echo begun; echo there > /tmp/file");
+  held.title = "held";
+  std::get<model::Run>(held.what).pause =
+      model::Pause{.before = text("true"), .after = text("true"), .directory = "/var/run/argo/ctr/main"};
+  add(held, save("file", "/tmp/file"));
+  // What the log says to do.
+  const auto obey = [&](std::string_view when) {
+    EXPECT_TRUE(heard_.wait_for([&](const Heard& heard) { return heard.kist().contains(when); }));
+    const std::string told = heard_.kist().substr(heard_.kist().find(when));
+    const auto begin = told.find("`touch ") + 7;
+    write(told.substr(begin, told.find('`', begin) - begin), "");
+  };
+  Outcome outcome = perform_while([&] {
+    EXPECT_TRUE(heard_.wait_for([](const Heard& heard) { return heard.kist().contains("held before it begins"); }));
+    EXPECT_EQ(heard_.output(), "");
+    obey("held before it begins");
+    obey("held after it has ended");
+  });
+  EXPECT_EQ(outcome.state, State::succeeded);
+  EXPECT_EQ(heard_.output(), "begun\n");
+  EXPECT_EQ(listing(outcome.artifacts.at(0)), ". 644 there\n");
+
+  // A stop ends the waiting.
+  next_task();
+  add(held);
+  outcome = perform_while([&] {
+    EXPECT_TRUE(heard_.wait_for([](const Heard& heard) { return heard.kist().contains("held before it begins"); }));
+    stop_.set(Stop::graceful);
+  });
+  EXPECT_EQ(outcome.state, State::stopped);
+  EXPECT_EQ(heard_.output(), "");
+}
+
 TEST_F(Runs, AResultIsTheEndOfALongOutput) {
   document_.task.capture_result = true;
   add(shell("seq 200000"));
