@@ -240,11 +240,16 @@ TEST_F(SideBySide, NothingOfAContainerOutlivesItsProcess) {
 }
 
 TEST_F(SideBySide, ProgressIsReadFromAFile) {
-  model::Action main = shell("echo 1/4 > $P; sleep 1.2; echo nonsense > $P; sleep 0.7");
+  model::Action main =
+      shell("trap 'echo nonsense > $P; sleep 2.2; exit' TERM; echo 1/4 > $P; while :; do sleep 0.05; done");
   run_of(main).environment = {{"P", text("/tmp/progress/file")}};
   run_of(main).progress_file = text("/tmp/progress/file");
   add(main);
-  EXPECT_EQ(perform().state, State::succeeded);
+  Outcome outcome = perform_while([&] {
+    EXPECT_TRUE(heard_.wait_for([](const Heard& heard) { return heard.progress() == "1/4"; }));
+    stop_.set(Stop::graceful);
+  });
+  EXPECT_EQ(outcome.state, State::stopped);
   EXPECT_EQ(heard_.progress(), "1/4");
 }
 
