@@ -116,7 +116,9 @@ class Performance {
     std::set<std::size_t> performed;  // side by side with an earlier one
     for (std::size_t i = 0; i < actions.size(); ++i) {
       // When only saves are left the work is done: a graceful stop comes too late to change what becomes of it.
-      if (i < settled_from || stop_.get() == Stop::abort) verdict_.heed(stop_.get());
+      known_ = stop_.get();
+      if (i < settled_from || known_ == Stop::abort) verdict_.heed(known_);
+      transfers_.go_on(known_);
       if (!verdict_.wants(actions[i].when) || performed.contains(i)) continue;
       if (i >= settled_from && !std::holds_alternative<model::Watch>(actions[i].what)) settle();
       if (std::holds_alternative<model::Run>(actions[i].what)) {
@@ -125,7 +127,7 @@ class Performance {
           if (actions[j].after && std::holds_alternative<model::Run>(actions[j].what)) together.push_back(j);
         performed.insert(together.begin(), together.end());
         place_shared_loads();
-        runs_.perform(together);
+        runs_.perform(together, known_);
       } else {
         std::visit([&](const auto& what) { perform_one(i, what); }, actions[i].what);
       }
@@ -259,7 +261,7 @@ class Performance {
   // ---- the actions
 
   void perform_one(std::size_t index, const model::Load& load) {
-    if (auto fetched = fetch(index, load); !fetched) return verdict_.fail_kist(fetched.error().text);
+    if (auto fetched = fetch(index, load); !fetched) return fail_unless_asked(fetched.error().text);
     if (Root* root = roots_.find(containers_.of(document_.task.actions[index])))
       place(index, *root);
     else
@@ -361,7 +363,7 @@ class Performance {
     if (!request.manifest_from) return take(index, act(request, services_, stop_));
     model::ObjectRequest complete = request;
     auto manifest = text_of_input(index);
-    if (!manifest) return verdict_.fail_kist(describe(index, manifest.error().text));
+    if (!manifest) return fail_unless_asked(describe(index, manifest.error().text));
     complete.manifest = model::Text::literal(std::move(*manifest));
     take(index, act(complete, services_, stop_));
   }
@@ -388,10 +390,16 @@ class Performance {
 
   void take(std::size_t index, Result<Answer> answer) {
     verdict_.heed(stop_.get());
-    if (!answer) return verdict_.fail_kist(describe(index, answer.error().text));
+    if (!answer) return fail_unless_asked(describe(index, answer.error().text));
     verdict_.outcome.result = std::move(answer->result);
     for (auto& parameter : answer->parameters) put_out(std::move(parameter));
     if (answer->failure) verdict_.fail_task(*answer->failure);
+  }
+
+  // What was broken off since the task is asked to end is no problem of its own.
+  void fail_unless_asked(const std::string& problem) {
+    verdict_.heed(stop_.get());
+    if (stop_.get() == known_) verdict_.fail_kist(problem);
   }
 
   // An action's problem, with its title where it has one.
@@ -420,6 +428,7 @@ class Performance {
   std::vector<std::unique_ptr<Watcher>> watchers_;
   std::set<std::size_t> watching_;
   bool settled_ = false;
+  Stop known_ = Stop::none;                       // what the task had been asked when its present action began
   std::unique_ptr<store::Transaction> log_kept_;  // holds the log's artifact until the engine knows it
 };
 

@@ -78,20 +78,23 @@ Result<Processes::Child> Processes::begin(sandbox::Sandbox& sandbox, sandbox::Co
 }
 
 Result<Processes::Id> Processes::start(sandbox::Sandbox& sandbox, sandbox::Command command, const Options& options) {
-  if (children_.empty()) {
-    known_ = stop_.get();
-    grace_ = kGrace;
-    asked_.reset();
-    killed_ = false;
-  }
+  if (children_.empty()) begin_anew(options);
   KIST_TRY_ASSIGN(Child child, begin(sandbox, command, options, true));
   grace_ = children_.empty() ? options.grace : std::max(grace_, options.grace);
   children_.push_back(std::move(child));
   return children_.back().id;
 }
 
+void Processes::begin_anew(const Options& options) {
+  known_ = options.known;
+  grace_ = kGrace;
+  asked_.reset();
+  killed_ = false;
+}
+
 Result<Processes::Id> Processes::start_background(sandbox::Sandbox& sandbox, sandbox::Command command,
                                                   const Options& options) {
+  if (children_.empty()) begin_anew(options);
   KIST_TRY_ASSIGN(Child child, begin(sandbox, command, options, false));
   background_.push_back(std::move(child));
   return background_.back().id;

@@ -49,7 +49,8 @@ class Processes {
   void serve(ControlServer& control) { controls_.push_back(&control); }
 
   struct Options {
-    std::string label;  // its container, where its lines are to begin with that
+    Stop known = Stop::none;  // what the task had been asked when it was decided to start it: that does not end it
+    std::string label;        // its container, where its lines are to begin with that
     std::optional<std::chrono::seconds> no_output_timeout;
     std::optional<std::chrono::nanoseconds> deadline;
     std::chrono::seconds grace = kGrace;
@@ -108,7 +109,9 @@ class Processes {
   Result<bool> look_at(Child& child);
   Status end_for(Child& child, bool& why);
   bool is_open(Id child) const;
-  // Acts on what the task was asked since the first of the children was started.
+  // Of the first of those that run together: what was asked of those before them is over.
+  void begin_anew(const Options& options);
+  // Acts on what the task was asked beyond what was known.
   void heed_stop();
   void signal_all(int number);
   bool in_grace() const { return asked_ && !killed_ && Clock::now() < *asked_ + grace_; }
@@ -121,7 +124,7 @@ class Processes {
   std::deque<Child> children_;     // waited for
   std::vector<Child> background_;  // not known to have ended
   Id last_ = 0;
-  Stop known_ = Stop::none;                 // what was asked before the children were started
+  Stop known_ = Stop::none;                 // what was asked before the children were to start
   std::chrono::seconds grace_{kGrace};      // the longest of theirs
   std::optional<Clock::time_point> asked_;  // when every process was sent SIGTERM
   bool killed_ = false;                     // every process was sent SIGKILL

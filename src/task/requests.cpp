@@ -172,7 +172,8 @@ Result<Answer> ask(const model::HttpRequest& request, Transfers& transfers, Mask
   net::HttpClient client({.ca_file = {},
                           .connect_timeout = request.timeout,
                           .idle_timeout = request.timeout,
-                          .insecure = request.insecure});
+                          .insecure = request.insecure,
+                          .cancelled = context.cancelled});
   net::HttpRequest asked;
   asked.method = request.method.source();
   if (asked.method.empty()) asked.method = "GET";

@@ -43,7 +43,8 @@ Runs::Runs(Tools tools) : tools_(std::move(tools)) {
   });
 }
 
-void Runs::perform(const std::vector<std::size_t>& actions) {
+void Runs::perform(const std::vector<std::size_t>& actions, Stop known) {
+  known_ = known;
   std::vector<Member> members;
   for (std::size_t action : actions) {
     auto member = prepare(action);
@@ -86,6 +87,7 @@ void Runs::perform_background(Member& member) {
   auto command = make_command(member.action, run, *member.root);
   if (!command) return tools_.verdict.fail_kist(describe(member.action, command.error().text));
   member.command = std::move(*command);
+  if (is_stopping()) return tools_.verdict.heed(tools_.stop.get());
   auto started = start_in(member, [&] {
     return tools_.processes.start_background(member.root->sandbox(), member.command, options_of(member));
   });
@@ -123,12 +125,11 @@ Result<bool> Runs::wait_until_ready(const Member& member, const std::function<Re
   sandbox::Command asking = member.command;
   asking.arguments.clear();
   for (const auto& argument : probe.command) asking.arguments.push_back(argument.source());
-  const Stop known = tools_.stop.get();
   Clock::time_point next = Clock::now() + probe.delay;
   for (int failed = 0;;) {
     while (Clock::now() < next) {
       KIST_TRY_ASSIGN(bool has_ended, pause(std::min(next, Clock::now() + kPatience)));
-      if (tools_.stop.get() > known) return false;
+      if (is_stopping()) return false;
       if (has_ended) return fail(ErrorKind::unavailable, "it ended");
     }
     Status answer = ask_probe(probe, member.root->sandbox(), asking);
@@ -141,10 +142,9 @@ Result<bool> Runs::wait_until_ready(const Member& member, const std::function<Re
 // ---- in the foreground
 
 void Runs::perform_members(std::vector<Member>& members) {
-  const Stop known = tools_.stop.get();
   auto is_ended = [](const Member& member) { return member.stage == Member::Stage::ended; };
   for (;;) {
-    start_ready(members, tools_.stop.get() > known);
+    start_ready(members);
     if (std::ranges::all_of(members, is_ended)) break;
     auto ended = tools_.processes.wait(next_look(members));
     if (!ended) return tools_.verdict.fail_kist(ended.error().text);
@@ -167,13 +167,14 @@ void Runs::perform_members(std::vector<Member>& members) {
   }
 }
 
-void Runs::start_ready(std::vector<Member>& members, bool is_stopping) {
+void Runs::start_ready(std::vector<Member>& members) {
   using Stage = Member::Stage;
+  const bool is_over = is_stopping();
   for (bool changed = true; changed;) {
     changed = false;
     for (Member& member : members) {
-      if (member.stage == Stage::delayed && (is_stopping || Clock::now() >= member.next_start)) {
-        if (is_stopping)
+      if (member.stage == Stage::delayed && (is_over || Clock::now() >= member.next_start)) {
+        if (is_over)
           member.stage = Stage::ended;
         else
           start(member);
@@ -184,7 +185,7 @@ void Runs::start_ready(std::vector<Member>& members, bool is_stopping) {
       }
       if (member.stage != Stage::waiting) continue;
       bool waits = false;
-      bool is_lost = is_stopping;
+      bool is_lost = is_over;
       const auto& after = tools_.document.task.actions[member.action].after;
       for (const std::string& title : after.value_or(std::vector<std::string>())) {
         auto other = std::ranges::find(members, title, [](const Member& one) { return one.end.title; });
@@ -245,15 +246,14 @@ void Runs::start(Member& member) {
   member.since = now();
   if (member.end.started == Time()) member.end.started = member.since;
   member.killed_before = count_killed_for_memory();
-  const Stop known = tools_.stop.get();
   auto started = start_in(member, [&]() -> Result<Processes::Id> {
     sandbox::Command command = member.command;
     const FileDescriptor starter = starter_of(member);
-    if (tools_.stop.get() > known) return fail(ErrorKind::unavailable, "the task was stopped");
+    if (is_stopping()) return fail(ErrorKind::unavailable, "the task was stopped");
     command.starter = starter.get();
     return tools_.processes.start(member.root->sandbox(), std::move(command), options);
   });
-  if (!started && tools_.stop.get() > known) {
+  if (!started && is_stopping()) {
     member.end = before;
     return;
   }
@@ -411,13 +411,14 @@ FileDescriptor Runs::starter_of(const Member& member) const {
       std::ranges::any_of(run.environment, is_secret))
     return {};
   const auto program = program_outside(member.command, tools_.containers.host(), tools_.document.project);
-  return program ? tools_.starters->connect(*run.starter, *program, member.command.environment, tools_.stop)
+  return program ? tools_.starters->connect(*run.starter, *program, member.command.environment, tools_.stop, known_)
                  : FileDescriptor();
 }
 
 Processes::Options Runs::options_of(Member& member) const {
   bool captures = tools_.document.task.capture_result && (member.run->is_main || !has_main_);
-  return {.label = label_of(action_of(member)),
+  return {.known = known_,
+          .label = label_of(action_of(member)),
           .no_output_timeout = member.run->no_output_timeout,
           .deadline = {},
           .grace = member.run->grace,

@@ -41,8 +41,9 @@ class Runs {
   explicit Runs(Tools tools);
 
   // Performs these Runs, by their actions: one, or all that go side by side. Returns when they have ended; one in the
-  // background when it is ready.
-  void perform(const std::vector<std::size_t>& actions);
+  // background when it is ready. `known`: what the task had been asked when it was decided that they are to run; what
+  // it is asked from then on, while a root is made for them too, ends them or keeps them from being started.
+  void perform(const std::vector<std::size_t>& actions, Stop known);
 
   // When the work is done, and before what is left is ended: those in the background that have ended by themselves,
   // and whose end counts, have failed the task.
@@ -78,7 +79,7 @@ class Runs {
   void perform_background(Member& member);
   void perform_members(std::vector<Member>& members);
   // Starts what may start; what never may is omitted.
-  void start_ready(std::vector<Member>& members, bool is_stopping);
+  void start_ready(std::vector<Member>& members);
   void start(Member& member);
   void take_end(Member& member, Finished finished);
   // False: it cannot be held, or need not be.
@@ -104,7 +105,10 @@ class Runs {
   void say(std::string_view text) const;
   std::string describe(std::size_t action, std::string_view problem) const;
 
+  bool is_stopping() const { return tools_.stop.get() > known_; }
+
   Tools tools_;
+  Stop known_ = Stop::none;
   std::map<Processes::Id, std::size_t> counting_;  // those in the background whose end counts, and their actions
   bool has_main_ = false;                          // one of the Runs is the main one
   bool was_ready_ = false;

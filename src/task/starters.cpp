@@ -115,7 +115,7 @@ Starters::~Starters() {
 }
 
 FileDescriptor Starters::connect(const model::Starter& starter, const fs::path& program,
-                                 const std::vector<std::string>& environment, const StopSignal& stop) {
+                                 const std::vector<std::string>& environment, const StopSignal& stop, Stop known) {
   Key key{program.native(), starter.text};
   std::ranges::copy_if(environment, std::back_inserter(key),
                        [&](const std::string& variable) { return !is_indifferent(starter, variable); });
@@ -133,7 +133,7 @@ FileDescriptor Starters::connect(const model::Starter& starter, const fs::path& 
       one = found->second;
       if (one->is_lost) return {};
     }
-    const Readiness readiness = wait_until_ready(*one, stop);
+    const Readiness readiness = wait_until_ready(*one, stop, known);
     if (readiness == Readiness::unknown) return {};
     std::scoped_lock lock(mutex_);
     if (readiness == Readiness::lost) {
@@ -164,8 +164,7 @@ std::shared_ptr<Starters::One> Starters::begin(const model::Starter& starter, co
 }
 
 // Others may wait for the same one; each heeds what its own task is asked.
-Starters::Readiness Starters::wait_until_ready(const One& one, const StopSignal& stop) {
-  const Stop known = stop.get();
+Starters::Readiness Starters::wait_until_ready(const One& one, const StopSignal& stop, Stop known) {
   while (true) {
     if (has_said_ready(one.control.get())) return Readiness::ready;
     if (stop.get() > known) return Readiness::unknown;

@@ -42,10 +42,10 @@ class Starters {
   ~Starters();
 
   // A connection for one process of `program`, for sandbox::Command. Waits until a new starter is ready, seconds at
-  // most, or until more is asked by `stop`. None where there can be no starter: it ended, there are too many others;
-  // and where it was not waited for.
+  // most, or until more is asked by `stop` than `known`. None where there can be no starter: it ended, there are too
+  // many others; and where it was not waited for.
   FileDescriptor connect(const model::Starter& starter, const std::filesystem::path& program,
-                         const std::vector<std::string>& environment, const StopSignal& stop);
+                         const std::vector<std::string>& environment, const StopSignal& stop, Stop known);
 
  private:
   using Key = std::vector<std::string>;
@@ -59,7 +59,7 @@ class Starters {
   static std::shared_ptr<One> begin(const model::Starter& starter, const std::filesystem::path& program,
                                     std::vector<std::string> environment);
   enum class Readiness { ready, lost, unknown };
-  static Readiness wait_until_ready(const One& one, const StopSignal& stop);
+  static Readiness wait_until_ready(const One& one, const StopSignal& stop, Stop known);
   static void end(One& one);
 
   const SpareStarters* spare_;

@@ -36,7 +36,7 @@ Result<location::Context> Transfers::context() {
   context.cache = tools_.home / "cache";
   context.scratch = own / "transfers";
   KIST_TRY(make_directories(context.scratch));
-  context.cancelled = [this] { return stop_.get() == Stop::abort; };
+  context.cancelled = [this] { return stop_.get() > known_; };
   context.notice = [this](const std::string& text) { services_.log(Stream::kist, text + "\n"); };
   return context;
 }
@@ -72,6 +72,7 @@ Result<model::ArtifactRecord> Transfers::fetch(const model::ExternalArtifact& so
 Status Transfers::send(const model::ArtifactRecord& artifact, const model::Location& to) {
   auto sent = [&]() -> Status {
     KIST_TRY_ASSIGN(auto with, context());
+    with.cancelled = [this] { return stop_.get() == Stop::abort; };
     std::string top = fs::path(artifact.path).lexically_normal().filename();
     if (top.empty() || top == "." || top == "/") top = artifact.name;
     return location::save(to, artifact.archive,

@@ -22,6 +22,10 @@ class Transfers {
   Transfers(const Tools& tools, MaskedServices& services, StopSignal& stop, TaskDirectory& directory)
       : tools_(tools), services_(services), stop_(stop), directory_(directory) {}
 
+  // What the task had been asked when it was decided to go on: what it is asked beyond that breaks off what is fetched.
+  // What is sent, only an abort breaks off: a stop keeps what was made.
+  void go_on(Stop known) { known_ = known; }
+
   // Brings what lies there into the store. `name` and `path` are the input's. Errors: those of location::load; the
   // first words are "artifact NAME failed to load".
   Result<model::ArtifactRecord> fetch(const model::ExternalArtifact& source, const std::string& name,
@@ -29,7 +33,7 @@ class Transfers {
   // Sends a durable artifact there, archived as its record says. Errors name the artifact.
   Status send(const model::ArtifactRecord& artifact, const model::Location& to);
 
-  // For whoever speaks with a location by itself. Errors: io.
+  // For whoever asks a location by itself. Errors: io.
   Result<location::Context> context();
 
  private:
@@ -38,6 +42,7 @@ class Transfers {
   StopSignal& stop_;
   TaskDirectory& directory_;
   std::vector<std::unique_ptr<store::Transaction>> fetched_;
+  Stop known_ = Stop::none;
   int count_ = 0;
 };
 

@@ -85,11 +85,13 @@ class Heard final : public TaskServices {
     fetched_.push_back(artifact);
   }
   Result<SecretValues> secret(std::string_view name) override {
+    if (on_secret) on_secret();
     std::lock_guard lock(mutex_);
     if (auto found = secrets.find(std::string(name)); found != secrets.end()) return found->second;
     return fail(ErrorKind::not_found, "there is no secret '" + std::string(name) + "'");
   }
   std::map<std::string, SecretValues> secrets;  // set before the task begins
+  std::function<void()> on_secret;              // the same; called when one is asked for
 
   std::string ready_at() const { return locked(ready_at_); }
   std::vector<model::ArtifactRecord> fetched() const { return locked(fetched_); }

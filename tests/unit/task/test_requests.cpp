@@ -1,4 +1,5 @@
 // What kist does itself for a task: web requests with their conditions, listings and what expressions make of them.
+#include <array>
 #include <mutex>
 #include <thread>
 
@@ -39,6 +40,8 @@ class Server {
   std::string url(std::string_view path) const {
     return "http://127.0.0.1:" + std::to_string(port_) + std::string(path);
   }
+  // A request for /silent is never answered; this is called when it has come.
+  std::function<void()> on_silent;  // set before it comes
   std::string last() const {
     std::lock_guard lock(mutex_);
     return last_;
@@ -61,6 +64,11 @@ class Server {
         std::lock_guard lock(mutex_);
         last_ = request;
       }
+      if (request.contains(" /silent ")) {
+        silent_.push_back(std::move(client));
+        on_silent();
+        continue;
+      }
       std::string status = "200 OK";
       std::string headers;
       std::string body = "hello";
@@ -76,6 +84,7 @@ class Server {
   }
 
   FileDescriptor listener_;
+  std::vector<FileDescriptor> silent_;
   int port_ = 0;
   mutable std::mutex mutex_;
   std::string last_;
@@ -84,6 +93,7 @@ class Server {
 
 class Requests : public Performing {
  protected:
+  std::array<StopSignal, 2> stops_;  // outlive the server, which may set them
   Server server_;
 
   Outcome ask(std::string_view path, std::optional<std::string> condition = {}) {
@@ -118,6 +128,26 @@ TEST_F(Requests, TheAnswerIsTheResultAndConditionsDecide) {
   EXPECT_THAT(outcome.problems, ElementsAre("successCondition 'response.statusCode > 200' evaluated false"));
   EXPECT_EQ(ask("/x", "response.").state, State::error);
   EXPECT_EQ(ask("/x", "now().Year() > 2000 && sprig.ago(now()) == '0s'").state, State::succeeded);
+}
+
+TEST_F(Requests, AStopBreaksOffWhatIsFetchedAndWaitedFor) {
+  model::Location silent;
+  silent.kind = "http";
+  silent.fields.push_back({.name = "url", .value = text(server_.url("/silent"))});
+  model::HttpRequest request;
+  request.url = text(server_.url("/silent"));
+  server_.on_silent = [this, asked = std::size_t(0)]() mutable { stops_.at(asked++).set(Stop::graceful); };
+  std::size_t task = 0;
+  for (const model::Action& waiting : {load("/in"), action(request)}) {
+    next_task();
+    const std::size_t index = add(waiting, shell("echo never"), shell("echo cleaning", kAlways));
+    if (std::holds_alternative<model::Load>(waiting.what))
+      document_.loads[index].external = {.location = silent, .archive = {}};
+    Outcome outcome = task::perform(document_, tools(), heard_, stops_.at(task++));
+    EXPECT_EQ(outcome.state, State::stopped);
+    EXPECT_THAT(outcome.problems, IsEmpty());
+    EXPECT_EQ(heard_.output(), "cleaning\n");
+  }
 }
 
 TEST_F(Requests, AListIsWhatTheExpressionsMakeOfIt) {

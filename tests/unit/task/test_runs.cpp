@@ -351,6 +351,22 @@ TEST_F(Runs, ATaskThatWasStoppedBeforeDoesNothing) {
   EXPECT_THAT(outcome.problems, IsEmpty());
 }
 
+TEST_F(Runs, AStopWhileAProcessIsMadeReadyIsHeeded) {
+  for (const bool background : {false, true}) {
+    next_task();
+    StopSignal stop;
+    heard_.secrets["account"] = {{"token", "x"}};
+    heard_.on_secret = [&] { stop.set(Stop::graceful); };
+    model::Action never = shell("echo never");
+    auto& run = std::get<model::Run>(never.what);
+    run.environment.push_back({.name = "TOKEN", .value = text(""), .secret = {{text("account"), text("token")}}});
+    run.background = background;
+    add(never, shell("echo cleaning", kAlways));
+    EXPECT_EQ(task::perform(document_, tools(), heard_, stop).state, State::stopped);
+    EXPECT_EQ(heard_.output(), "cleaning\n");
+  }
+}
+
 TEST_F(Runs, TheHomeIsHiddenAndTheProjectIsAPrivateCopy) {
   write(project() / "file", "original");
   add(shell("ls -A " + home().string() + "; cat file; echo changed > file; cat file; echo new > new"));
