@@ -207,7 +207,7 @@ def test_who_waits_for_a_starter_hears_that_it_is_to_stop(kist):
     """An interpreter that does not get ready; started by itself it would say so."""
     python = kist.project / "slow/bin/python"
     python.parent.mkdir(parents=True)
-    python.write_text(f"#!/bin/sh\n[ $1 = -c ] || {{ echo begun; exit 1; }}\necho $$ > {kist.project}/waits\nsleep 1000\n")
+    python.write_text(f"#!/bin/sh\n[ $1 = -c ] || {{ echo begun; exit 1; }}\necho $$ > {kist.project}/waits\nexec sleep 1000\n")
     python.chmod(0o755)
     kist.environment["VIRTUAL_ENV"] = str(kist.project / "slow")
     kist.write("w.yaml", """\
