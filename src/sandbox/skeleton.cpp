@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <deque>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -57,16 +58,27 @@ std::uint64_t state_of_host() {
   return state;
 }
 
-void copy_directories(const fs::path& source, const fs::path& target, int depth) {
-  if (depth == 0) return;
-  each_directory(source, [&](const fs::path& path, const struct stat& status) {
-    // What the user cannot list could not be shown merged either.
-    if (::access(path.c_str(), R_OK | X_OK) != 0) return;
-    fs::path copy = target / path.filename();
-    if (::mkdir(copy.c_str(), 0700) != 0) return;
-    ::chmod(copy.c_str(), (status.st_mode & 0777) | 0700);
-    copy_directories(path, copy, std::ranges::find(kFlat, path) != kFlat.end() ? 1 : depth - 1);
-  });
+struct Copying {
+  fs::path source;
+  fs::path target;
+  int depth = 0;  // that is left
+};
+
+// Level by level, so that a limit leaves out what lies deepest.
+void copy_directories(std::deque<Copying> queue, std::size_t most) {
+  for (; !queue.empty() && most > 0; queue.pop_front()) {
+    const Copying& parent = queue.front();
+    each_directory(parent.source, [&](const fs::path& path, const struct stat& status) {
+      // What the user cannot list could not be shown merged either.
+      if (most == 0 || ::access(path.c_str(), R_OK | X_OK) != 0) return;
+      fs::path copy = parent.target / path.filename();
+      if (::mkdir(copy.c_str(), 0700) != 0) return;
+      --most;
+      ::chmod(copy.c_str(), (status.st_mode & 0777) | 0700);
+      const int depth = std::ranges::find(kFlat, path) != kFlat.end() ? 1 : parent.depth - 1;
+      if (depth > 0) queue.push_back({path, std::move(copy), depth});
+    });
+  }
 }
 
 Result<Skeleton> take(const fs::path& path) {
@@ -92,19 +104,21 @@ void remove_unused(const fs::path& cache, const fs::path& used) {
 
 }  // namespace
 
-Result<Skeleton> open_skeleton(const fs::path& cache) {
+Result<Skeleton> open_skeleton(const fs::path& cache, std::size_t most) {
   fs::path ready = cache / fmt::format("{}{}-{:016x}", kPrefix, ::geteuid(), state_of_host());
   if (auto taken = take(ready)) return taken;
   std::error_code error;
   fs::create_directories(cache, error);
   if (error) return fail_errno(fmt::format("cannot create {}", cache.string()), error.value());
   KIST_TRY_ASSIGN(ScratchDirectory making, ScratchDirectory::make(cache, kUnfinished));
+  std::deque<Copying> tops;
   for (const char* top : kSkeletonTops) {
     fs::path copy = making.path() / fs::path(top).filename();
     struct stat status{};
     if (::lstat(top, &status) != 0 || !S_ISDIR(status.st_mode) || ::mkdir(copy.c_str(), 0755) != 0) continue;
-    copy_directories(top, copy, kDepth);
+    tops.push_back({top, std::move(copy), kDepth});
   }
+  copy_directories(std::move(tops), most);
   ::chmod(making.path().c_str(), 0755);
   // Where another was faster, its skeleton is taken and this one goes.
   if (::rename(making.path().c_str(), ready.c_str()) == 0) (void)making.keep();

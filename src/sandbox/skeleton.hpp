@@ -5,8 +5,8 @@
 // long gone. A skeleton in use is locked (shared); an older one that nobody uses is removed when a newer one is made.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
-#include <vector>
 
 #include "base/file.hpp"
 #include "base/result.hpp"
@@ -21,7 +21,11 @@ struct Skeleton {
 // The directories a skeleton is made of: those at the top of the host where others' directories are written to.
 inline constexpr const char* kSkeletonTops[] = {"/usr", "/etc", "/opt", "/var", "/srv"};
 
-// Finds or makes the skeleton in `cache` (made where missing). Errors: denied, no_space, io.
-Result<Skeleton> open_skeleton(const std::filesystem::path& cache);
+// A host that keeps data by the thousand directories in /opt or /srv is not copied whole.
+inline constexpr std::size_t kMostSkeletonDirectories = 20'000;
+
+// Finds or makes the skeleton in `cache` (made where missing). Of more than `most` directories it has those nearest to
+// the top; the others show as the host has them. Errors: denied, no_space, io.
+Result<Skeleton> open_skeleton(const std::filesystem::path& cache, std::size_t most = kMostSkeletonDirectories);
 
 }  // namespace kist::sandbox
