@@ -158,7 +158,7 @@ void Runs::perform_members(std::vector<Member>& members) {
     if (member == members.end()) continue;
     member->held_end = std::move((*ended)->second);
     const bool is_tried_again = member->tries_left > 0 && member->held_end->ended.exit_code != 0;
-    if (is_tried_again || tools_.stop.get() > known || !hold(*member, Hold::When::after)) release(*member, false);
+    if (is_tried_again || is_stopping() || !hold(*member, Hold::When::after)) release(*member);
   }
   tools_.verdict.heed(tools_.stop.get());
   for (Member& member : members) {
@@ -179,9 +179,9 @@ void Runs::start_ready(std::vector<Member>& members) {
         else
           start(member);
       }
-      if (member.stage == Stage::held && (is_stopping || member.hold->is_released())) {
+      if (member.stage == Stage::held && (is_over || member.hold->is_released())) {
         changed = true;
-        release(member, is_stopping);
+        release(member);
       }
       if (member.stage != Stage::waiting) continue;
       bool waits = false;
@@ -298,12 +298,12 @@ bool Runs::hold(Member& member, Hold::When when) {
 }
 
 // Of one that is stopped before it began nothing is started.
-void Runs::release(Member& member, bool is_stopping) {
+void Runs::release(Member& member) {
   member.hold.reset();
   if (member.held_end) return take_end(member, *std::exchange(member.held_end, std::nullopt));
   member.stage = Member::Stage::ended;
   member.was_held = true;
-  if (!is_stopping) start(member);
+  if (!is_stopping()) start(member);
 }
 
 void Runs::take_end(Member& member, Finished finished) {

@@ -84,7 +84,7 @@ class Runs {
   void take_end(Member& member, Finished finished);
   // False: it cannot be held, or need not be.
   bool hold(Member& member, Hold::When when);
-  void release(Member& member, bool is_stopping);
+  void release(Member& member);
   // Whether nothing more of the task runs in the container of an action.
   bool is_last_in_container(std::size_t action) const;
   void fail_start(Member& member, const Error& error);
