@@ -32,7 +32,7 @@ class Metrics {
   Measured node_begins(const Node& node, const RunScope& scope);
   Measured run_begins(const Node& entry, const RunScope& scope);
   // It has ended, however that went: its record says how. Attempts count with attempt_repeated() alone, when another
-  // one follows; the last one's end is that of the node they are attempts of.
+  // one begins, with which it is written; the last one's end is that of the node they are attempts of.
   Measured node_ended(const Node& node, const RunScope& scope);
   Measured attempt_repeated(const Node& attempt, const RunScope& scope);
   Measured run_ended(const Node& entry, const RunScope& scope);

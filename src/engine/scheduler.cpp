@@ -74,7 +74,8 @@ Result<model::RunRecord> Scheduler::run() {
   scope_->set_status(wording_.state(State::running));
   gather_hooks();
   entry_ = &make_node(Node::Role::entry, nullptr, 0);
-  note_measured(*entry_, metrics_.run_begins(*entry_, *scope_));
+  if (auto measured = metrics_.run_begins(*entry_, *scope_); !measured.empty())
+    committer_.run({.run = run_.name, .measured = std::move(measured)}, std::nullopt);
   if (is_stopping())
     end(*entry_, stopped_state(), stopped_message());
   else if (!given)

@@ -88,11 +88,8 @@ class Scheduler {
   void hand_over_waiting();
   // The group of a node ends too, where this was its last one.
   void end(Node& node, model::State state, const std::string& message);
-  void changed(Node& node);
-  // Written together with the node as it is now.
-  void note_measured(const Node& node, Metrics::Measured measured) {
-    if (!measured.empty()) committer_.node(node.record, nullptr, std::move(measured));
-  }
+  // `measured` is written together with the node as it is now.
+  void changed(Node& node, Metrics::Measured measured = {});
   // Whoever waits for the node goes on.
   void complete(Node& node);
 

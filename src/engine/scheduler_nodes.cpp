@@ -324,8 +324,7 @@ Status Scheduler::start_bound(Node& node) {
     KIST_TRY_ASSIGN(std::string shown, expression::evaluate(*node.definition->display, NodeScope(*scope_, node)));
     if (!shown.empty()) node.record.names.display = std::move(shown);
   }
-  changed(node);
-  note_measured(node, metrics_.node_begins(node, *scope_));
+  changed(node, metrics_.node_begins(node, *scope_));
   KIST_TRY_ASSIGN(bool held,
                   take_locks(node, node.definition->locks, NodeScope(*scope_, node), node.record.names.name));
   return held ? start_locked(node) : Status();
@@ -480,16 +479,16 @@ void Scheduler::end(Node& node, State state, const std::string& message) {
   record.message = secrets_.hide(message);
   record.finished = parts_.clock();
   if (record.started == Time{}) record.started = record.finished;
-  note_measured(node, metrics_.node_ended(node, *scope_));
+  auto measured = metrics_.node_ended(node, *scope_);
   node.inputs.clear();
   parked_.erase(&node);
   scope_->add_globals(record);  // its own hooks are the first who may ask for them
-  changed(node);
+  changed(node, std::move(measured));
   ended_.push_back(&node);
 }
 
-void Scheduler::changed(Node& node) {
-  committer_.node(node.record);
+void Scheduler::changed(Node& node, Metrics::Measured measured) {
+  committer_.node(node.record, nullptr, std::move(measured));
   if (!hooks_of(node).empty()) changed_.push_back(&node);
 }
 

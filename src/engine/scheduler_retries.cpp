@@ -22,9 +22,15 @@ Status Scheduler::start_retry(Node& node) {
 
 void Scheduler::begin_attempt(Node& node) {
   RetryProgress& progress = *node.retry;
+  const Node* before = progress.child;
+  const std::size_t known = records_.size();
   Node& attempt = make_node(Node::Role::attempt, &node, static_cast<std::size_t>(progress.attempts));
   ++progress.attempts;
   progress.child = &attempt;
+  // Where this one is known from an earlier owner, so is what was measured of the one before.
+  if (before != nullptr && records_.size() > known)
+    if (auto measured = metrics_.attempt_repeated(*before, *scope_); !measured.empty())
+      changed(attempt, std::move(measured));
   if (model::is_final(attempt.record.state)) {  // under an earlier owner
     ended_.push_back(&attempt);
     return;
@@ -71,7 +77,6 @@ void Scheduler::attempt_ended(Node& retry, Node& attempt) {
   }
   if (const auto* no_more = std::get_if<NoMore>(&*decided))
     return end_retry(retry, attempt, no_more->why ? wording_.not_retried(*no_more->why) : record.message);
-  note_measured(attempt, metrics_.attempt_repeated(attempt, *scope_));
   const Time when = std::get<Again>(*decided).when;
   if (when <= now) return begin_attempt(retry);
   retry.record.message = wording_.waiting_to_retry(when - now);

@@ -61,8 +61,25 @@ TEST_F(MetricsTest, AttemptsCountOnceEachAndTheRunKnowsItsStatus) {
   define("failing", failing);
   dialect.workflow.metrics = {metric("runs", Metric::Kind::counter, "1")};
   dialect.workflow.metrics[0].labels = {{"status", text("{{workflow.status}}")}};
+  std::vector<std::string> ends;
+  watcher.on_node = [&](const model::NodeRecord& record) {
+    if (model::is_final(record.state)) ends.push_back(record.names.name);
+  };
   EXPECT_EQ(run_again("a"), State::failed);
   EXPECT_THAT(series(), ElementsAre("runs{status=<failed>} 1", "tries{} 3"));
+  EXPECT_THAT(ends, ElementsAre("a(0)", "a(1)", "a(2)", "a"));  // each is told once
+}
+
+TEST_F(MetricsTest, WhatWasCountedUnderAnEarlierOwnerIsNotCountedAgain) {
+  model::Definition broken = with_retry(task({"{{=retries == '0' ? 'fail' : 'full'}}"}), "2");
+  broken.metrics = {metric("tries", Metric::Kind::counter, "1")};
+  define("broken", broken);
+  const std::string name = submit();
+  EXPECT_EQ(engine.own(name, place, watcher).error().kind, ErrorKind::no_space);
+  EXPECT_THAT(series(), ElementsAre("tries{} 1"));
+  dialect.workflow.definitions["broken"].body = task({"succeed"}).body;
+  EXPECT_EQ(engine.own(name, place, watcher).value(), State::succeeded);
+  EXPECT_THAT(series(), ElementsAre("tries{} 2"));
 }
 
 TEST_F(MetricsTest, WhatCannotBeMeasuredIsToldAndTheRunGoesOn) {
