@@ -62,9 +62,9 @@ class Performance {
         transfers_(tools, services_, stop, directory_),
         loads_(document.loads),
         volumes_(document, tools, directory_, services_),
+        saves_(document, containers_, tools, services_, directory_),
         roots_(document, containers_, tools, loads_, volumes_, services_),
         processes_(services_, stop),
-        saves_(document, containers_, tools, services_, directory_),
         runs_({.document = document,
                .containers = containers_,
                .processes = processes_,
@@ -420,9 +420,9 @@ class Performance {
   Containers containers_;
   std::map<std::size_t, ResolvedLoad> loads_;
   Volumes volumes_;
-  Roots roots_;
-  Processes processes_;
   Saves saves_;
+  Roots roots_;  // what is published is saved by their threads
+  Processes processes_;
   Runs runs_;
   std::set<std::size_t> pending_;  // loads whose turn has come before there was a root to place them in
   std::vector<std::unique_ptr<Watcher>> watchers_;
