@@ -209,10 +209,11 @@ Result<std::string> Engine::submit(const model::RunRequest& request,
   KIST_TRY_ASSIGN(model::Lowered lowered, dialect->lower(request));
   KIST_TRY(check_quota(parts_.home));
   for (const model::Notice& warning : lowered.notices) notice(warning);
+  std::optional<Turn> turn;
   if (lowered.workflow.recurrence) {
-    KIST_TRY_ASSIGN(auto reason, why_not_now(parts_, request.project, lowered.workflow, notice));
-    if (reason) {
-      notice({.level = model::Notice::Level::information, .origin = {}, .text = std::move(*reason)});
+    KIST_TRY_ASSIGN(turn, take_turn(parts_, request.project, lowered.workflow));
+    if (turn->why_not) {
+      notice({.level = model::Notice::Level::information, .origin = {}, .text = std::move(*turn->why_not)});
       return std::string();
     }
   }
@@ -245,6 +246,7 @@ Result<std::string> Engine::submit(const model::RunRequest& request,
   model::RunNaming naming = lowered.workflow.naming;
   if (request.name) naming = {.kind = model::RunNaming::Kind::given, .stem = *request.name};
   KIST_TRY_ASSIGN(std::string name, parts_.catalog.create_run(run, naming, parts_.random));
+  if (turn) KIST_TRY(end_replaced(parts_, turn->replaced, notice));
   // A tag that was another run's names nothing kept until this run has ended.
   if (run.request.tag) KIST_TRY(refer_tags(parts_, std::span(&*run.request.tag, 1)));
 

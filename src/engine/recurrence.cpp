@@ -1,11 +1,10 @@
 // In Argo's order: what stops it for good, its condition, and what is under way.
 #include "engine/recurrence.hpp"
 
-#include <algorithm>
-#include <functional>
+#include <chrono>
+#include <map>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -20,6 +19,7 @@ namespace {
 using model::Recurrence;
 
 constexpr std::string_view kPrefix = "cronworkflow.";
+constexpr std::chrono::seconds kBeginning(30);  // from a run's row to its owner, at most
 
 // "cronworkflow.…": what the file says of itself, and what has become of its runs.
 class RecurrenceScope : public expression::Scope {
@@ -66,42 +66,58 @@ Result<bool> is_stopped(const Recurrence& recurrence, const expression::Scope& s
   return expression::evaluate_bool(parsed, scope);
 }
 
-}  // namespace
+bool is_under_way(const Parts& parts, const std::string& run) {
+  if (is_owned(parts.home, run)) return true;
+  const auto summary = parts.catalog.summary(run);
+  return summary && summary->state == model::State::pending && parts.clock() - summary->created < kBeginning;
+}
 
-Result<std::optional<std::string>> why_not_now(const Parts& parts, const std::string& project,
-                                               const model::Workflow& workflow,
-                                               const std::function<void(const model::Notice&)>& notice) {
-  const Recurrence& recurrence = *workflow.recurrence;
-  KIST_TRY_ASSIGN(auto earlier, parts.catalog.earlier_runs(project, workflow.name));
-  std::erase_if(earlier.under_way, [&](const std::string& run) { return !is_owned(parts.home, run); });
-  const RecurrenceScope scope(parts, workflow, earlier);
-
+// Why a run of the workflow is not to begin now.
+Result<std::optional<std::string>> why_not_now(const Recurrence& recurrence, const std::string& name,
+                                               const catalog::EarlierRuns& earlier, const expression::Scope& scope) {
   auto stopped = is_stopped(recurrence, scope);
   if (!stopped) return with_context("stopStrategy.expression", stopped.error());
   if (*stopped)
-    return fmt::format("'{}' is not run any more: `{}` holds ({} of its runs succeeded, {} failed)", workflow.name,
+    return fmt::format("'{}' is not run any more: `{}` holds ({} of its runs succeeded, {} failed)", name,
                        *recurrence.stop, earlier.succeeded, earlier.failed);
   if (recurrence.condition) {
     auto holds = [&]() -> Result<bool> {
       KIST_TRY_ASSIGN(const std::string condition, expression::evaluate(*recurrence.condition, scope));
       return expression::evaluate_condition(condition);
     }();
-    if (!holds) return with_context(fmt::format("`when` of '{}'", workflow.name), holds.error());
+    if (!holds) return with_context(fmt::format("`when` of '{}'", name), holds.error());
     if (!*holds)
-      return fmt::format("'{}' is not run now: when '{}' evaluated false", workflow.name,
-                         recurrence.condition->source());
+      return fmt::format("'{}' is not run now: when '{}' evaluated false", name, recurrence.condition->source());
   }
-  if (earlier.under_way.empty() || recurrence.overlap == Recurrence::Overlap::allow) return std::nullopt;
-  if (recurrence.overlap == Recurrence::Overlap::forbid)
-    return fmt::format("'{}' is not run now: its run {} goes on, and there is to be one at a time", workflow.name,
-                       earlier.under_way.front());
-  for (const std::string& run : earlier.under_way) {
-    KIST_TRY(parts.catalog.add_request(run, {.kind = catalog::Request::Kind::abort}));
+  if (recurrence.overlap != Recurrence::Overlap::forbid || earlier.under_way.empty()) return std::nullopt;
+  return fmt::format("'{}' is not run now: its run {} goes on, and there is to be one at a time", name,
+                     earlier.under_way.front());
+}
+
+}  // namespace
+
+Result<Turn> take_turn(const Parts& parts, const std::string& project, const model::Workflow& workflow) {
+  KIST_TRY_ASSIGN(auto lock, FileLock::lock(parts.home.path() / "recurrence.lock", FileLock::Kind::exclusive));
+  KIST_TRY_ASSIGN(auto earlier, parts.catalog.earlier_runs(project, workflow.name));
+  std::erase_if(earlier.under_way, [&](const std::string& run) { return !is_under_way(parts, run); });
+  const RecurrenceScope scope(parts, workflow, earlier);
+  KIST_TRY_ASSIGN(auto why_not, why_not_now(*workflow.recurrence, workflow.name, earlier, scope));
+  Turn turn{.lock = std::move(lock), .why_not = std::move(why_not), .replaced = {}};
+  if (workflow.recurrence->overlap == Recurrence::Overlap::replace) turn.replaced = std::move(earlier.under_way);
+  return turn;
+}
+
+Status end_replaced(const Parts& parts, const std::vector<std::string>& runs,
+                    const std::function<void(const model::Notice&)>& notice) {
+  for (const std::string& run : runs) {
+    const auto asked = parts.catalog.add_request(run, {.kind = catalog::Request::Kind::abort});
+    if (!asked && asked.error().kind == ErrorKind::not_found) continue;  // it has ended and was removed
+    KIST_TRY(asked);
     notice({.level = model::Notice::Level::information,
             .origin = {},
             .text = fmt::format("{} is aborted: this run replaces it", run)});
   }
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace kist::engine
