@@ -164,6 +164,8 @@ Result<std::optional<catalog::Measurement>> Metrics::measure(const Metric& metri
   for (const auto& [name, text] : metric.labels) {
     KIST_TRY_ASSIGN(std::string value, expression::evaluate(text, scope));
     length += name.size() + value.size();
+    if (metric.kind == Metric::Kind::histogram && name == "le")
+      return fail(ErrorKind::invalid, "metric label 'le' is invalid: the buckets of a histogram have it");
     if (!is_name(name))
       return fail(
           ErrorKind::invalid,
@@ -191,6 +193,9 @@ Result<std::optional<catalog::Measurement>> Metrics::measure(const Metric& metri
   if (series.since == Time{}) {
     KIST_TRY_ASSIGN(const std::string value, expression::evaluate(metric.value, scope));
     KIST_TRY_ASSIGN(series.value, read_value(value));
+    const bool adds = metric.kind != Metric::Kind::gauge || metric.operation != Metric::Operation::set;
+    if (adds && !std::isfinite(series.value))
+      return fail(ErrorKind::invalid, fmt::format("'{}' cannot be added to what there is", value));
   }
   std::ranges::sort(series.labels);
   KIST_TRY(check(series));

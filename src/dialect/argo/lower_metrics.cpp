@@ -1,4 +1,5 @@
 // Metrics as Argo writes them: texts of their own, which may ask for what nothing else may.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -41,6 +42,9 @@ Metric lower_metric(const yaml::Node& written) {
       for (const yaml::Node& bucket : buckets->items)
         if (const auto bound = bucket_bound(bucket.text); bound && std::isfinite(*bound))
           metric.buckets.push_back(*bound);  // all there are come beyond the last in any case
+    std::ranges::sort(metric.buckets);
+    const auto again = std::ranges::unique(metric.buckets);
+    metric.buckets.erase(again.begin(), again.end());
   } else {
     metric.kind = Metric::Kind::counter;
     value = mapping(written, "counter");

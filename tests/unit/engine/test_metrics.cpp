@@ -84,9 +84,12 @@ TEST_F(MetricsTest, WhatWasCountedUnderAnEarlierOwnerIsNotCountedAgain) {
 
 TEST_F(MetricsTest, WhatCannotBeMeasuredIsToldAndTheRunGoesOn) {
   model::Definition fine = task({"ok"});
-  fine.metrics = {metric("no-name", Metric::Kind::counter, "1"), metric("value", Metric::Kind::counter, "{{nothing}}"),
-                  metric("twice", Metric::Kind::counter, "1"), metric("live", Metric::Kind::gauge, "{{status}}")};
+  fine.metrics = {
+      metric("no-name", Metric::Kind::counter, "1"),   metric("value", Metric::Kind::counter, "{{nothing}}"),
+      metric("twice", Metric::Kind::counter, "1"),     metric("live", Metric::Kind::gauge, "{{status}}"),
+      metric("endless", Metric::Kind::counter, "NaN"), metric("bounds", Metric::Kind::histogram, "1")};
   fine.metrics[3].live = true;
+  fine.metrics[5].labels = {{"le", text("5")}};
   define("fine", fine);
   dialect.workflow.metrics = {metric("twice", Metric::Kind::gauge, "1")};
   EXPECT_EQ(run_again("a"), State::succeeded);
@@ -94,6 +97,8 @@ TEST_F(MetricsTest, WhatCannotBeMeasuredIsToldAndTheRunGoesOn) {
   EXPECT_THAT(watcher.notices, Contains(HasSubstr("metric 'no-name': metric name is invalid")));
   EXPECT_THAT(watcher.notices, Contains(HasSubstr("metric 'value': '{{nothing}}' is no number")));
   EXPECT_THAT(watcher.notices, Contains(HasSubstr("'status' is not available as a real time metric")));
+  EXPECT_THAT(watcher.notices, Contains(HasSubstr("metric 'endless': 'NaN' cannot be added")));
+  EXPECT_THAT(watcher.notices, Contains(HasSubstr("metric 'bounds': metric label 'le' is invalid")));
   EXPECT_THAT(watcher.notices, Contains(HasSubstr("metric 'twice': there is a counter of this name already")));
 }
 

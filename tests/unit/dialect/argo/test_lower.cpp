@@ -220,6 +220,15 @@ TEST(ArgoLower, GivesWhatAFileSpeaksOf) {
   EXPECT_THAT(refused(request).text, testing::HasSubstr("there is no parameter 'word'"));
 }
 
+TEST(ArgoLower, OrdersTheBucketsOfAHistogram) {
+  const model::Lowered all = lowered(main_with(R"(    metrics:
+      prometheus: [{name: h, help: h, histogram: {value: "1", buckets: [2.5, 10, .5, 2.5, +Inf]}}]
+    container: {image: a, command: [x]}
+)"));
+  EXPECT_THAT(all.workflow.definitions.at(all.workflow.entry.definition).metrics.at(0).buckets,
+              ElementsAre(0.5, 2.5, 10));
+}
+
 TEST(ArgoLower, FillsPathsBeforeAnythingRunsAndLeavesVariables) {
   const model::Lowered all = lowered(main_with(R"yaml(    inputs:
       parameters: [{name: dir, value: /work}]
