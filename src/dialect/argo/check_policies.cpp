@@ -157,12 +157,16 @@ void check_locks(const std::vector<LockSpec>& locks, const std::string& where, R
 }
 
 void check_volumes(const std::vector<VolumeSpec>& volumes, const std::string& where, Report& report) {
-  for (const VolumeSpec& volume : volumes)
-    if (volume.host_type && !is_late(volume.host_type->text) && !host_kind(volume.host_type->text))
-      report.error(volume.host_type->mark,
-                   fmt::format("{}.volumes.{}: hostPath.type must be one of Directory, DirectoryOrCreate, File, "
-                               "FileOrCreate, Socket, CharDevice and BlockDevice, not '{}'",
-                               where, volume.name.text, volume.host_type->text));
+  for (const VolumeSpec& volume : volumes) {
+    if (!volume.host_type || host_kind(volume.host_type->text)) continue;
+    const auto& [text, mark] = *volume.host_type;
+    if (is_late(text))
+      report.unsupported(mark, "a hostPath.type that is known only later", where + ".volumes");
+    else
+      report.error(mark, fmt::format("{}.volumes.{}: hostPath.type must be one of Directory, DirectoryOrCreate, File, "
+                                     "FileOrCreate, Socket, CharDevice and BlockDevice, not '{}'",
+                                     where, volume.name.text, text));
+  }
 }
 
 void check_template(const Spec& spec, const Template& each, Report& report) {

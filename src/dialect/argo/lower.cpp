@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cstdint>
 #include <string_view>
 #include <unordered_set>
@@ -115,7 +114,7 @@ std::map<std::string, std::string> variables_of(const Spec& spec) {
       {"workflow.serviceAccountName", spec.service_account ? spec.service_account->text : "default"},
       {"workflow.mainEntrypoint", spec.entrypoint ? spec.entrypoint->text : ""},
   };
-  if (spec.priority) variables["workflow.priority"] = spec.priority->text;
+  if (spec.priority) variables["workflow.priority"] = fmt::format("{}", *spec.priority);
   for (const auto& [kind, map] : {std::pair("labels", &spec.labels), std::pair("annotations", &spec.annotations)}) {
     const std::string prefix = std::string("workflow.") + kind;
     variables[prefix] = variables[prefix + ".json"] = to_json_text(*map);
@@ -131,12 +130,6 @@ std::map<std::string, std::string> variables_of(const Spec& spec) {
     }
   }
   return variables;
-}
-
-std::int64_t number_of(std::string_view text) {
-  std::int64_t number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
 }
 
 model::Recurrence lower_cron(const CronSpec& written) {
@@ -333,7 +326,7 @@ model::Workflow lower_workflow(const Spec& spec, const Graphs& graphs, const Tem
   workflow.locks = lower_locks(spec, spec.locks);
   workflow.metrics = lower_metrics(spec.metrics);
   workflow.suspended = spec.suspended;
-  if (spec.priority) workflow.priority = number_of(spec.priority->text);
+  workflow.priority = spec.priority.value_or(0);
   workflow.expiry = spec.expiry;
   workflow.volumes_end_with_it = spec.volume_collection && spec.volume_collection->text == "OnWorkflowCompletion";
   for (const auto& [label, expression] : spec.labels_from)

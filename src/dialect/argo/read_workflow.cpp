@@ -85,7 +85,7 @@ void read_spec(const yaml::Node& node, Report& report, Spec& spec) {
   spec.mark = node.mark;
   spec.entrypoint = fields.text("entrypoint");
   spec.service_account = read_plain(fields, "serviceAccountName");
-  spec.priority = read_plain(fields, "priority");
+  spec.priority = fields.integer("priority");
   if (auto on_exit = fields.text("onExit"); on_exit && !on_exit->text.empty()) {
     spec.on_exit.emplace();
     spec.on_exit->dynamic = is_late(on_exit->text);

@@ -360,7 +360,7 @@ struct Spec {
   std::optional<Scalar> entrypoint;
   std::string entry_key;  // of the template it names; empty: there is none
   std::optional<Scalar> service_account;
-  std::optional<Scalar> priority;
+  std::optional<std::int64_t> priority;
   bool other_spec = false;         // something that was not found says the rest
   bool has_exit_handlers = false;  // onExit, hooks: some template may speak of the workflow's status
   Exchange arguments;

@@ -47,6 +47,9 @@ INSTANTIATE_TEST_SUITE_P(
              "8:21: templates.main: Steps template doesn't support pendingTimeout field"},
         Case{"timeout_without_unit", "    timeout: 23\n    container: {image: i}",
              "8:14: templates.main has invalid duration format in timeout: expected such as 30s or 1h30m, not '23'"},
+        Case{"host_type", "    volumes: [{name: v, hostPath: {path: /x, type: Folder}}]\n    container: {image: i}",
+             "8:52: templates.main.volumes.v: hostPath.type must be one of Directory, DirectoryOrCreate, File, "
+             "FileOrCreate, Socket, CharDevice and BlockDevice, not 'Folder'"},
         Case{"no_items", "    dag: {tasks: [{name: a, template: t}, {name: b, template: t, depends: a.AllFailed}]}",
              "8:43: templates.main.tasks.b dependency 'a' uses an items-based condition such as .AnySucceeded or "
              ".AllFailed but does not contain any items"},
