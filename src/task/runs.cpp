@@ -3,13 +3,10 @@
 #include "task/runs.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <csignal>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "base/words.hpp"
 #include "task/core_dump.hpp"

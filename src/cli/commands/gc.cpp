@@ -152,10 +152,9 @@ void declare_gc(Arguments& arguments, Context& context) {
   arguments.flag("-y,--yes", options->yes, "Do not ask");
   arguments.flag("--json", options->json, "Print JSON");
   arguments.epilogue(
-      "Runs go whose own file lets them (Argo's ttlStrategy, history limits of a CronWorkflow). Without a rule, here "
-      "or in settings.yaml, no other is\n"
-      "removed, and only what no run and no tag needs is freed. With several, a run goes if all of them let it.\n"
-      "Runs may go on meanwhile.");
+      "Runs go whose own file lets them (Argo's ttlStrategy, history limits of a CronWorkflow). Without a rule, here\n"
+      "or in settings.yaml, no other is removed, and only what no run and no tag needs is freed. With several, a run\n"
+      "goes if all of them let it. Runs may go on meanwhile.");
   arguments.action([&context, options] { return gc(context, *options); });
 }
 
