@@ -52,10 +52,10 @@ Result<Series> series_from_row(const Query& row) {
 }
 
 // The series with what was measured.
-Series combine(std::optional<Series> known, const Measurement& measured) {
+Series combine(const std::optional<Series>& known, const Measurement& measured) {
   const Series& now = measured.series;
   if (now.kind == Metric::Kind::histogram) {
-    Series sum = known ? std::move(*known) : now;
+    Series sum = known.value_or(now);
     if (!known || sum.buckets.empty()) sum.buckets = now.buckets;
     if (!known) {
       sum.value = 0;
@@ -111,9 +111,9 @@ Status write_measurement(Database& database, const Measurement& measured) {
   auto fits = check_series(database, measured.series);
   if (!fits && fits.error().kind == ErrorKind::conflict) return {};
   KIST_TRY(fits);
-  KIST_TRY_ASSIGN(auto known, find_series(database, measured.series));
+  KIST_TRY_ASSIGN(const auto known, find_series(database, measured.series));
   const bool is_new = !known;
-  const Series series = combine(std::move(known), measured);
+  const Series series = combine(known, measured);
   Json buckets = Json::array();
   for (const auto& bucket : series.buckets) buckets.push_back({bucket.bound, bucket.count});
   KIST_TRY_ASSIGN(const std::int64_t number, count(database, "metrics"));
