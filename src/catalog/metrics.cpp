@@ -35,16 +35,25 @@ std::string labels_text(const Series& series) {
 Result<Series> series_from_row(const Query& row) {
   Series series;
   series.name = row.text(0);
+  const auto damaged = [&] {
+    return fail(ErrorKind::corrupt, fmt::format("what the catalog has of the metric '{}' is damaged", series.name));
+  };
   KIST_TRY_ASSIGN(const Json labels, parse_json(row.text(1)));
-  for (const auto& [name, value] : labels.items()) series.labels.emplace_back(name, value.get<std::string>());
+  for (const auto& [name, value] : labels.items()) {
+    if (!value.is_string()) return damaged();
+    series.labels.emplace_back(name, value.get<std::string>());
+  }
   const std::string kind = row.text(2);
   for (const Metric::Kind one : kKinds)
     if (to_string(one) == kind) series.kind = one;
   series.help = row.text(3);
   series.value = to_value(row.text(4));
   KIST_TRY_ASSIGN(const Json buckets, parse_json(row.text(5)));
-  for (const Json& bucket : buckets)
-    series.buckets.push_back({.bound = bucket.at(0).get<double>(), .count = bucket.at(1).get<std::uint64_t>()});
+  for (const Json& bucket : buckets) {
+    const bool is_whole = bucket.is_array() && bucket.size() == 2 && bucket[0].is_number() && bucket[1].is_number();
+    if (!is_whole) return damaged();
+    series.buckets.push_back({.bound = bucket[0].get<double>(), .count = bucket[1].get<std::uint64_t>()});
+  }
   series.count = static_cast<std::uint64_t>(row.number(6));
   series.since = to_time(row.number(7));
   series.run = row.text(8);

@@ -48,8 +48,10 @@ Status check_catalog_is_there(const catalog::Home& home) {
 Result<std::string> start_run(const engine::Parts& parts, model::RunRequest request, const model::RunRequest& asking) {
   KIST_TRY_ASSIGN(const model::Dialect* dialect, engine::find_dialect(parts.dialects, request.dialect));
   KIST_TRY(supply_for(request, *dialect, asking, catalog::Documents(parts.home)));
-  KIST_TRY_ASSIGN(auto run, engine::Engine(parts).submit(request, [](const model::Notice&) {}));
-  if (run.empty()) return fail(ErrorKind::unavailable, "the workflow is not to be run now, its file says");
+  std::string told;
+  KIST_TRY_ASSIGN(auto run,
+                  engine::Engine(parts).submit(request, [&](const model::Notice& notice) { told = notice.text; }));
+  if (run.empty()) return fail(ErrorKind::unavailable, told);
   std::error_code failed;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
   if (failed) return fail_errno("finding the program of this process", failed.value());

@@ -75,8 +75,8 @@ class Engine {
   explicit Engine(Parts parts) : parts_(std::move(parts)) {}
 
   // Lowers the request, finds the runs it depends on, gives it a name and writes it down, state pending. Warnings go to
-  // `notice`. Empty: nothing is run, since the file says that it is not to be now, and `notice` was told why. Errors:
-  // invalid (the file), not_found (a dependency), conflict (the name).
+  // `notice`. Empty: nothing is run, since the file says that it is not to be now, and `notice` was told why, last.
+  // Errors: invalid (the file), not_found (a dependency), conflict (the name).
   Result<std::string> submit(const model::RunRequest& request, const std::function<void(const model::Notice&)>& notice);
 
   // Makes a run that has ended one that goes on in place, under its name: what has failed and what came after it is to
