@@ -142,7 +142,7 @@ Metrics::Measured Metrics::measure(const std::vector<Metric>& metrics, const Nod
     if (begins && !metric.live) continue;
     auto measured = measure(metric, measured_scope, begins);
     if (measured && *measured) all.push_back(std::move(**measured));
-    if (measured) continue;
+    if (measured || !told_.insert(&metric).second) continue;
     audience_.tell([&](Observer& observer) {
       observer.notice({.level = model::Notice::Level::warning,
                        .origin = {},

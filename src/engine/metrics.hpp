@@ -1,11 +1,12 @@
 // The metrics that the nodes of a run leave behind, and the run itself. What is measured is to be written together with
-// the state that it is measured of, so that it is counted once. What cannot be measured is told, and the run goes on.
-// Only the engine's thread uses this.
+// the state that it is measured of, so that it is counted once. What cannot be measured is told, once for a metric, and
+// the run goes on. Only the engine's thread uses this.
 #pragma once
 
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -50,6 +51,7 @@ class Metrics {
   const model::Wording& wording_;
   Audience& audience_;
   std::map<std::string, std::pair<model::Metric::Kind, std::string>> known_;  // kinds and helps, by name
+  std::set<const model::Metric*> told_;                                       // which cannot be measured
   // How long the processes of what is below a node ran in all.
   std::unordered_map<const Node*, std::chrono::nanoseconds> worked_;
 };
