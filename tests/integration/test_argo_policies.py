@@ -210,7 +210,8 @@ def test_a_process_is_held_until_somebody_lets_it_go_on(kist):
       command: [sh, -c, "echo ran; echo made > /tmp/made"]
       env: [{name: ARGO_DEBUG_PAUSE_BEFORE, value: "true"}, {name: ARGO_DEBUG_PAUSE_AFTER, value: "true"}]
 """))
-    kist("run", "-d", "w.yaml", "--name", "r")
+    assert "is not held; `kist run --pause` does it" in kist("run", "w.yaml").stderr
+    kist("run", "-d", "w.yaml", "--name", "r", "--pause")
 
     def told(when):
         lines = [line for line in kist("logs", "r", code=None).stdout.splitlines() if f"held {when}" in line]

@@ -169,6 +169,14 @@ void check_volumes(const std::vector<VolumeSpec>& volumes, const std::string& wh
   }
 }
 
+// Argo holds it always. Here that is for who said so: nobody else would know why the run does not go on.
+void check_pauses(const Spec& spec, const Program& program, Report& report) {
+  for (const Variable& variable : program.environment)
+    if (!spec.pauses && (variable.name.text == kPauseBefore || variable.name.text == kPauseAfter))
+      report.warning(variable.name.mark,
+                     fmt::format("{}: the process is not held; `kist run --pause` does it", variable.name.text));
+}
+
 void check_template(const Spec& spec, const Template& each, Report& report) {
   const std::string where = where_of(each);
   check_metrics(each.metrics, where, report);
@@ -206,6 +214,8 @@ void check_template(const Spec& spec, const Template& each, Report& report) {
   check_mounts(each.set_mounts);
   for (const auto* programs : {&each.containers, &each.initial, &each.sidecars})
     for (const Program& program : *programs) check_mounts(program.mounts);
+  check_pauses(spec, each.program, report);
+  for (const Program& program : each.containers) check_pauses(spec, program, report);
   check_volumes(each.volumes, where, report);
   for (const VolumeSpec& volume : each.volumes)
     if (volume.parts.size() > 1 &&

@@ -19,6 +19,8 @@
 namespace kist::dialect::argo {
 namespace {
 
+constexpr std::string_view kPause = "pause";
+
 // Whether a reference stands in a text, and not as the beginning of a longer name.
 bool speaks_of(std::string_view text, std::string_view reference) {
   for (std::size_t at = text.find(reference); at != std::string_view::npos; at = text.find(reference, at + 1)) {
@@ -128,6 +130,7 @@ Result<model::Lowered> lower_request(const model::RunRequest& request, bool to_r
                                                 request.arguments.front()));
   Report report(names_of(request));
   Spec spec = read_workflow(*document, documents, report);
+  spec.pauses = std::ranges::any_of(request.options, [](const auto& option) { return option.first == kPause; });
   override_parameters(request, spec, report);
   settle(documents, report, spec);
   Graphs graphs;
@@ -171,6 +174,13 @@ class ArgoDialect final : public model::Dialect {
   }
 
   Result<model::Lowered> lower(const model::RunRequest& request) const override { return lower_request(request, true); }
+
+  std::vector<Flag> run_flags() const override {
+    return {{.name = std::string(kPause),
+             .short_name = "",
+             .help = fmt::format("hold processes whose variables say {} or {}", kPauseBefore, kPauseAfter),
+             .takes_value = false}};
+  }
 
   Result<model::Lowered> check(const model::RunRequest& request) const override {
     return lower_request(request, false);

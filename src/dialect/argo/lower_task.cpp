@@ -140,16 +140,16 @@ class PodLowerer {
     return run;
   }
 
-  // What Argo's executor does for who wants to look around in a container.
   std::optional<model::Pause> pause_of(const Program& program, const std::string& container) const {
+    if (!spec_.pauses) return std::nullopt;
     const auto value_of = [&](std::string_view name) {
       const auto found =
           std::ranges::find(program.environment, name, [](const Variable& one) { return one.name.text; });
       if (found == program.environment.end() || found->secret || found->field) return model::Text();
       return found->literal ? model::Text::literal(found->value.text) : text(found->value);
     };
-    model::Pause pause{.before = value_of("ARGO_DEBUG_PAUSE_BEFORE"),
-                       .after = value_of("ARGO_DEBUG_PAUSE_AFTER"),
+    model::Pause pause{.before = value_of(kPauseBefore),
+                       .after = value_of(kPauseAfter),
                        .directory = std::string(kHoldPath) + container};
     if (pause.before.source().empty() && pause.after.source().empty()) return std::nullopt;
     return pause;

@@ -347,6 +347,10 @@ struct CronSpec {
   std::optional<std::int64_t> keep_failed;
 };
 
+// Variables by which a process asks to be held, for who wants to look around in its container.
+inline constexpr std::string_view kPauseBefore = "ARGO_DEBUG_PAUSE_BEFORE";
+inline constexpr std::string_view kPauseAfter = "ARGO_DEBUG_PAUSE_AFTER";
+
 struct Spec {
   enum class Kind { workflow, library, cron };
   Kind kind = Kind::workflow;
@@ -375,6 +379,7 @@ struct Spec {
   std::optional<RetrySpec> retry;
   std::vector<LockSpec> locks;
   bool suspended = false;
+  bool pauses = false;                      // who runs it wants processes held that ask for it
   model::Expiry expiry;                     // ttlStrategy
   std::optional<Scalar> volume_collection;  // volumeClaimGC.strategy
   std::optional<bool> archive_logs;
