@@ -80,6 +80,7 @@ def test_a_run_that_goes_on_is_not_resumed(kist):
           - {name: long, provider: bash, commands: [sleep 1000]}
         """)
     kist("run", "-d", "long", "--name", "r")
+    wait_until(lambda: kist.json("show", "r")["status"] == "running")
     refused = kist("resume", "r", code=2)
     assert refused.stdout == "" and refused.stderr.startswith("kist: The run 'r' goes on in another process")
     kist("stop", "-x", "-y", "r")
