@@ -10,6 +10,7 @@ namespace kist::store {
 namespace {
 constexpr std::size_t kWriteBuffer = 1 << 20;
 constexpr std::size_t kWorthWriting = 128 << 10;  // without waiting for more, once there is a file
+constexpr std::size_t kWorthBeginning = 8 << 20;  // that the disk is told to begin with
 constexpr std::size_t kMostSyncs = 8;             // packs that the disk works on while the next one fills
 }  // namespace
 
@@ -107,12 +108,18 @@ Status Pending::spill(std::span<iovec> parts) {
     files_[*open_] = file_->name();
     KIST_TRY(file_->write(pack_header()));
     written_ = kContainerHeaderSize;
+    begun_ = 0;
   }
   written_ += buffer_.size();
   for (const iovec& part : parts) written_ += part.iov_len;
   KIST_TRY(file_->write(buffer_));
   buffer_.clear();
-  return file_->write(parts);
+  KIST_TRY(file_->write(parts));
+  if (written_ - begun_ >= kWorthBeginning) {
+    file_->start_sync(begun_, written_ - begun_);
+    begun_ = written_;
+  }
+  return {};
 }
 
 Status Pending::seal() {

@@ -75,6 +75,7 @@ class Pending final : public ChunkSource {
   std::optional<TemporaryFile> file_;  // once it has grown beyond the buffer
   Bytes buffer_;
   std::uint64_t written_ = 0;  // of file_
+  std::uint64_t begun_ = 0;    // of it, up to where the disk was told to begin
   std::uint64_t end_ = 0;      // of the pack, with the buffer
   std::vector<PackRecord> records_;
   Publication done_;

@@ -44,8 +44,12 @@ class TemporaryFile {
 
   Status write(ByteSpan bytes) { return write_fully(file_.get(), bytes, path()); }
   Status write(std::span<iovec> parts) { return write_fully(file_.get(), parts, path()); }
-  // Has the disk begin with what was written, so that the sync that follows is short. Promises nothing.
-  void start_sync() const { (void)::sync_file_range(file_.get(), 0, 0, SYNC_FILE_RANGE_WRITE); }
+  // Has the disk begin with what was written of a range, up to the end where `length` is 0, so that the sync that
+  // follows is short. Promises nothing.
+  void start_sync(std::uint64_t begin = 0, std::uint64_t length = 0) const {
+    (void)::sync_file_range(file_.get(), static_cast<off64_t>(begin), static_cast<off64_t>(length),
+                            SYNC_FILE_RANGE_WRITE);
+  }
   Status sync() {
     if (os::fdatasync(file_.get()) != 0) return fail_errno(fmt::format("cannot sync {}", path()));
     return {};
