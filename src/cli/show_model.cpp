@@ -32,8 +32,8 @@ Json call_as_json(const Call& call) {
 
 Json hook_as_json(const Hook& hook) {
   Json json{{"name", hook.name}, {"call", call_as_json(hook.call)}};
-  if (hook.expression) json["expression"] = *hook.expression;
-  if (hook.condition) json["condition"] = *hook.condition;
+  put(json, "expression", hook.expression);
+  put(json, "condition", hook.condition);
   return json;
 }
 
@@ -134,7 +134,7 @@ Json retry_as_json(const Retry& retry) {
   put(json, "factor", retry.factor);
   put(json, "cap", retry.cap);
   put(json, "max_duration", retry.max_duration);
-  if (retry.expression) json["expression"] = *retry.expression;
+  put(json, "expression", retry.expression);
   return json;
 }
 

@@ -147,8 +147,7 @@ Result<std::variant<NoMore, Again>> decide(const RetryRule& rule, const LastAtte
   if (!policy_allows(rule, last)) return NoMore{};
   if (rule.limit && attempts > *rule.limit) return NoMore{model::RetryEnd::limit};
   if (rule.expression) {
-    KIST_TRY_ASSIGN(auto expression, expression::Expression::parse(*rule.expression));
-    KIST_TRY_ASSIGN(bool holds, expression::evaluate_bool(expression, RetryScope(scope, last, attempts)));
+    KIST_TRY_ASSIGN(bool holds, expression::evaluate_bool(*rule.expression, RetryScope(scope, last, attempts)));
     if (!holds) return NoMore{model::RetryEnd::expression};
   }
   const Time when = after(last.finished, wait_after(rule, attempts));

@@ -24,7 +24,7 @@ struct RetryRule {
   double factor = 1;
   std::optional<std::chrono::nanoseconds> cap;
   std::optional<std::chrono::nanoseconds> max_duration;
-  std::optional<std::string> expression;
+  std::optional<model::Text> expression;
 };
 
 // Errors: the scope's; invalid for what is no number or no duration.

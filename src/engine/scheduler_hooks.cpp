@@ -63,15 +63,14 @@ bool Scheduler::had_begun(const Node& node, const model::Hook& hook) const {
 }
 
 Result<bool> Scheduler::hook_holds(Node& node, const model::Hook& hook) {
-  const std::optional<std::string>& source = hook.expression ? hook.expression : hook.condition;
-  if (!source) return true;
-  KIST_TRY_ASSIGN(auto expression, expression::Expression::parse(*source));
+  const std::optional<model::Text>& asked = hook.expression ? hook.expression : hook.condition;
+  if (!asked) return true;
   // As the hook's own node will see it.
   model::NodeRecord record;
   Node asking(record, Node::Role::hook);
   asking.parent = node.role == Node::Role::entry ? nullptr : &node;
   asking.item = node.item;
-  return expression::evaluate_bool(expression, *caller_scope(asking));
+  return expression::evaluate_bool(*asked, *caller_scope(asking));
 }
 
 void Scheduler::start_hook(Node& node, const model::Hook& hook, const Status& wanted) {

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/overloaded.hpp"
+
 namespace kist::expression {
 namespace {
 
@@ -107,15 +109,36 @@ class TextParser {
   std::size_t next_ = 0;
 };
 
+const std::string& source_of(const Part& part) {
+  return std::visit(Overloaded{[](const std::string& literal) -> const std::string& { return literal; },
+                               [](const auto& hole) -> const std::string& { return hole.source; }},
+                    part.value);
+}
+
+Status evaluate(const std::vector<Part>& parts, const Scope& scope, std::string& result);
+
+// The expression of a part that is one, parsed into `late` where it has to be; nullptr for any other part.
+Result<const Expression*> expression_of(const Part& part, const Scope& scope, std::optional<Expression>& late) {
+  if (const auto* tag = std::get_if<Tag>(&part.value)) return &tag->expression;
+  const auto* written = std::get_if<LateExpression>(&part.value);
+  if (written == nullptr) return nullptr;
+  std::string source;
+  KIST_TRY(evaluate(written->text, scope, source));
+  KIST_TRY_ASSIGN(late, Expression::parse(source));
+  return &*late;
+}
+
 Status evaluate(const std::vector<Part>& parts, const Scope& scope, std::string& result) {
   for (const Part& part : parts) {
     if (const auto* literal = std::get_if<std::string>(&part.value)) {
       result += *literal;
       continue;
     }
-    if (const auto* tag = std::get_if<Tag>(&part.value)) {
-      KIST_TRY_ASSIGN(auto value, evaluate_tag(tag->expression, scope));
-      result += value ? *value : tag->source;
+    std::optional<Expression> late;
+    KIST_TRY_ASSIGN(const Expression* expression, expression_of(part, scope, late));
+    if (expression != nullptr) {
+      KIST_TRY_ASSIGN(auto value, evaluate_tag(*expression, scope));
+      result += value ? *value : source_of(part);
       continue;
     }
     const auto& reference = std::get<Reference>(part.value);
@@ -131,6 +154,7 @@ void collect_references(const std::vector<Part>& parts, std::vector<std::string>
   for (const Part& part : parts) {
     if (const auto* tag = std::get_if<Tag>(&part.value))
       for (Mention& mention : tag->expression.mentions()) names.push_back(std::move(mention.name));
+    if (const auto* late = std::get_if<LateExpression>(&part.value)) collect_references(late->text, names);
     const auto* reference = std::get_if<Reference>(&part.value);
     if (reference == nullptr) continue;
     if (reference->name.size() == 1 && std::holds_alternative<std::string>(reference->name.front().value))
@@ -148,9 +172,13 @@ Text Text::literal(std::string text) {
   return result;
 }
 
-Text Text::of(Expression expression) {
-  std::string source = fmt::format("{}{}}}}}", kExpression, expression.source());
-  return of({Part{Tag{std::move(expression), std::move(source)}}});
+Text Text::of_expression(std::string_view written) {
+  std::string source = fmt::format("{}{}}}}}", kExpression, written);
+  auto text = parse(written);
+  if (!text) text = literal(std::string(written));
+  if (text->is_literal())
+    if (auto expression = Expression::parse(written)) return of({Part{Tag{std::move(*expression), std::move(source)}}});
+  return of({Part{LateExpression{std::move(text->parts_), std::move(source)}}});
 }
 
 Result<Text> Text::parse(std::string_view source) {
@@ -165,11 +193,7 @@ bool Text::is_literal() const {
 
 std::string Text::source() const {
   std::string result;
-  for (const Part& part : parts_) {
-    if (const auto* literal = std::get_if<std::string>(&part.value)) result += *literal;
-    if (const auto* reference = std::get_if<Reference>(&part.value)) result += reference->source;
-    if (const auto* tag = std::get_if<Tag>(&part.value)) result += tag->source;
-  }
+  for (const Part& part : parts_) result += source_of(part);
   return result;
 }
 
@@ -198,7 +222,9 @@ const Part* only_hole(const Text& text) {
 Result<Json> evaluate_value(const Text& text, const Scope& scope) {
   const Part* hole = only_hole(text);
   if (hole != nullptr) {
-    if (const auto* tag = std::get_if<Tag>(&hole->value)) return evaluate_value(tag->expression, scope);
+    std::optional<Expression> late;
+    KIST_TRY_ASSIGN(const Expression* expression, expression_of(*hole, scope, late));
+    if (expression != nullptr) return evaluate_value(*expression, scope);
     std::string name;
     KIST_TRY(evaluate(std::get<Reference>(hole->value).name, scope, name));
     KIST_TRY_ASSIGN(auto value, scope.value(name));
@@ -210,8 +236,11 @@ Result<Json> evaluate_value(const Text& text, const Scope& scope) {
 
 Result<bool> evaluate_bool(const Text& text, const Scope& scope) {
   const Part* hole = only_hole(text);
-  if (hole != nullptr)
-    if (const auto* tag = std::get_if<Tag>(&hole->value)) return evaluate_bool(tag->expression, scope);
+  if (hole != nullptr) {
+    std::optional<Expression> late;
+    KIST_TRY_ASSIGN(const Expression* expression, expression_of(*hole, scope, late));
+    if (expression != nullptr) return evaluate_bool(*expression, scope);
+  }
   KIST_TRY_ASSIGN(std::string value, evaluate(text, scope));
   std::string_view word = trim(value);
   if (word == "true" || word == "false") return word == "true";

@@ -33,9 +33,15 @@ struct Tag {
   std::string source;  // as written, braces included: what stays where it has no value
 };
 
+// An expression whose own text has holes, which are filled before it is parsed.
+struct LateExpression {
+  std::vector<Part> text;
+  std::string source;  // as of a tag
+};
+
 // A piece of a text.
 struct Part {
-  std::variant<std::string, Reference, Tag> value;
+  std::variant<std::string, Reference, Tag, LateExpression> value;
 };
 
 // A hole that is to be filled with what `name` means then; `source` is how the dialect spells it.
@@ -55,8 +61,10 @@ class Text {
     text.parts_ = std::move(parts);
     return text;
   }
-  // A text that is one expression and nothing else, for fields that hold one without braces.
-  static Text of(Expression expression);
+  // A text that is one expression and nothing else, for fields that hold one without braces. What `{{…}}` in it stand
+  // for is filled in as text before the expression is parsed, as Argo does. One that does not parse is an error when it
+  // is evaluated.
+  static Text of_expression(std::string_view source);
   // Argo's `{{…}}` and `{{=…}}`. An unclosed `{{` is literal. Errors: invalid for an expression that does not parse,
   // with its text and the column.
   static Result<Text> parse(std::string_view source);

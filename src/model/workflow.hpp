@@ -401,8 +401,8 @@ struct Loop {
 struct Hook {
   std::string name;
   Call call;
-  std::optional<std::string> expression = std::nullopt;
-  std::optional<std::string> condition = std::nullopt;  // of one at the end: made only where this holds then
+  std::optional<Text> expression = std::nullopt;
+  std::optional<Text> condition = std::nullopt;  // of one at the end: made only where this holds then
 };
 
 struct Step {
@@ -474,11 +474,11 @@ struct Retry {
   enum class Policy { on_failure, on_error, on_transient_error, always };
   std::optional<Text> limit;  // further attempts; none: for ever
   Policy policy = Policy::on_failure;
-  std::optional<Text> backoff;            // before the second attempt
-  std::optional<Text> factor;             // each further wait is so many times longer
-  std::optional<Text> cap;                // but never longer than this
-  std::optional<Text> max_duration;       // since the first attempt began
-  std::optional<std::string> expression;  // over lastRetry.…: false ends it
+  std::optional<Text> backoff;       // before the second attempt
+  std::optional<Text> factor;        // each further wait is so many times longer
+  std::optional<Text> cap;           // but never longer than this
+  std::optional<Text> max_duration;  // since the first attempt began
+  std::optional<Text> expression;    // over lastRetry.…: false ends it
 };
 
 // What a node, or a run, holds while it is under way; shared by all runs of a home.

@@ -32,10 +32,15 @@ ImageTable built_in_rules() {
     return rule;
   };
   for (const char* image : {"alpine:*", "busybox:*", "debian:*", "ubuntu:*"}) add(image, "sh");
-  for (const char* image : {"bash:*", "gcc:*", "golang:*", "buildpack-deps:*", "rust:*"}) add(image, "bash");
-  for (const auto& [image, program] : {std::pair("node:*", "node"), std::pair("perl:*", "perl"),
-                                       std::pair("ruby:*", "irb"), std::pair("php:*", "php")})
-    add(image, program);
+  for (const char* image : {"gcc:*", "golang:*", "buildpack-deps:*", "rust:*"}) add(image, "bash");
+  for (const auto& [image, program] : {std::pair("perl:*", "perl"), std::pair("ruby:*", "irb")}) add(image, program);
+  // Their entry point puts the program before options, and runs what else it is given.
+  for (const auto& [image, program] :
+       {std::pair("bash:*", "bash"), std::pair("node:*", "node"), std::pair("php:*", "php")}) {
+    ImageRule& rule = add(image, program);
+    rule.command = rule.alone;
+    rule.before_options = true;
+  }
   // Images whose entry point is a program: arguments alone are its arguments.
   for (const auto& [image, program] :
        {std::pair("curlimages/curl:*", "curl"), std::pair("appropriate/curl:*", "curl"),
@@ -47,6 +52,10 @@ ImageTable built_in_rules() {
     rule.command = rule.alone;
   }
   add("nginx:*", "nginx").alone = {"nginx", "-g", "daemon off;"};
+  // Argo's own manifests say so of this image, and its examples of 3.x count on it.
+  ImageRule& old_python = add("python:alpine3.6", "python3");
+  old_python.command = old_python.alone;
+  old_python.stand_ins = {"python"};
   add("python:*", "python3").stand_ins = {"python"};
   ImageRule& whalesay = add("docker/whalesay:*", "bash");
   whalesay.path = {"/usr/games"};

@@ -25,6 +25,7 @@ struct ImageRule {
   std::vector<std::filesystem::path> path;
   std::vector<std::pair<std::string, std::string>> environment;
   std::vector<std::string> command;         // before the arguments of a file that gives no command
+  bool before_options = false;              // but only where the first of them is an option: `bash:5` with `-c …`
   std::vector<std::string> alone;           // runs where a file gives neither command nor arguments
   std::vector<std::string_view> stand_ins;  // programs of the image that this machine may lack (stand_ins.hpp)
 };

@@ -456,7 +456,11 @@ Result<sandbox::Command> Runs::make_command(std::size_t index, const model::Run&
                   fmt::format("the file gives no command, and what the image {} starts by itself is not known: write "
                               "`command`, or name it in .kist/images.yaml",
                               container.container->image.source()));
-    command.arguments = has_arguments ? container.image->command : container.image->alone;
+    const bool has_option = !run.command.empty() && run.command.front().source().starts_with('-');
+    if (!has_arguments)
+      command.arguments = container.image->alone;
+    else if (has_option || !container.image->before_options)
+      command.arguments = container.image->command;
   }
   for (const auto& argument : run.command)
     command.arguments.push_back(run.expand_variables ? expand_variables(argument.source(), environment.written)

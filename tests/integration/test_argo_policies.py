@@ -224,3 +224,82 @@ def test_a_process_is_held_until_somebody_lets_it_go_on(kist):
     assert pathlib.Path(told("after it has ended")[2], "tmp/made").read_text() == "made\n"
     pathlib.Path(told("after it has ended")[1]).touch()
     wait_until(lambda: kist.json("show", "r")["status"] == "succeeded")
+
+
+def test_references_in_an_expression_are_filled_before_it_is_read(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    inputs: {parameters: [{name: again, value: "true"}]}
+    steps:
+    - - name: flaky
+        template: flaky
+        arguments: {parameters: [{name: again, value: "{{inputs.parameters.again}}"}]}
+        hooks:
+          told:
+            template: say
+            expression: "steps['flaky'].status == 'Failed' && '{{inputs.parameters.again}}' == 'true'"
+        continueOn: {failed: true}
+    - - name: made
+        template: make
+    outputs:
+      parameters:
+      - name: which
+        valueFrom: {expression: "'{{inputs.parameters.again}}' == 'true' ? 'yes' : 'no'"}
+      artifacts:
+      - name: chosen
+        fromExpression: "'{{inputs.parameters.again}}' == 'true' ? steps.made.outputs.artifacts.a : steps.made.outputs.artifacts.b"
+  - name: flaky
+    inputs: {parameters: [{name: again}]}
+    retryStrategy: {limit: 2, expression: "asInt(lastRetry.exitCode) > 1 && {{inputs.parameters.again}} == true"}
+    container: {image: alpine, command: [sh, -c, "exit 3"]}
+  - name: say
+    container: {image: alpine, command: [echo, told]}
+  - name: make
+    container: {image: alpine, command: [sh, -c, "echo a > /tmp/a; echo b > /tmp/b"]}
+    outputs: {artifacts: [{name: a, path: /tmp/a}, {name: b, path: /tmp/b}]}
+"""))
+    kist("run", "w.yaml", "--name", "r")
+    seen = phases(kist, "r")
+    assert seen["flaky"] == ("failed", "No more retries left") and {"flaky(0)", "flaky(1)", "flaky(2)"} <= seen.keys()
+    assert seen["flaky.hooks.told"][0] == "succeeded"
+    entry = kist.json("show", "r")["nodes"][0]
+    assert entry["output_parameters"] == [{"name": "which", "value": "yes"}]
+    assert entry["output_artifacts"][0]["producer"]["artifact"] == "a"
+
+
+def test_a_semaphore_of_a_database_has_its_limit_from_a_config_map(kist):
+    template = workflow("""\
+  - name: main
+    synchronization: {semaphores: [{database: {key: workflow}}]}
+    container: {image: alpine, command: ["true"]}
+""")
+    kist.write("w.yaml", template)
+    assert "'workflow' lies in a database of Argo: it is taken to be 1" in kist("run", "w.yaml").stderr
+    kist.write("limited.yaml", template + """---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: sync-limit}
+data: {workflow: "0"}
+""")
+    assert "taken to be" not in kist("run", "limited.yaml", "-d", "--name", "none").stderr
+    wait_until(lambda: "default/Database/workflow" in kist("show", "none").stdout)
+    kist("stop", "-y", "none")
+
+
+def test_what_an_image_starts_goes_before_options(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    steps:
+    - - {name: python, template: python}
+      - {name: bash, template: bash}
+      - {name: script, template: script}
+  - name: python
+    container: {image: "python:alpine3.6", args: [-c, "print('from python')"]}
+  - name: bash
+    container: {image: "bash:5", args: [-c, "echo from bash"]}
+  - name: script
+    script: {image: "python:alpine3.6", source: "print('from a script')"}
+"""))
+    kist("run", "w.yaml", "--name", "r")
+    said = kist("logs", "r").stdout
+    assert all(line in said for line in ("from python\n", "from bash\n", "from a script\n")), said

@@ -148,12 +148,10 @@ void check_retry(const std::optional<RetrySpec>& retry, const std::string& where
 }
 
 void check_locks(const std::vector<LockSpec>& locks, const std::string& where, Report& report) {
-  for (const LockSpec& lock : locks) {
-    if (lock.elsewhere)
-      report.unsupported(lock.mark, "a semaphore of a database", where + ".synchronization");
-    else if (!lock.limit && lock.name.text.empty())
-      report.error(lock.mark, where + ".synchronization: a mutex needs a name");
-  }
+  for (const LockSpec& lock : locks)
+    if (!lock.limit && lock.name.text.empty())
+      report.error(lock.mark, lock.of_database ? where + ".synchronization: a semaphore of a database needs a key"
+                                               : where + ".synchronization: a mutex needs a name");
 }
 
 void check_volumes(const std::vector<VolumeSpec>& volumes, const std::string& where, Report& report) {

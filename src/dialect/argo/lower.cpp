@@ -247,7 +247,7 @@ model::Retry lower_retry(const RetrySpec& written) {
   retry.cap = text(written.cap);
   retry.max_duration = text(written.max_duration);
   if (written.expression) {
-    retry.expression = written.expression->text;
+    retry.expression = make_expression(written.expression->text);
     retry.policy = model::Retry::Policy::always;
   }
   if (written.policy) {
@@ -270,6 +270,9 @@ std::vector<model::Lock> lower_locks(const Spec& spec, const std::vector<LockSpe
     model::Lock& lock = locks.emplace_back();
     if (each.limit) {
       lock.name = make_text(fmt::format("{}/ConfigMap/{}/{}", space, each.limit->name.text, each.limit->key.text));
+      lock.limit = make_text(each.holders);
+    } else if (each.of_database) {
+      lock.name = make_text(fmt::format("{}/Database/{}", space, each.name.text));
       lock.limit = make_text(each.holders);
     } else {
       lock.name = make_text(fmt::format("{}/Mutex/{}", space, each.name.text));

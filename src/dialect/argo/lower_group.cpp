@@ -129,7 +129,8 @@ std::optional<model::Hook> lower_hook(const Spec& spec, const HookSpec& hook) {
   model::Hook lowered;
   lowered.name = hook.name.text;
   lowered.call = std::move(*call);
-  if (hook.expression) (hook.name.text == "exit" ? lowered.condition : lowered.expression) = hook.expression->text;
+  if (hook.expression)
+    (hook.name.text == "exit" ? lowered.condition : lowered.expression) = make_expression(hook.expression->text);
   return lowered;
 }
 

@@ -29,7 +29,7 @@ LockSpec read_semaphore(const yaml::Node& node, const std::string& where, Report
   lock.name_space = fields.text("namespace").value_or(Scalar{"", node.mark});
   lock.limit = read_selector(fields, "configMapKeyRef");
   if (const yaml::Node* database = fields.mapping("database")) {
-    lock.elsewhere = true;
+    lock.of_database = true;
     lock.name = Scalar{std::string(text_at(*database, {"key"})), database->mark};
   }
   return lock;

@@ -12,6 +12,8 @@
 namespace kist::dialect::argo {
 namespace {
 
+constexpr std::string_view kDatabaseLimits = "sync-limit";
+
 class Settler {
  public:
   Settler(const std::vector<Document>& documents, Report& report, Spec& spec)
@@ -74,7 +76,21 @@ class Settler {
     if (task.depends) task.depends->text = fill_names(task.depends->text, known_);
   }
 
+  // What Argo reads from the table sync_limit of a database, a config map of that name says here. One holder is right
+  // whatever the limit would be.
+  void settle_database_lock(LockSpec& lock, const std::string& where) {
+    lock.name.text = fill_names(lock.name.text, known_);
+    auto holders = find_config(documents_, kDatabaseLimits, lock.name.text);
+    if (!holders)
+      report_.warning(
+          lock.mark, fmt::format("{}: the limit of '{}' lies in a database of Argo: it is taken to be 1; say it as the "
+                                 "key '{}' of a ConfigMap '{}'",
+                                 where, lock.name.text, lock.name.text, kDatabaseLimits));
+    lock.holders = holders.value_or("1");
+  }
+
   void settle_lock(LockSpec& lock, const std::string& where) {
+    if (lock.of_database) return settle_database_lock(lock, where);
     if (!lock.limit) return;
     const KeySelector selector = filled(*lock.limit);
     lock.limit = selector;

@@ -178,7 +178,7 @@ struct LockSpec {
   Scalar name_space;                 // empty: the workflow's
   std::optional<KeySelector> limit;  // a semaphore
   std::string holders;               // of a semaphore, once it is looked up
-  bool elsewhere = false;            // a semaphore of a database
+  bool of_database = false;          // a semaphore whose holders Argo looks up in a database by the name
   yaml::Mark mark;
 };
 

@@ -18,6 +18,7 @@ std::string_view trim(std::string_view text) {
 void visit_parts(const std::vector<Part>& parts,
                  const std::function<void(std::string_view name, std::string_view source)>& visit) {
   for (const Part& part : parts) {
+    if (const auto* late = std::get_if<expression::LateExpression>(&part.value)) visit_parts(late->text, visit);
     const auto* reference = std::get_if<Reference>(&part.value);
     if (reference == nullptr) continue;
     if (reference->name.empty()) {
@@ -101,7 +102,7 @@ std::string field_text(std::string_view field) {
 }
 
 expression::Text make_expression(std::string_view source) {
-  return make_text("{{=" + std::string(source) + "}}");
+  return expression::Text::of_expression(source);
 }
 
 void for_each_reference(const expression::Text& text,

@@ -37,7 +37,8 @@ bool may_be(std::string_view late, std::string_view name);
 // The parsed text. One that cannot be parsed was reported by check_references(); here it is taken as it is written.
 expression::Text make_text(std::string_view source);
 
-// A text that is one expression and nothing else: `{{=SOURCE}}`.
+// A text that is one expression and nothing else, as `{{=SOURCE}}`; what `{{…}}` in it stand for is filled in before it
+// is parsed (Argo substitutes in the whole template first).
 expression::Text make_expression(std::string_view source);
 
 // What a field of the pod is on one machine (`fieldRef`), as a text: "metadata.name" is "{{pod.name}}".

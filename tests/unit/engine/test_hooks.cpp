@@ -26,7 +26,7 @@ class Hooks : public EngineTest {
     result.name = name;
     result.call.definition = "say";
     result.call.arguments.parameters = {{"x", text(argument)}};
-    result.expression = std::move(expression);
+    if (expression) result.expression = model::Text::of_expression(*expression);
     return result;
   }
   void request(catalog::Request request) {
@@ -63,12 +63,12 @@ TEST_F(Hooks, AtTheEndAreMadeOnlyWhereTheirConditionHolds) {
   auto with_alert = [&](const char* name, const char* definition) {
     model::Step result = step(name, definition);
     result.hooks = {hook("exit", name)};
-    result.hooks[0].condition = fmt::format("steps['{}'].status == '<failed>'", name);
+    result.hooks[0].condition = model::Text::of_expression(fmt::format("steps['{}'].status == '<failed>'", name));
     result.tolerate_failed = true;
     return result;
   };
   model::Step wrong = with_alert("c", "ok");
-  wrong.hooks[0].condition = "steps['nobody'].status == '<failed>'";
+  wrong.hooks[0].condition = model::Text::of_expression("steps['nobody'].status == '<failed>'");
   define("main", sequence({{with_alert("a", "ok"), with_alert("b", "bad"), wrong}}));
   model::RunRecord run = this->run();
   EXPECT_EQ(run.state, State::succeeded);

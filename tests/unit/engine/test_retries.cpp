@@ -106,7 +106,8 @@ TEST_F(Retries, RulesDecideInTheirOrder) {
   EXPECT_EQ(decision(rule, failed, 1, start, start + 21s), "not tried again: for long enough");
 
   RetryRule asking;
-  asking.expression = "asInt(lastRetry.exitCode) > 1 && lastRetry.status == 'Failed' && lastRetry.duration == '5'";
+  asking.expression = expression::Text::of_expression(
+      "asInt(lastRetry.exitCode) > 1 && lastRetry.status == 'Failed' && lastRetry.duration == '5'");
   EXPECT_EQ(decision(asking, failed, 1, start, now), "again in 0");
   failed.exit_code = 1;
   EXPECT_EQ(decision(asking, failed, 1, start, now), "not tried again: its condition is false");

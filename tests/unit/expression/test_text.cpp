@@ -91,6 +91,21 @@ TEST(Text, GivesTheValueOfWhatIsOneExpression) {
   EXPECT_FALSE(evaluate_bool(Text::parse("yes").value(), scope));
 }
 
+TEST(Text, FillsAnExpressionBeforeItIsParsed) {
+  MapScope scope(Values{{"a", "1"}, {"yes", "true"}});
+  auto holds = [&](std::string_view source) { return evaluate_bool(Text::of_expression(source), scope); };
+  EXPECT_TRUE(holds("{{yes}} == true && '{{a}}' == '1'").value());
+  EXPECT_TRUE(holds("asInt({{=toJson(a)}}) > 0").value());
+  EXPECT_TRUE(holds("a == '1'").value());
+  EXPECT_EQ(evaluate_value(Text::of_expression("[{{a}}, a]"), scope).value(), Json::parse(R"([1,"1"])"));
+  // Braces that are the expression's own stand for no name.
+  EXPECT_EQ(evaluate_value(Text::of_expression("map([1], {{\"k\": #}})"), scope).value(), Json::parse(R"([{"k":1}])"));
+  EXPECT_EQ(Text::of_expression("'{{a}}'").source(), "{{='{{a}}'}}");
+  EXPECT_EQ(holds("{{unknown}} == 1").error().kind, ErrorKind::invalid);
+  EXPECT_EQ(holds("1 +").error().kind, ErrorKind::invalid);
+  EXPECT_EQ(references(Text::of_expression("'{{a}}' == b")), std::vector<std::string>{"a"});
+}
+
 TEST(Text, PassesOnTheErrorOfItsScope) {
   EXPECT_FALSE(evaluate(Text::parse("{{steps.a.status}}").value(), MapScope(Values())));
 }

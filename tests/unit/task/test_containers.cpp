@@ -47,6 +47,7 @@ TEST(Images, AreFoundByNameAndTag) {
   };
   EXPECT_EQ(glob("python"), "python:*");
   EXPECT_EQ(glob("python:3.10"), "python:*");
+  EXPECT_EQ(glob("python:alpine3.6"), "python:alpine3.6");
   EXPECT_EQ(glob("docker.io/library/python:3.10"), "python:*");
   EXPECT_EQ(glob("alpine@sha256:0123"), "alpine:*");
   EXPECT_EQ(glob("docker/whalesay:latest"), "docker/whalesay:*");
