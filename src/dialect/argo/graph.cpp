@@ -26,16 +26,31 @@ Dependency plain(const Template& dag, const Graph& graph, std::string_view name)
   return any;
 }
 
+// A dag speaks of its order in one way: all of its tasks have `depends`, or all have `dependencies`.
+void check_one_way(const Template& dag, Report& report) {
+  const std::string where = where_of(dag);
+  const bool uses_depends =
+      std::ranges::any_of(dag.tasks, [](const StepSpec& task) { return task.depends.has_value(); });
+  for (const StepSpec& task : dag.tasks) {
+    const std::string& name = task.name.text;
+    if ((uses_depends || task.has_dependencies) && !name.empty() && name.front() >= '0' && name.front() <= '9')
+      report.error(task.name.mark, fmt::format("{}.tasks.{} name cannot begin with a digit when using either 'depends' "
+                                               "or 'dependencies'",
+                                               where, name));
+    if (uses_depends && task.has_dependencies)
+      report.error(task.dependencies.empty() ? task.mark : task.dependencies.front().mark,
+                   where + " cannot use both 'depends' and 'dependencies' in the same DAG template");
+    if (uses_depends && task.has_continue_on)
+      report.error(task.mark, where +
+                                  " cannot use 'continueOn' when using 'depends'. Instead use "
+                                  "'dep-task.Failed'/'dep-task.Errored'");
+  }
+}
+
 // One task's own dependency.
 Dependency read_depends(const Template& dag, const Graph& graph, const StepSpec& task, const std::string& where,
                         Report& report) {
-  if (task.depends && task.has_dependencies) {
-    report.error(task.depends->mark, where + " cannot use both 'depends' and 'dependencies' in the same task");
-    return {};
-  }
   if (task.depends) {
-    if (task.has_continue_on)
-      report.error(task.mark, where + " cannot use 'continueOn' when using 'depends'; write the results into depends");
     auto parsed = parse_depends(task.depends->text, [&](std::string_view name) { return plain(dag, graph, name); });
     if (parsed) return std::move(*parsed);
     report.error(task.depends->mark,
@@ -154,6 +169,7 @@ Graph make_graph(const Template& dag, Report& report) {
   for (std::size_t task = 0; task < dag.tasks.size(); ++task) graph.index.emplace(dag.tasks[task].name.text, task);
   graph.before.resize(dag.tasks.size());
   graph.depends.resize(dag.tasks.size());
+  check_one_way(dag, report);
   for (std::size_t task = 0; task < dag.tasks.size(); ++task) {
     const std::string where = fmt::format("{}.tasks.{}", where_of(dag), dag.tasks[task].name.text);
     graph.depends[task] = read_depends(dag, graph, dag.tasks[task], where, report);

@@ -109,12 +109,29 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"both_depends",
              "    dag: {tasks: [{name: a, template: t}, {name: b, template: t, depends: a, dependencies: "
              "[a]}]}",
-             "8:75: templates.main.tasks.b cannot use both 'depends' and 'dependencies' in the same task"},
+             "8:93: templates.main cannot use both 'depends' and 'dependencies' in the same DAG template"},
+        Case{"both_depends_of_two_tasks",
+             "    dag: {tasks: [{name: a, template: t}, {name: b, template: t, dependencies: [a]}, {name: c, template: "
+             "t, depends: b}]}",
+             "8:81: templates.main cannot use both 'depends' and 'dependencies' in the same DAG template"},
         Case{"continue_on_with_depends",
              "    dag: {tasks: [{name: a, template: t}, {name: b, template: t, depends: a, continueOn: {failed: "
              "true}}]}",
-             "8:43: templates.main.tasks.b cannot use 'continueOn' when using 'depends'; write the results into "
-             "depends"},
+             "8:43: templates.main cannot use 'continueOn' when using 'depends'. Instead use "
+             "'dep-task.Failed'/'dep-task.Errored'"},
+        Case{
+            "continue_on_of_another_task",
+            "    dag: {tasks: [{name: a, template: t, continueOn: {error: true}}, {name: b, template: t, depends: a}]}",
+            "8:19: templates.main cannot use 'continueOn' when using 'depends'. Instead use "
+            "'dep-task.Failed'/'dep-task.Errored'"},
+        Case{"digit_where_others_depend",
+             "    dag: {tasks: [{name: 5A, template: t}, {name: b, template: t}, {name: c, template: t, depends: b}]}",
+             "8:26: templates.main.tasks.5A name cannot begin with a digit when using either 'depends' or "
+             "'dependencies'"},
+        Case{"digit_with_dependencies",
+             "    dag: {tasks: [{name: a, template: t}, {name: 5B, template: t, dependencies: [a]}]}",
+             "8:50: templates.main.tasks.5B name cannot begin with a digit when using either 'depends' or "
+             "'dependencies'"},
         Case{"output_without_source", "    container: {image: i}\n    outputs: {parameters: [{name: o}]}",
              "9:28: templates.main.outputs.parameters.o does not have valueFrom or value specified"},
         Case{"output_of_the_wrong_kind",

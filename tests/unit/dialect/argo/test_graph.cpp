@@ -56,7 +56,6 @@ TEST(ArgoGraph, RewritesDependenciesAndCoversWhatIsTolerated) {
       - {name: a, template: t}
       - {name: b, template: t, continueOn: {failed: true, error: true}}
       - {name: c, template: t, dependencies: [a, b]}
-      - {name: d, template: t, depends: "c && a.Failed"}
 )" + std::string(kLeaf)));
   const model::Group& main = group(all, "main");
   EXPECT_FALSE(main.fail_fast);
@@ -64,7 +63,18 @@ TEST(ArgoGraph, RewritesDependenciesAndCoversWhatIsTolerated) {
   EXPECT_EQ(print(main.steps.at(2).depends),
             "((a.Succeeded || a.Skipped || a.Daemoned) && "
             "(b.Succeeded || b.Skipped || b.Daemoned || b.Errored || b.Failed))");
-  EXPECT_EQ(print(main.steps.at(3).depends), "((c.Succeeded || c.Skipped || c.Daemoned) && a.Failed)");
+  EXPECT_THAT(main.targets, testing::ElementsAre("c"));
+}
+
+TEST(ArgoGraph, TakesABareNameInDependsForADependency) {
+  const model::Lowered all = lowered(main_with(R"(    dag:
+      tasks:
+      - {name: a, template: t}
+      - {name: c, template: t, depends: a}
+      - {name: d, template: t, depends: "c && a.Failed"}
+)" + std::string(kLeaf)));
+  const model::Group& main = group(all, "main");
+  EXPECT_EQ(print(main.steps.at(2).depends), "((c.Succeeded || c.Skipped || c.Daemoned) && a.Failed)");
   EXPECT_THAT(main.targets, testing::ElementsAre("d"));
 }
 
