@@ -43,6 +43,22 @@ bool has_key(const std::vector<std::pair<std::string, std::string>>& map, std::s
   return std::ranges::any_of(map, [&](const auto& entry) { return entry.first == key; });
 }
 
+// Whether a template gives that output to the whole workflow. Where the name of any is made when it runs, any may be
+// there, and so where a template of another document is named only then.
+template <typename T>
+bool has_global(const Spec& spec, std::vector<T> Exchange::* outputs, std::string_view name) {
+  const auto gives = [&](const T& output) {
+    return output.global && (is_late(output.global->text) || output.global->text == name);
+  };
+  return std::ranges::any_of(spec.templates, [&](const Template& each) {
+    bool may = std::ranges::any_of(each.outputs.*outputs, gives);
+    for_each_step(each, [&](const StepSpec& step, const std::string&) {
+      may = may || (step.called.dynamic && step.called.library);
+    });
+    return may;
+  });
+}
+
 Verdict of_workflow(const Spec& spec, std::string_view name, bool to_run) {
   constexpr auto kAlways =
       std::to_array<std::string_view>({"name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "parameters",
@@ -64,6 +80,10 @@ Verdict of_workflow(const Spec& spec, std::string_view name, bool to_run) {
   if (name == "creationTimestamp" || name.starts_with("creationTimestamp.") || name.starts_with("scheduledTime."))
     return Verdict::known;
   // What templates make known to all, whoever runs first.
+  if (auto output = after(name, "outputs.parameters."))
+    return known_if(open || has_global(spec, &Exchange::parameters, *output));
+  if (auto output = after(name, "outputs.artifacts."))
+    return known_if(open || has_global(spec, &Exchange::artifacts, *output));
   if (name.starts_with("outputs.")) return Verdict::known;
   if (name == "duration") return Verdict::known;
   // Templates that tell how it went are often kept for other workflows; only those that run at the end know failures.
@@ -249,6 +269,7 @@ class Checker {
       auto found = graph.index.find(name);
       return found == graph.index.end() ? nullptr : &definition.tasks[found->second];
     };
+    if (definition.target) check(*definition.target, where_ + ".targets");
     check_group_outputs(definition);
     visible_ = nullptr;
   }
@@ -287,7 +308,7 @@ class Checker {
 
   void check_step(const StepSpec& step, const std::string& where) {
     check(step.name, where);
-    loops_ = step.loop.has_value();
+    loop_ = step.loop ? &*step.loop : nullptr;
     check_called(step.called, where);
     if (step.loop && step.loop->parameter) check(*step.loop->parameter, where);
     for (const Parameter& parameter : step.arguments.parameters) {
@@ -304,7 +325,7 @@ class Checker {
     if (step.condition) check(*step.condition, where);
     if (step.on_exit) check(*step.on_exit->name, where);
     for (const HookSpec& hook : step.hooks) check_called(hook.called, where);
-    loops_ = false;
+    loop_ = nullptr;
   }
 
   void check_group_outputs(const Template& definition) {
@@ -358,7 +379,8 @@ class Checker {
     if (std::ranges::none_of(kRoots, [&](std::string_view root) { return name.starts_with(root); }))
       return Verdict::known;
     if (auto rest = after(name, "workflow.")) return of_workflow(spec_, *rest, to_run_);
-    if (name.starts_with("item.")) return known_if(loops_);
+    if (auto key = after(name, "item."))
+      return known_if(loop_ != nullptr && (!loop_->inner_names || loop_->inner_names->contains(*key)));
     if (template_ == nullptr) return Verdict::unknown;
     if (of_template(*template_, name) == Verdict::known) return Verdict::known;
     const std::string_view root = template_->kind == Template::Kind::steps ? "steps." : "tasks.";
@@ -379,7 +401,7 @@ class Checker {
   const Template* template_ = nullptr;
   std::string where_;
   std::function<const StepSpec*(std::string_view name)> visible_;
-  bool loops_ = false;
+  const LoopSpec* loop_ = nullptr;  // of the step that is looked at
 };
 
 }  // namespace

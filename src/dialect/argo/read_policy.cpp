@@ -2,6 +2,9 @@
 // `mutex` and `semaphore` where there are lists today.
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,6 +12,7 @@
 
 #include "base/json.hpp"
 #include "dialect/argo/read.hpp"
+#include "dialect/argo/texts.hpp"
 
 namespace kist::dialect::argo {
 namespace {
@@ -41,6 +45,17 @@ void read_lock_keys(Fields& fields, std::vector<LockSpec>& locks) {
     locks.push_back(read_mutex(*one, where + ".mutex", fields.report()));
   if (const yaml::Node* one = fields.mapping("semaphore"))
     locks.push_back(read_semaphore(*one, where + ".semaphore", fields.report()));
+}
+
+// A reference in an item may become anything.
+void add_inner_names(const yaml::Node& item, std::optional<std::set<std::string, std::less<>>>& names) {
+  if (!names) return;
+  if (item.is_scalar() && is_late(item.text)) return names.reset();
+  for (std::size_t index = 0; index < item.items.size(); ++index) names->insert(fmt::format("[{}]", index));
+  for (const auto& [key, value] : item.entries) {
+    if (is_late(key.text)) return names.reset();
+    names->insert(key.text);
+  }
 }
 
 }  // namespace
@@ -122,12 +137,13 @@ std::optional<LoopSpec> read_loop(Fields& fields, int& count) {
     if (++count > 1) continue;
     loop = LoopSpec{};
     loop->mark = node->mark;
+    if (key != "withParam") loop->inner_names.emplace();
   }
   if (fields.find("withItems") != nullptr) {
     loop->items.emplace();
     for (const yaml::Node& item : fields.list("withItems")) {
       loop->items->push_back(to_text(yaml::to_json(item)));
-      loop->item_is_map.push_back(item.is_mapping());
+      add_inner_names(item, loop->inner_names);
     }
   }
   if (auto parameter = fields.text("withParam"); parameter && !parameter->text.empty())

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -202,7 +203,8 @@ struct MemoSpec {
 
 struct LoopSpec {
   std::optional<std::vector<std::string>> items;  // withItems, each as JSON
-  std::vector<bool> item_is_map;
+  // What any of the items has in it: "a" of {a: 1}, "[0]" and "[1]" of [x, y]. nullopt: that is known when it runs.
+  std::optional<std::set<std::string, std::less<>>> inner_names;
   std::optional<Scalar> parameter;  // withParam
   struct Sequence {
     std::optional<Scalar> count;

@@ -132,6 +132,26 @@ INSTANTIATE_TEST_SUITE_P(
              "    dag: {tasks: [{name: a, template: t}, {name: 5B, template: t, dependencies: [a]}]}",
              "8:50: templates.main.tasks.5B name cannot begin with a digit when using either 'depends' or "
              "'dependencies'"},
+        Case{"target_of_an_input_that_is_not_there",
+             "    dag: {target: \"{{inputs.parameters.target}}\", tasks: [{name: a, template: t}]}",
+             "8:19: templates.main.targets failed to resolve {{inputs.parameters.target}}"},
+        Case{"global_parameter_that_nobody_gives",
+             "    container: {image: i, args: [\"{{workflow.outputs.parameters.none}}\"]}",
+             "8:34: templates.main failed to resolve {{workflow.outputs.parameters.none}}"},
+        Case{"global_artifact_that_nobody_gives",
+             "    steps: [[{name: a, template: t, arguments: {artifacts: [{name: x, from: "
+             "\"{{workflow.outputs.artifacts.none}}\"}]}}]]",
+             "8:77: templates.main.steps[0].a failed to resolve {{workflow.outputs.artifacts.none}}"},
+        Case{"global_artifact_that_is_a_parameter",
+             "    container: {image: i, args: [\"{{workflow.outputs.artifacts.g}}\"]}\n"
+             "    outputs: {parameters: [{name: o, globalName: g, valueFrom: {path: /o}}]}",
+             "8:34: templates.main failed to resolve {{workflow.outputs.artifacts.g}}"},
+        Case{"key_that_no_item_has",
+             "    steps: [[{name: a, template: t, withItems: [x, {a: 1}, {c: 1}], when: \"{{item.b}} == 1\"}]]",
+             "8:75: templates.main.steps[0].a failed to resolve {{item.b}}"},
+        Case{"key_of_a_number",
+             "    dag: {tasks: [{name: a, template: t, withSequence: {count: 2}, when: \"{{item.b}} == 1\"}]}",
+             "8:74: templates.main.tasks.a failed to resolve {{item.b}}"},
         Case{"output_without_source", "    container: {image: i}\n    outputs: {parameters: [{name: o}]}",
              "9:28: templates.main.outputs.parameters.o does not have valueFrom or value specified"},
         Case{"output_of_the_wrong_kind",
@@ -195,6 +215,40 @@ TEST(ArgoCheckSpec, WhatAnInputSaysItselfCountsWhereACallLeavesItOut) {
   };
   EXPECT_TRUE(lowered(calling(", arguments: {parameters: [{name: p, value: x}]}")).notices.empty());
   EXPECT_THAT(refused(calling("")).text, HasSubstr("failed to resolve {{workflow.parameters.q}}"));
+}
+
+TEST(ArgoCheckSpec, WhatIsKnownOnlyWhenItRunsIsLeftAlone) {
+  for (const char* lines : {
+           // Another template makes the name of an output when it runs, or gives the very one.
+           "    steps: [[{name: a, template: g, arguments: {parameters: [{name: p, value: v}]}}], [{name: b, template: "
+           "t, when: \"{{workflow.outputs.parameters.v}} == {{workflow.outputs.parameters.w}}\"}]]",
+           "    container: {image: i, args: [\"{{workflow.outputs.artifacts.known}}\"]}",
+           // Items of mixed kinds, made of a list, or of references.
+           "    steps: [[{name: a, template: t, withItems: [{a: 1}, x, {b: 1}], when: \"{{item.a}} == {{item.b}}\"}]]",
+           "    steps: [[{name: a, template: t, withParam: \"[{}]\", when: \"{{item.b}} == 1\"}]]",
+           "    steps: [[{name: a, template: t, withItems: [\"{{workflow.name}}\"], when: \"{{item.b}} == 1\"}]]",
+           "    dag: {target: \"{{workflow.name}} 5A\", tasks: [{name: 5A, template: t}]}",
+           // A digit where nothing of it is spoken of, and words of dags that have only one of the two.
+           "    dag: {tasks: [{name: 5A, template: t}, {name: b, template: t}, {name: c, template: t, dependencies: "
+           "[b], continueOn: {failed: true}}]}",
+       })
+    lowered(main_with(std::string(lines) + R"(
+  - {name: t, container: {image: i}}
+  - name: g
+    inputs: {parameters: [{name: p}]}
+    container: {image: i}
+    outputs:
+      parameters: [{name: o, globalName: "{{inputs.parameters.p}}", valueFrom: {path: /o}}]
+      artifacts: [{name: x, globalName: known, path: /x}]
+)"));
+}
+
+// Whoever uses a template of others may have what it speaks of.
+TEST(ArgoCheckSpec, TemplatesForOthersMaySpeakOfTheirOutputs) {
+  const std::string text =
+      "apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: x}\nspec:\n  templates:\n"
+      "  - {name: a, container: {image: i, args: [\"{{workflow.outputs.parameters.g}}\"]}}\n";
+  EXPECT_TRUE(dialect().check(request_for(text)));
 }
 
 TEST(ArgoTables, RefuseByNameAndPlace) {
