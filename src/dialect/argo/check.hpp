@@ -22,6 +22,8 @@ inline std::string advice_to_give(std::string_view parameter) {
 void check_names(const Spec& spec, std::string_view kind, Report& report);
 // Images, paths, values, enums: what each input and output must say.
 void check_contents(const Spec& spec, bool to_run, Report& report);
+// What the value of an argument may come from. `where` is what messages call it.
+void check_source(const Parameter& argument, const std::string& where, Report& report);
 // What surrounds the work: retries, locks, metrics, volumes, schedules.
 void check_policies(const Spec& spec, Report& report);
 // Steps and tasks: templates that exist, arguments for all that they need. `to_run`: not only looked at.

@@ -60,6 +60,12 @@ void check_arguments(const Exchange& arguments, const std::string& where, Report
                                               where, artifact.name.text));
 }
 
+// Where values of arguments come from that are not written out.
+void check_sources(const Exchange& arguments, const std::string& where, Report& report) {
+  for (const Parameter& parameter : arguments.parameters)
+    check_source(parameter, fmt::format("{}.arguments.{}", where, parameter.name.text), report);
+}
+
 void check_initial(const Template& called, const std::string& where, Report& report) {
   for (const Program& program : called.initial)
     if (!program.name || program.name->text.empty())
@@ -115,6 +121,7 @@ void check_hooks(const Spec& spec, const std::vector<HookSpec>& hooks, const std
 void check_step(const Spec& spec, const StepSpec& step, const std::string& where, const std::string& chain,
                 Report& report) {
   check_reference(spec, step.called, step.arguments, step.mark, where, report, chain);
+  check_sources(step.arguments, where, report);
   check_loop(step, where, report);
   if (step.on_exit) check_reference(spec, *step.on_exit, {}, step.on_exit->name->mark, where + ".onExit", report);
   check_hooks(spec, step.hooks, where, report);

@@ -31,6 +31,7 @@ void check_workflow_arguments(const Spec& spec, bool to_run, Report& report) {
     if (complete && !parameter.value && !parameter.fallback && !parameter.has_value_from)
       report.error(parameter.mark, fmt::format("{0}.value or {0}.valueFrom is required{1}", where,
                                                advice_to_give(parameter.name.text)));
+    check_source(parameter, where, report);
     check_allowed(parameter, where, report);
   }
   for (const Artifact& artifact : spec.arguments.artifacts)
@@ -262,6 +263,17 @@ void check_body(const Template& definition, Report& report) {
 }
 
 }  // namespace
+
+void check_source(const Parameter& argument, const std::string& where, Report& report) {
+  // One that was given with the run, or came of a config map, has its value.
+  if (!argument.has_value_from || argument.overridden) return;
+  const bool is_given = argument.config || argument.supplied || argument.event;
+  const bool is_of_outputs = std::ranges::any_of(
+      std::to_array({&argument.path, &argument.parameter, &argument.expression, &argument.json_path}),
+      [](const auto* text) { return *text && !(*text)->text.empty(); });
+  if (!is_given || is_of_outputs)
+    report.error(argument.mark, where + ".valueFrom only allows: default, configMapKeyRef and supplied");
+}
 
 void check_contents(const Spec& spec, bool to_run, Report& report) {
   check_workflow_arguments(spec, to_run, report);

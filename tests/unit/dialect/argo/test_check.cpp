@@ -146,6 +146,18 @@ INSTANTIATE_TEST_SUITE_P(
              "    container: {image: i, args: [\"{{workflow.outputs.artifacts.g}}\"]}\n"
              "    outputs: {parameters: [{name: o, globalName: g, valueFrom: {path: /o}}]}",
              "8:34: templates.main failed to resolve {{workflow.outputs.artifacts.g}}"},
+        Case{
+            "argument_of_a_file",
+            "    steps: [[{name: a, template: t, arguments: {parameters: [{name: p, valueFrom: {path: /p}}]}}]]",
+            "8:62: templates.main.steps[0].a.arguments.p.valueFrom only allows: default, configMapKeyRef and supplied"},
+        Case{"argument_of_an_output",
+             "    dag: {tasks: [{name: a, template: t, arguments: {parameters: [{name: p, valueFrom: {supplied: {}, "
+             "parameter: x}}]}}]}",
+             "8:67: templates.main.tasks.a.arguments.p.valueFrom only allows: default, configMapKeyRef and supplied"},
+        Case{
+            "argument_of_a_default_alone",
+            "    steps: [[{name: a, template: t, arguments: {parameters: [{name: p, valueFrom: {default: x}}]}}]]",
+            "8:62: templates.main.steps[0].a.arguments.p.valueFrom only allows: default, configMapKeyRef and supplied"},
         Case{"key_that_no_item_has",
              "    steps: [[{name: a, template: t, withItems: [x, {a: 1}, {c: 1}], when: \"{{item.b}} == 1\"}]]",
              "8:75: templates.main.steps[0].a failed to resolve {{item.b}}"},
