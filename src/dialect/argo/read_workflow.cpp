@@ -175,7 +175,9 @@ Spec read_workflow(const Document& document, const std::vector<Document>& docume
   if (document.form == Document::Form::bare) {
     written = &document.root;
   } else {
-    Fields fields(report, document.root, spec.bare ? kOnepanelDocument : kDocument, "the workflow");
+    // With a kind it is known what is to be run, whatever else stands at the top.
+    const Table table{spec.bare ? kOnepanelDocument.fields : kDocument.fields, !document.kind.empty()};
+    Fields fields(report, document.root, table, "the workflow");
     if (const yaml::Node* metadata = spec.bare ? nullptr : fields.mapping("metadata"))
       read_metadata(*metadata, report, spec);
     if (document.form == Document::Form::cron) {

@@ -263,6 +263,18 @@ TEST(ArgoCheckSpec, TemplatesForOthersMaySpeakOfTheirOutputs) {
   EXPECT_TRUE(dialect().check(request_for(text)));
 }
 
+// With a kind it is known what is to be run: a mistyped key beside it changes nothing.
+TEST(ArgoCheckSpec, KeysThatAreUnknownAreMistakesBelowTheTop) {
+  const std::string rest = "kind: Workflow\nspec: {entrypoint: m, templates: [{name: m, container: {image: i}}]}\n";
+  EXPECT_THAT(texts(lowered("dbapiVersion: argoproj.io/v1alpha1\n" + rest).notices),
+              testing::ElementsAre("w.yaml:1:1: warning: the workflow: unknown key 'dbapiVersion'; did you mean "
+                                   "'apiVersion'?"));
+  EXPECT_THAT(refused("extra: x\n" + rest.substr(rest.find("spec"))).text, HasSubstr("unknown key 'extra'"));
+  EXPECT_THAT(
+      refused("kind: Workflow\nspec: {extra: x, entrypoint: m, templates: [{name: m, container: {image: i}}]}\n").text,
+      HasSubstr("unknown key 'extra'"));
+}
+
 TEST(ArgoTables, RefuseByNameAndPlace) {
   expect_refused(kTemplate, "    ", "\n    container: {image: i}\n", 5);
   expect_refused(kContainer, "    container: {image: i, ", "}\n", 27);
