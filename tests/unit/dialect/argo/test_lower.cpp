@@ -386,10 +386,10 @@ TEST(ArgoLower, ExitHooksOfStepsAskTheirExpressionsThatOfTheWorkflowDoesNot) {
   - {name: leaf, container: {image: a}}
 )"));
   const std::vector<model::Step>& steps = group(all, "main").stages.at(0);
-  EXPECT_EQ(steps.at(0).hooks.at(0).condition, R"(steps["a"].status == "Failed")");
+  EXPECT_EQ(steps.at(0).hooks.at(0).condition.value().source(), R"({{=steps["a"].status == "Failed"}})");
   EXPECT_EQ(steps.at(0).hooks.at(0).expression, std::nullopt);
   EXPECT_EQ(steps.at(0).hooks.at(1).condition, std::nullopt);
-  EXPECT_EQ(steps.at(0).hooks.at(1).expression, R"(steps["a"].status == "Running")");
+  EXPECT_EQ(steps.at(0).hooks.at(1).expression.value().source(), R"({{=steps["a"].status == "Running"}})");
   EXPECT_EQ(steps.at(1).hooks.at(0).condition, std::nullopt);
   EXPECT_TRUE(all.workflow.on_exit.has_value());
   EXPECT_THAT(texts(all.notices), ElementsAre(testing::HasSubstr("spec.hooks.exit.expression is ignored")));
