@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
+#include <system_error>
+#include <vector>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -105,6 +107,8 @@ Status sync_directory(const fs::path& path) {
 
 namespace {
 
+constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
 // Whether the open file is still the one of that name: its last holder may have removed it meanwhile.
 bool is_still_there(int file, const fs::path& path) {
   struct stat opened{};
@@ -113,16 +117,28 @@ bool is_still_there(int file, const fs::path& path) {
          opened.st_dev == named.st_dev;
 }
 
+bool flock_again(int file, int operation) {
+  int locked = 0;
+  while ((locked = ::flock(file, operation)) != 0 && errno == EINTR) {
+  }
+  return locked == 0;
+}
+
+// Whether something is mounted there: what lies in it is somebody else's.
+bool is_mounted(int directory) {
+  struct statx status{};
+  return ::statx(directory, "", AT_EMPTY_PATH, STATX_TYPE, &status) == 0 &&
+         (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 // nullopt where the lock is held and `wait` is not set.
 Result<std::optional<FileDescriptor>> take_lock(const fs::path& path, FileLock::Kind kind, bool wait) {
   int operation = (kind == FileLock::Kind::shared ? LOCK_SH : LOCK_EX) | (wait ? 0 : LOCK_NB);
   while (true) {
     KIST_TRY_ASSIGN(auto file, open_file(path, O_RDWR | O_CREAT));
-    int locked = 0;
-    while ((locked = ::flock(file.get(), operation)) != 0 && errno == EINTR) {
-    }
-    if (locked != 0 && errno == EWOULDBLOCK) return std::nullopt;
-    if (locked != 0) return fail_errno(fmt::format("cannot lock {}", path.string()));
+    const bool locked = flock_again(file.get(), operation);
+    if (!locked && errno == EWOULDBLOCK) return std::nullopt;
+    if (!locked) return fail_errno(fmt::format("cannot lock {}", path.string()));
     if (is_still_there(file.get(), path)) return file;
   }
 }
@@ -141,10 +157,36 @@ Result<FileLock> FileLock::lock(const fs::path& path, Kind kind) {
 }
 
 Result<ScratchDirectory> ScratchDirectory::make(const fs::path& parent, std::string_view prefix) {
-  std::string name = (parent / fmt::format("{}XXXXXX", prefix)).string();
-  if (::mkdtemp(name.data()) == nullptr)
-    return fail_errno(fmt::format("cannot create a directory in {}", parent.string()));
-  return ScratchDirectory(name);
+  while (true) {
+    std::string name = (parent / fmt::format("{}XXXXXX", prefix)).string();
+    if (::mkdtemp(name.data()) == nullptr)
+      return fail_errno(fmt::format("cannot create a directory in {}", parent.string()));
+    // Until it is locked it looks abandoned: who removes it meanwhile has the lock, and another one is made.
+    FileDescriptor lock(::open(name.c_str(), kDirectory));
+    if (!lock && errno != ENOENT) return fail_errno(fmt::format("cannot open {}", name));
+    if (!lock) continue;
+    if (!flock_again(lock.get(), LOCK_SH) && errno != EOPNOTSUPP && errno != ENOLCK)
+      return fail_errno(fmt::format("cannot lock {}", name));
+    if (is_still_there(lock.get(), name)) return ScratchDirectory(name, std::move(lock));
+  }
+}
+
+Status ScratchDirectory::each_abandoned(const fs::path& parent, std::string_view prefix,
+                                        const std::function<void(const fs::path&)>& take) {
+  std::error_code error;
+  fs::directory_iterator entries(parent, error);
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail_errno(fmt::format("cannot read {}", parent.string()), error.value());
+  std::vector<fs::path> found;
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error))
+    if (entries->path().filename().native().starts_with(prefix)) found.push_back(entries->path());
+  for (const fs::path& path : found) {
+    FileDescriptor lock(::open(path.c_str(), kDirectory | O_NOFOLLOW));
+    if (lock && !is_mounted(lock.get()) && flock_again(lock.get(), LOCK_EX | LOCK_NB) &&
+        is_still_there(lock.get(), path))
+      take(path);
+  }
+  return {};
 }
 
 ScratchDirectory::~ScratchDirectory() {
@@ -179,7 +221,7 @@ class TreeRemover {
 
   // Opens a directory and lets its owner do everything: a task may leave some behind that nobody can read or write.
   Result<FileDescriptor> open_directory(int parent, const char* name) const {
-    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    constexpr int flags = kDirectory | O_NOFOLLOW;
     FileDescriptor directory(::openat(parent, name, flags));
     if (!directory && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0)
       directory = FileDescriptor(::openat(parent, name, flags));
@@ -225,6 +267,9 @@ class TreeRemover {
   Status remove_directory(int parent, const char* name, int depth) {
     if (::unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
     KIST_TRY_ASSIGN(FileDescriptor directory, open_directory(parent, name));
+    if (is_mounted(directory.get()))
+      return fail(ErrorKind::unavailable,
+                  fmt::format("cannot remove {}: something is mounted in it, at '{}'", path_.string(), name));
     if (depth < kDeepest) {
       KIST_TRY(empty(std::move(directory), depth + 1));
       return ::unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? Status() : failed();

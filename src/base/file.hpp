@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -69,25 +70,32 @@ class FileLock {
   FileDescriptor file_;
 };
 
-// A directory that is removed with all that is in it on destruction, unless kept.
+// A directory that is removed with all that is in it on destruction, unless kept. It is locked as long as this lives,
+// so that what a process left behind that was killed can be told from what others work in.
 class ScratchDirectory {
  public:
   // Made below `parent` (which must exist) with a random name that begins with `prefix`.
   static Result<ScratchDirectory> make(const std::filesystem::path& parent, std::string_view prefix);
+  // Gives `take` each directory below `parent` whose name begins with `prefix` and whose process is gone. Nobody else
+  // is given it meanwhile. A missing parent has none.
+  static Status each_abandoned(const std::filesystem::path& parent, std::string_view prefix,
+                               const std::function<void(const std::filesystem::path&)>& take);
   ~ScratchDirectory();
-  ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchDirectory(ScratchDirectory&& other) noexcept
+      : path_(std::exchange(other.path_, {})), lock_(std::move(other.lock_)) {}
   ScratchDirectory& operator=(ScratchDirectory&&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path keep() { return std::exchange(path_, {}); }
 
  private:
-  explicit ScratchDirectory(std::filesystem::path path) : path_(std::move(path)) {}
+  ScratchDirectory(std::filesystem::path path, FileDescriptor lock) : path_(std::move(path)), lock_(std::move(lock)) {}
   std::filesystem::path path_;
+  FileDescriptor lock_;
 };
 
 // Removes a tree of any depth, even where its directories are not writable (a task may leave mode 0 behind). Follows no
-// link. Missing is fine.
+// link, and enters nothing that is mounted below it. Missing is fine.
 Status remove_tree(const std::filesystem::path& path);
 
 }  // namespace kist

@@ -14,6 +14,7 @@
 #include "cli/live_sender.hpp"
 #include "cli/remotes.hpp"
 #include "cli/transfers.hpp"
+#include "engine/retention.hpp"
 #include "engine/run_record.hpp"
 #include "environment/place.hpp"
 #include "task/rooms.hpp"
@@ -136,6 +137,8 @@ Result<int> own_run(House& house, sandbox::Launcher& launcher, Interruptions& in
     };
   }
   if (jobs <= 0) jobs = std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
+  // Beside the run, as it may take a while: what killed ones left is not needed, whatever becomes of it.
+  const std::jthread sweeping([&home = parts.home] { (void)engine::free_scratch(home, false); });
   task::Rooms rooms(launcher, parts.home.scratch());
   KIST_TRY_ASSIGN(const auto settings, catalog::read_settings(parts.home));
   task::Starters starters(spare);

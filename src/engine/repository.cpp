@@ -45,7 +45,7 @@ Result<std::optional<model::ArtifactRecord>> find_inside(const Parts& parts, con
     auto there = parts.store.find(id_of(above->artifact), path);
     if (!there && there.error().kind == ErrorKind::not_found) continue;
     if (!there) return std::unexpected(there.error());
-    KIST_TRY_ASSIGN(const auto scratch, ScratchDirectory::make(parts.home.path(), ".key-"));
+    KIST_TRY_ASSIGN(const auto scratch, ScratchDirectory::make(parts.home.path(), kPartOfKey));
     const fs::path copy = scratch.path() / "part";
     KIST_TRY(parts.store.restore(id_of(above->artifact), path, copy));
     KIST_TRY_ASSIGN(auto transaction, parts.store.begin());

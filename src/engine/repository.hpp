@@ -15,6 +15,9 @@
 
 namespace kist::engine {
 
+// What the directories in the home begin with into which a part of an artifact is copied, to be saved by itself.
+inline constexpr std::string_view kPartOfKey = ".key-";
+
 // "/a//b/" → "a/b", as far as it can be a key.
 std::string key_of(std::string_view written);
 

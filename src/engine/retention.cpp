@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 
+#include "base/file.hpp"
 #include "base/terminal.hpp"
 #include "base/time.hpp"
+#include "engine/repository.hpp"
 #include "store/maintenance.hpp"
 
 namespace kist::engine {
@@ -105,6 +107,23 @@ Result<bool> is_held(catalog::Catalog& catalog, const std::string& run) {
   for (const std::string& owner : owners)
     if (auto summary = catalog.summary(owner); summary && !model::is_final(summary->state)) return true;
   return false;
+}
+
+Result<LeftScratch> free_scratch(const catalog::Home& home, bool dry_run) {
+  LeftScratch left;
+  auto take = [&](const std::filesystem::path& directory) {
+    const std::uint64_t bytes = store::bytes_on_disk(directory);
+    if (!dry_run)
+      if (auto removed = remove_tree(directory); !removed) {
+        left.notices.push_back(removed.error().text);
+        return;
+      }
+    ++left.directories;
+    left.bytes += bytes;
+  };
+  KIST_TRY(ScratchDirectory::each_abandoned(home.scratch(), "", take));
+  KIST_TRY(ScratchDirectory::each_abandoned(home.path(), kPartOfKey, take));
+  return left;
 }
 
 std::uint64_t quota_used(const catalog::Home& home) {

@@ -26,6 +26,15 @@ std::vector<Removal> runs_to_remove(std::span<const catalog::RunSummary> runs,
 // Whether a run that has not ended has made this one and answers for it: it may still look at what became of it.
 Result<bool> is_held(catalog::Catalog& catalog, const std::string& run);
 
+// What killed kists left in scratch, of which nothing is needed: a step that was under way starts anew. Removed, or
+// with `dry_run` counted; what is in use stays. Bytes are those on disk.
+struct LeftScratch {
+  std::uint64_t directories = 0;
+  std::uint64_t bytes = 0;
+  std::vector<std::string> notices;  // what could not be removed, and why
+};
+Result<LeftScratch> free_scratch(const catalog::Home& home, bool dry_run);
+
 // Bytes on disk that count for the quota: containers and index. Views have a budget of their own.
 std::uint64_t quota_used(const catalog::Home& home);
 

@@ -1,6 +1,7 @@
 """What was reported as saved survives kill -9; what was interrupted goes on where it was."""
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -105,3 +106,63 @@ def test_kill_9_at_any_moment_leaves_a_store_that_works(kist, delay):
         kist("resume", "killed", code=None)
     kist("run", "many", "--name", "next")
     assert len(kist.json("ls", "-r", "next")) == 300
+
+
+def test_what_a_killed_run_left_in_scratch_is_freed_and_nothing_else(kist):
+    kist.write(".dstack/workflows.yaml", """\
+        workflows:
+          - name: fills
+            provider: bash
+            commands:
+              - mkdir -p deep/closed && head -c 20000000 /dev/urandom > deep/closed/large && chmod 0 deep/closed
+              - ln -s /etc link && touch ready
+              - test -e gate || sleep 1000
+        """)
+    scratch = kist.home / "scratch"
+
+    def directories():
+        return {path for path in scratch.glob("*")}
+
+    def fill(name):
+        before = directories()
+        process = kist.start("run", "fills", "--name", name, start_new_session=True)
+        wait_until(lambda: any(path not in before and list(path.rglob("ready")) for path in directories()))
+        return process, directories() - before
+
+    killed, left = fill("killed")
+    killed.kill()
+    killed.communicate(timeout=10)
+    going, held = fill("going")
+    assert left and held and not left & directories(), "the next run removes what is left"
+    killed, left = fill("again")
+    killed.kill()
+    killed.communicate(timeout=10)
+    would = kist.json("gc", "-n")
+    assert would["scratch"] == len(left) and would["scratch_bytes"] > 20_000_000
+    assert directories() == left | held
+    freed = kist("gc").stdout
+    assert "in scratch that" in freed and directories() == held
+    assert kist.json("gc")["scratch"] == 0
+
+    # It is needed by nobody: what was interrupted goes on.
+    (kist.project / "gate").touch()
+    kist("stop", "-x", "-y", "going")
+    going.communicate(timeout=60)
+    kist("resume", "killed")
+    assert not directories()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_nothing_that_is_mounted_in_scratch_is_removed(kist, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/file").touch()
+    mounted = kist.home / "scratch/task-1/root/mounted"
+    mounted.mkdir(parents=True)
+    kist("ps")
+    subprocess.run(["mount", "--bind", tmp_path / "outside", mounted], check=True)
+    try:
+        assert "mounted" in kist("gc").stdout
+        assert (tmp_path / "outside/file").exists()
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+    assert kist.json("gc")["scratch"] == 1 and not (kist.home / "scratch/task-1").exists()

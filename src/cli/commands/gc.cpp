@@ -50,30 +50,38 @@ Result<std::optional<catalog::RetentionRule>> rule_of(const GcOptions& options) 
 
 using Removals = std::vector<engine::Removal>;
 
-void print_text(const Removals& runs, const store::Collected& done, bool dry_run) {
+void print_text(const Removals& runs, const store::Collected& done, const engine::LeftScratch& scratch, bool dry_run) {
   const std::string_view would = dry_run ? "would be " : "";
   for (const auto& each : runs) print(fmt::format("{} {}removed: {}\n", each.run.name, would, each.why));
   const std::uint64_t freed = done.bytes > done.written ? done.bytes - done.written : 0;
   print(fmt::format(
-      "{} {}freed: {} of {} containers{}", human_size(freed + done.view_bytes), would, human_size(done.bytes),
-      done.containers,
+      "{} {}freed: {} of {} containers{}", human_size(freed + done.view_bytes + scratch.bytes), would,
+      human_size(done.bytes), done.containers,
       done.repacked > 0 ? fmt::format(" ({} of them packed anew, {})", done.repacked, human_size(done.written)) : ""));
-  print(fmt::format(", {} of {} views\n", human_size(done.view_bytes), done.views));
+  print(fmt::format(", {} of {} views", human_size(done.view_bytes), done.views));
+  if (scratch.directories > 0)
+    print(fmt::format(", {} in scratch that {} killed {} left", human_size(scratch.bytes), scratch.directories,
+                      scratch.directories == 1 ? "task" : "tasks"));
+  print("\n");
   if (done.waiting > 0)
     print(fmt::format(
         "{} in {} containers nobody needs {} still held by what is going on, or younger than the grace: the "
         "next `kist gc` frees them\n",
         human_size(done.waiting_bytes), done.waiting, done.waiting == 1 ? "is" : "are"));
   for (const auto& notice : done.notices) print(notice + "\n");
+  for (const auto& notice : scratch.notices) print(notice + "\n");
 }
 
-void print_as_json(const Removals& runs, const store::Collected& done, bool dry_run) {
+void print_as_json(const Removals& runs, const store::Collected& done, const engine::LeftScratch& scratch,
+                   bool dry_run) {
   Json names = Json::array();
   Json reasons = Json::object();
   for (const auto& each : runs) {
     names.push_back(each.run.name);
     reasons[each.run.name] = each.why;
   }
+  auto notices = done.notices;
+  notices.insert(notices.end(), scratch.notices.begin(), scratch.notices.end());
   print_json({{"dry_run", dry_run},
               {"runs", std::move(names)},
               {"reasons", std::move(reasons)},
@@ -85,7 +93,9 @@ void print_as_json(const Removals& runs, const store::Collected& done, bool dry_
               {"waiting_bytes", done.waiting_bytes},
               {"views", done.views},
               {"view_bytes", done.view_bytes},
-              {"notices", done.notices}});
+              {"scratch", scratch.directories},
+              {"scratch_bytes", scratch.bytes},
+              {"notices", std::move(notices)}});
 }
 
 Result<int> gc(Context& context, const GcOptions& options) {
@@ -109,6 +119,7 @@ Result<int> gc(Context& context, const GcOptions& options) {
     KIST_TRY_ASSIGN(const bool agreed, context.confirm(fmt::format("Remove {} runs?", runs.size()), options.yes));
     if (!agreed) return 0;
   }
+  KIST_TRY_ASSIGN(const auto scratch, engine::free_scratch(parts.home, options.dry_run));
   std::set<std::string> to_be_removed;  // of a dry run; else they are gone, and a new run may have such a name by now
   for (const auto& each : runs) {
     if (options.dry_run) {
@@ -132,9 +143,9 @@ Result<int> gc(Context& context, const GcOptions& options) {
                   maintenance->collect(
                       roots, {.dry_run = options.dry_run, .grace = settings.grace, .views_budget = settings.views}));
   if (options.json)
-    print_as_json(runs, done, options.dry_run);
+    print_as_json(runs, done, scratch, options.dry_run);
   else
-    print_text(runs, done, options.dry_run);
+    print_text(runs, done, scratch, options.dry_run);
   return 0;
 }
 
