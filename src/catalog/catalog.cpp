@@ -42,8 +42,9 @@ class SqliteCatalog : public Catalog {
     return write([&](Database& database) { return add_run(database, run, naming, random); });
   }
 
-  Status import_run(const model::RunRecord& run, const Digest& record) override {
-    return write([&](Database& database) { return add_foreign_run(database, run, record); });
+  Status import_run(const model::RunRecord& run, const Digest& record,
+                    const std::optional<Digest>& instead_of) override {
+    return write([&](Database& database) { return add_foreign_run(database, run, record, instead_of); });
   }
 
   Status import_tag(const Tag& tag) override {

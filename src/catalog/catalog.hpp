@@ -184,8 +184,10 @@ class Catalog {
   // Of the runs with a history.
   virtual Result<EarlierRuns> earlier_runs(std::string_view project, std::string_view workflow) = 0;
   // Writes a run that ended elsewhere, or that a lost catalog knew, from its record in the store. Errors: conflict
-  // (there is another run of this name; the same one is fine).
-  virtual Status import_run(const model::RunRecord& run, const Digest& record) = 0;
+  // (there is another run of this name; the same one is fine). What is here of this run with the record `instead_of` is
+  // replaced by what it has become; its tags follow it.
+  virtual Status import_run(const model::RunRecord& run, const Digest& record,
+                            const std::optional<Digest>& instead_of = std::nullopt) = 0;
   // A run that had ended is to go on: its request, state, message, times and nodes become the given ones, and it has no
   // logs and no record until it ends again. What it was asked before is forgotten. Its tags keep what they keep.
   // Errors: not_found.

@@ -161,17 +161,25 @@ Status write_changes(Database& database, const Changes& changes) {
   return {};
 }
 
-Status add_foreign_run(Database& database, const RunRecord& run, const Digest& record) {
+Status add_foreign_run(Database& database, const RunRecord& run, const Digest& record,
+                       const std::optional<Digest>& instead_of) {
   KIST_TRY(check_name("run", run.name));
+  bool is_older = false;
   {
     auto row = database.query("SELECT id, record FROM runs WHERE name = $1");
     KIST_TRY_ASSIGN(bool taken, row.bind(run.name).step());
-    if (taken && (row.text(0) != run.id || (!row.is_null(1) && row.text(1) != record.to_string())))
+    const bool is_it = taken && row.text(0) == run.id;
+    is_older = is_it && instead_of && !row.is_null(1) && row.text(1) == instead_of->to_string();
+    if (taken && !is_older && (!is_it || (!row.is_null(1) && row.text(1) != record.to_string())))
       return fail(ErrorKind::conflict, fmt::format("there is another run '{}' already: remove it first", run.name));
-    if (taken) return {};
+    if (taken && !is_older) return {};
   }
-  KIST_TRY_ASSIGN(std::int64_t number, count(database, "runs"));
-  KIST_TRY(insert_run(database, run.name, number, run));
+  if (is_older) {
+    KIST_TRY(rewrite_run(database, run));
+  } else {
+    KIST_TRY_ASSIGN(std::int64_t number, count(database, "runs"));
+    KIST_TRY(insert_run(database, run.name, number, run));
+  }
   KIST_TRY(write_marks(database, run.name, run.marks));
   Changes changes{.run = run.name, .record = record, .logs = run.logs, .nodes = run.nodes};
   return write_changes(database, changes);

@@ -15,7 +15,8 @@ namespace kist::catalog {
 Result<std::string> add_run(Database& database, const model::RunRecord& run, const model::RunNaming& naming,
                             const std::function<std::uint32_t(std::uint32_t)>& random);
 // A run that ended elsewhere.
-Status add_foreign_run(Database& database, const model::RunRecord& run, const Digest& record);
+Status add_foreign_run(Database& database, const model::RunRecord& run, const Digest& record,
+                       const std::optional<Digest>& instead_of);
 Status write_changes(Database& database, const Changes& changes);
 // See Catalog::reopen().
 Status rewrite_run(Database& database, const model::RunRecord& run);

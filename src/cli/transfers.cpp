@@ -12,6 +12,7 @@
 #include "engine/references.hpp"
 #include "engine/retention.hpp"
 #include "engine/run_record.hpp"
+#include "engine/tags.hpp"
 
 namespace kist::cli {
 
@@ -62,6 +63,12 @@ Result<Move> plan_run(OpenRemote& remote, const Sending& sending) {
   if (now->target == sending.record) return Move{.wanted = false, .now = {}};
   KIST_TRY_ASSIGN(const auto ours, store::read_run_record(remote.store->source(), sending.record));
   KIST_TRY_ASSIGN(const auto theirs, store::read_run_record(remote.store->source(), now->target));
+  if (ours.id == theirs.id && remote.store->last_seen(run_reference(sending.run)) == sending.record)
+    return fail(
+        ErrorKind::conflict,
+        fmt::format("the run '{0}' has gone on elsewhere since it was last seen on {1}: `kist pull {0} --remote "
+                    "{1}` gets what has become of it",
+                    sending.run, remote.named.name));
   if (ours.id == theirs.id) return Move{.wanted = true, .now = std::move(now)};  // resumed since it was pushed
   return fail(ErrorKind::conflict,
               fmt::format("{0} has another run '{1}' ({2}): `kist push {1} --as NAME --remote {0}` gives this one "
@@ -166,10 +173,17 @@ Result<Found> find_on(OpenRemote& remote, std::string_view word) {
                           is_tag ? "tag" : "run or tag", name, remote.named.name));
 }
 
-// Whether the run is here already. Errors: conflict (another one has its name).
-Result<bool> check_run(catalog::Catalog& catalog, const model::RunRecord& run, const Digest& record) {
+// What there is here of a run that is to be pulled.
+struct Here {
+  bool is_same = false;
+  std::optional<Digest> older;  // its record: what was last seen on the remote, which has gone on there alone
+};
+
+// `seen`: the record here of what was last seen of it on the remote. Errors: conflict (another one has its name).
+Result<Here> check_run(catalog::Catalog& catalog, const model::RunRecord& run, const Digest& record,
+                       const std::optional<Digest>& seen) {
   const auto here = catalog.run(run.name);
-  if (!here && here.error().kind == ErrorKind::not_found) return false;
+  if (!here && here.error().kind == ErrorKind::not_found) return Here{};
   if (!here) return std::unexpected(here.error());
   if (here->id != run.id)
     return fail(ErrorKind::conflict,
@@ -177,7 +191,8 @@ Result<bool> check_run(catalog::Catalog& catalog, const model::RunRecord& run, c
                             "fetched another name here",
                             run.name, description(*here)));
   KIST_TRY_ASSIGN(const auto summary, catalog.summary(run.name));
-  if (summary.record == record) return true;
+  if (summary.record == record) return Here{.is_same = true, .older = {}};
+  if (summary.record && summary.record == seen) return Here{.is_same = false, .older = seen};
   return fail(ErrorKind::conflict,
               fmt::format("the run '{0}' here and the one on the remote went on differently: `kist rm {0}` removes "
                           "this one, its tags would keep its artifacts",
@@ -211,10 +226,11 @@ Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word
     renamed = text_under(run, *options.as);
     record = sha256(renamed);
   }
-  KIST_TRY_ASSIGN(const bool was_here, check_run(*catalog, run, record));
+  const std::string reference = run_reference(run.name);  // by its name here: under several, each is at its own state
+  KIST_TRY_ASSIGN(const Here local, check_run(*catalog, run, record, remote.store->last_seen(reference)));
   if (found.tag) KIST_TRY(check_tag(*catalog, remote, *found.tag, record, options.force));
 
-  if (!was_here) {
+  if (!local.is_same) {
     KIST_TRY_ASSIGN(const catalog::Home* home, house.home());
     KIST_TRY(engine::check_quota(*home));
   }
@@ -225,16 +241,23 @@ Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word
     KIST_TRY(transaction->put_object(renamed));
     KIST_TRY(transaction->commit());
   }
-  KIST_TRY(engine::refer(*store, run_reference(run.name), record));
   if (options.project) run.project = *options.project;
   model::RunRecord here = run;
   here.expires = Time{};  // who pulls a run wants it, however long it was to be kept elsewhere
-  KIST_TRY(catalog->import_run(here, record));
+  // The catalog decides who was first where the run is gone on with here meanwhile.
+  if (local.older) KIST_TRY(catalog->import_run(here, record, local.older));
+  KIST_TRY(engine::refer(*store, run_reference(run.name), record));
+  if (!local.older) KIST_TRY(catalog->import_run(here, record));
+  KIST_TRY(remote.store->remember(reference, record));
   if (found.tag) {
     KIST_TRY(catalog->import_tag({*found.tag, run.name, record, now()}));
     KIST_TRY(remote.store->remember(tag_reference(*found.tag), found.record));
   }
-  return Pulled{run.name, found.tag, was_here};
+  if (found.tag || local.older) {
+    KIST_TRY_ASSIGN(const auto parts, house.parts());
+    KIST_TRY(engine::refer_all_tags(parts));
+  }
+  return Pulled{run.name, found.tag, local.is_same};
 }
 
 Result<model::RunRecord> fetch_tag(OpenRemote& remote, std::string_view tag, store::Transfer& transfer) {

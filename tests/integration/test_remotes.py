@@ -151,6 +151,32 @@ def test_a_tag_moves_only_for_who_knows_where_it_was(machines):
     assert [tag["run"] for tag in one.json("tags") if tag["name"] == "v1"] == ["other"]
 
 
+def test_what_has_become_of_a_run_is_taken_by_who_has_not_changed_it(machines):
+    one, two = machines
+    one.write(".dstack/workflows.yaml", """\
+        workflows:
+          - name: gated
+            provider: bash
+            commands: ["test -e gate", "echo made > out/made"]
+            artifacts: [out]
+        """)
+    one.run("gated", "-t", "v1", name="r", code=1)
+    one("push", ":v1")
+    two("pull", ":v1")
+    two("pull", "r", "--as", "copy")
+    (one.project / "gate").touch()
+    one("retry", "r")
+    one("push", "r")
+    assert "has gone on elsewhere" in two("push", "r", code=2).stderr
+    two("pull", "r")
+    assert two.json("show", "r")["status"] == "succeeded"
+    assert two("cat", ":v1", "out/made").stdout == two("cat", "r", "out/made").stdout == "made\n"
+    two("pull", "r", "--as", "copy")
+    assert two("cat", "copy", "out/made").stdout == "made\n"
+    assert two.json("fsck")["status"] == "sound"
+    two("pull", "r")  # it is here: fine
+
+
 def test_two_machines_push_one_tag_at_once(machines):
     one, two = machines
     one.run("make", "-t", "v1", name="of-one")

@@ -240,8 +240,9 @@ class Counting : public catalog::Catalog {
   }
   Status check_measurement(const catalog::Series& series) override { return real_.check_measurement(series); }
   Result<std::vector<catalog::Series>> metrics() override { return real_.metrics(); }
-  Status import_run(const model::RunRecord& run, const Digest& record) override {
-    return real_.import_run(run, record);
+  Status import_run(const model::RunRecord& run, const Digest& record,
+                    const std::optional<Digest>& instead_of) override {
+    return real_.import_run(run, record, instead_of);
   }
   Status import_tag(const catalog::Tag& tag) override { return real_.import_tag(tag); }
   Status reopen(const model::RunRecord& run) override { return real_.reopen(run); }
