@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "engine/finish.hpp"
 #include "engine/run_record.hpp"
 #include "model/record.hpp"
 
@@ -81,25 +82,43 @@ Result<Rebuilt> rebuild_catalog(const catalog::Home& home, store::Store& store) 
   return rebuilt;
 }
 
-Result<std::vector<std::string>> restore_references(store::Store& store, catalog::Catalog& catalog) {
-  std::vector<std::string> restored;
-  auto restore = [&](const std::string& name, const std::optional<Digest>& record) -> Status {
+Result<std::vector<std::string>> lost_references(store::Store& store, catalog::Catalog& catalog, bool repair) {
+  std::vector<std::string> lost;
+  auto look = [&](const std::string& name, const std::optional<Digest>& record) -> Status {
     if (!record || !store.object(*record)) return {};
     auto target = store.reference(name);
     if (target) return {};
-    if (target.error().kind == ErrorKind::corrupt)
-      KIST_TRY(store.remove_reference(name));
-    else if (target.error().kind != ErrorKind::not_found)
-      return std::unexpected(target.error());
-    KIST_TRY(store.set_reference(name, *record, std::nullopt));
-    restored.push_back(name);
-    return {};
+    const bool damaged = target.error().kind == ErrorKind::corrupt;
+    if (!damaged && target.error().kind != ErrorKind::not_found) return std::unexpected(target.error());
+    if (!repair && damaged) return {};  // the store's own check names it
+    lost.push_back(name);
+    if (!repair) return {};
+    if (damaged) KIST_TRY(store.remove_reference(name));
+    return store.set_reference(name, *record, std::nullopt);
   };
   KIST_TRY_ASSIGN(auto runs, catalog.runs({}));
-  for (const catalog::RunSummary& run : runs) KIST_TRY(restore("runs/" + run.name, run.record));
+  for (const catalog::RunSummary& run : runs) KIST_TRY(look("runs/" + run.name, run.record));
   KIST_TRY_ASSIGN(auto tags, catalog.tags());
-  for (const catalog::Tag& tag : tags) KIST_TRY(restore("tags/" + tag.name, tag.record));
-  return restored;
+  for (const catalog::Tag& tag : tags) KIST_TRY(look("tags/" + tag.name, tag.record));
+  return lost;
+}
+
+Result<std::vector<std::string>> lost_records(const Parts& parts, bool repair) {
+  std::vector<std::string> lost;
+  KIST_TRY_ASSIGN(auto runs, parts.catalog.runs({}));
+  for (const catalog::RunSummary& summary : runs) {
+    if (!summary.record || read_run_record(parts.store, *summary.record)) continue;
+    auto run = parts.catalog.run(summary.name);
+    if (!run && run.error().kind == ErrorKind::not_found) continue;  // removed meanwhile
+    if (!run) return std::unexpected(run.error());
+    if (repair) {
+      KIST_TRY(keep_record(parts, *run));
+      KIST_TRY_ASSIGN(const auto kept, parts.catalog.summary(summary.name));
+      if (!kept.record || !read_run_record(parts.store, *kept.record)) continue;
+    }
+    lost.push_back(summary.name);
+  }
+  return lost;
 }
 
 }  // namespace kist::engine

@@ -6,6 +6,7 @@
 
 #include "catalog/catalog.hpp"
 #include "catalog/home.hpp"
+#include "engine/engine.hpp"
 #include "store/store.hpp"
 
 namespace kist::engine {
@@ -21,8 +22,12 @@ struct Rebuilt {
 // cannot be read is put aside first. Runs that had not ended are not in the store. No other kist may use the home.
 Result<Rebuilt> rebuild_catalog(const catalog::Home& home, store::Store& store);
 
-// Sets the store's references of runs and tags that are lost or damaged, by what the catalog knows, and returns their
-// names.
-Result<std::vector<std::string>> restore_references(store::Store& store, catalog::Catalog& catalog);
+// The store's references of runs and tags that are lost although the catalog knows them and their records are whole,
+// by name. With `repair` they are set, and damaged ones too.
+Result<std::vector<std::string>> lost_references(store::Store& store, catalog::Catalog& catalog, bool repair);
+
+// The runs whose records cannot be read although the catalog knows all that stood in them. With `repair` the records
+// are written again.
+Result<std::vector<std::string>> lost_records(const Parts& parts, bool repair);
 
 }  // namespace kist::engine

@@ -1,5 +1,7 @@
 """Collecting, checking, counting: kist gc, fsck, du, quotas, and a catalog that is lost."""
+import os
 import pathlib
+import subprocess
 
 import pytest
 
@@ -124,6 +126,34 @@ def test_fsck_names_what_is_hurt_and_repairs_what_can_be(runs):
     runs("rm", "-y", name)
     runs("gc")
     assert runs.json("fsck")["status"] == "sound"
+
+
+def test_fsck_tells_lost_references_and_sets_them_by_the_catalog(runs):
+    runs("tags", "add", "kept", "one")
+    before = {run["name"]: runs.json("show", run["name"]) for run in runs.json("ps", "-a")}
+    for lost in ("runs/two", "tags/kept"):
+        (runs.home / "store/refs" / lost).unlink()
+    found = runs.json("fsck", code=3)
+    assert found["status"] == "damaged" and {finding["name"] for finding in found["findings"]} == {"runs/two", "tags/kept"}
+    assert "fsck --repair" in runs("fsck", code=3).stdout
+    assert not (runs.home / "store/refs/runs/two").exists(), "without --repair nothing is written"
+    assert "All damage was repaired" in runs("fsck", "--repair").stdout
+    assert runs.json("fsck")["findings"] == []
+    assert {name: runs.json("show", name) for name in before} == before
+
+
+def test_a_damaged_record_is_written_again_by_what_the_catalog_knows(runs):
+    before = runs.json("show", "three")
+    record = (runs.home / "store/refs/runs/three").read_text()
+    pack = max((runs.home / "store/containers").glob("pack-*"), key=lambda path: path.stat().st_mtime_ns)
+    pack.chmod(0o644)
+    pack.write_bytes(bytes(pack.stat().st_size))
+    assert "--repair writes it again" in runs("fsck", code=3).stdout
+    repaired = runs("fsck", "--repair", code=None).stdout
+    assert "written again by what the catalog knows" in repaired
+    assert (runs.home / "store/refs/runs/three").read_text() == record
+    assert runs.json("show", "three") == before
+    assert not [finding for finding in runs.json("fsck", code=None)["findings"] if "record" in finding["name"]]
 
 
 def test_runs_go_when_their_file_lets_them(kist):

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -136,11 +137,13 @@ Result<int> fsck(Context& context, const FsckOptions& options) {
                                    : sound.error().text + "; `kist fsck --rebuild-catalog` makes it anew"});
   else
     return std::unexpected(sound.error());
-  if (options.repair && runs != nullptr) {
-    KIST_TRY_ASSIGN(const auto restored, engine::restore_references(*store, *runs));
-    for (const auto& name : restored)
-      before.findings.push_back(
-          {store::Finding::Kind::reference, name, "was lost or damaged; it was set by what the catalog knows", true});
+  if (runs != nullptr) {
+    KIST_TRY_ASSIGN(const auto lost, engine::lost_references(*store, *runs, options.repair));
+    for (const auto& name : lost)
+      before.findings.push_back({store::Finding::Kind::reference, name,
+                                 options.repair ? "was lost or damaged; it was set by what the catalog knows"
+                                                : "lost; --repair sets it by what the catalog knows",
+                                 options.repair});
   }
 
   std::vector<store::Finding> records;
@@ -150,13 +153,27 @@ Result<int> fsck(Context& context, const FsckOptions& options) {
       records.push_back({store::Finding::Kind::object, "the record of " + name, error.text});
     });
   };
-  store::Checked checked;
-  {
+  auto check = [&] {
     Progress progress(is_terminal(STDERR_FILENO) && !options.json);
-    KIST_TRY_ASSIGN(checked, maintenance->check(roots, {.repair = options.repair,
-                                                        .progress = [&](std::uint64_t done, std::uint64_t total) {
-                                                          progress.show(done, total);
-                                                        }}));
+    return maintenance->check(
+        roots, {.repair = options.repair,
+                .progress = [&](std::uint64_t done, std::uint64_t total) { progress.show(done, total); }});
+  };
+  KIST_TRY_ASSIGN(store::Checked checked, check());
+  if (!records.empty() && runs != nullptr) {
+    KIST_TRY_ASSIGN(const auto parts, context.house.parts());
+    KIST_TRY_ASSIGN(const auto lost, engine::lost_records(parts, options.repair));
+    if (options.repair && !lost.empty()) {
+      for (const auto& finding : checked.findings)
+        if (finding.repaired) before.findings.push_back(finding);
+      for (const auto& name : lost)
+        before.findings.push_back({store::Finding::Kind::object, "the record of run " + name,
+                                   "was damaged; it was written again by what the catalog knows", true});
+      KIST_TRY_ASSIGN(checked, check());  // what the records lead to was not looked at
+    }
+    for (auto& record : records)
+      if (std::ranges::any_of(lost, [&](const auto& name) { return record.place == "the record of run " + name; }))
+        record.text += "; --repair writes it again by what the catalog knows";
   }
   checked.findings.insert(checked.findings.begin(), before.findings.begin(), before.findings.end());
   checked.findings.insert(checked.findings.end(), records.begin(), records.end());
