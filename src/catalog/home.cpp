@@ -3,16 +3,24 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+#include "base/file.hpp"
 
 namespace kist::catalog {
 
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr const char* kReserve = "reserve";
+constexpr off_t kReserveSize = 8 << 20;         // the catalog's log grows to 4 MiB before it is written back
+constexpr std::uint64_t kPlenty = 64ULL << 20;  // with less left the reserve is not made
 
 Result<fs::path> default_path() {
   if (const char* given = ::getenv("KIST_HOME"); given != nullptr && *given != '\0') return fs::path(given);
@@ -49,6 +57,21 @@ Result<Home> Home::open(const fs::path& given) {
     return fail(ErrorKind::invalid,
                 fmt::format("{} is no directory: move it away, or set KIST_HOME to another place", path.string()));
   return Home(std::move(path));
+}
+
+void Home::keep_reserve() const {
+  const fs::path path = path_ / kReserve;
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0) return;
+  struct statvfs disk{};
+  if (::statvfs(path_.c_str(), &disk) != 0 || disk.f_bavail * disk.f_frsize < kPlenty) return;
+  // Where it cannot be made, removing fails on a full disk, as everything else does.
+  auto file = open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  if (file && ::posix_fallocate(file->get(), 0, kReserveSize) != 0) ::unlink(path.c_str());
+}
+
+bool Home::give_up_reserve() const {
+  return ::unlink((path_ / kReserve).c_str()) == 0;
 }
 
 }  // namespace kist::catalog

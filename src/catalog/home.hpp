@@ -22,6 +22,12 @@ class Home {
   // Of one run: its lock file `owner`, and `logs/` with one file a node while it runs.
   std::filesystem::path run(std::string_view name) const { return path_ / "runs" / name; }
 
+  // The reserve is a file that takes some space, so that on a full disk there is enough to write down what is removed.
+  // Made where it is missing and the disk has plenty.
+  void keep_reserve() const;
+  // Gives its space to the disk; whether there was one. Who did that and is done calls keep_reserve().
+  bool give_up_reserve() const;
+
  private:
   explicit Home(std::filesystem::path path) : path_(std::move(path)) {}
   std::filesystem::path path_;

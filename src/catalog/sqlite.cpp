@@ -18,7 +18,10 @@ std::unexpected<Error> sqlite_error(sqlite3* database, int code) {
   int system_error = sqlite3_system_errno(database);
   switch (code & 0xff) {
     case SQLITE_FULL:
-      return fail(ErrorKind::no_space, fmt::format("cannot write {}: no space left on its disk", name));
+      return fail(ErrorKind::no_space,
+                  fmt::format("cannot write {}: no space left on its disk; `kist rm` and `kist gc` free some of "
+                              "what kist takes there",
+                              name));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return fail(ErrorKind::unavailable,

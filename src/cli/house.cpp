@@ -78,6 +78,7 @@ Result<catalog::Catalog*> House::catalog() {
     KIST_TRY_ASSIGN(const catalog::Home* at, home());
     KIST_TRY(check_catalog_is_there(*at));
     KIST_TRY_ASSIGN(catalog_, catalog::Catalog::open(*at));
+    at->keep_reserve();
   }
   return catalog_.get();
 }

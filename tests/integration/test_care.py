@@ -156,6 +156,32 @@ def test_a_damaged_record_is_written_again_by_what_the_catalog_knows(runs):
     assert not [finding for finding in runs.json("fsck", code=None)["findings"] if "record" in finding["name"]]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+@pytest.mark.parametrize("freeing", [("gc", "-y", "--keep-last", "0"), ("rm", "-y", "one", "two")])
+def test_space_is_freed_on_a_full_disk(kist, freeing):
+    kist.home.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "none", kist.home], check=True)
+    try:
+        kist.write(".dstack/workflows.yaml", WORKFLOW)
+        for name in ("one", "two"):
+            kist.run("make", name=name)
+        assert (kist.home / "reserve").stat().st_blocks * 512 >= 8 << 20
+        with pytest.raises(OSError), open(kist.home / "fill", "wb", buffering=0) as fill:
+            while fill.write(bytes(4096)):
+                pass
+        refused = kist("tags", "add", "more", "one", code=None)
+        assert refused.returncode == 0 or "kist gc" in refused.stderr
+        kist("tags", "delete", "-y", "more", code=None)
+        kist(*freeing)
+        assert kist.json("ps", "-a") == []
+        kist("gc")
+        (kist.home / "fill").unlink()
+        kist("ps")
+        assert (kist.home / "reserve").exists()
+    finally:
+        subprocess.run(["umount", kist.home], check=True)
+
+
 def test_runs_go_when_their_file_lets_them(kist):
     kist.write("w.yaml", """\
         apiVersion: argoproj.io/v1alpha1

@@ -6,6 +6,7 @@
 
 #include "catalog/settings.hpp"
 #include "cli/commands/table.hpp"
+#include "cli/freeing.hpp"
 #include "cli/runs.hpp"
 #include "engine/retention.hpp"
 #include "engine/roots.hpp"
@@ -98,7 +99,7 @@ void print_as_json(const Removals& runs, const store::Collected& done, const eng
               {"notices", std::move(notices)}});
 }
 
-Result<int> gc(Context& context, const GcOptions& options) {
+Result<int> gc(Context& context, GcOptions& options) {
   KIST_TRY_ASSIGN(auto given, rule_of(options));
   KIST_TRY_ASSIGN(const auto parts, context.house.parts());
   KIST_TRY_ASSIGN(auto settings, catalog::read_settings(parts.home));
@@ -118,6 +119,7 @@ Result<int> gc(Context& context, const GcOptions& options) {
   if (given && by_rule && !options.dry_run) {
     KIST_TRY_ASSIGN(const bool agreed, context.confirm(fmt::format("Remove {} runs?", runs.size()), options.yes));
     if (!agreed) return 0;
+    options.yes = true;  // it is not asked again where all this is done again
   }
   KIST_TRY_ASSIGN(const auto scratch, engine::free_scratch(parts.home, options.dry_run));
   std::set<std::string> to_be_removed;  // of a dry run; else they are gone, and a new run may have such a name by now
@@ -166,7 +168,7 @@ void declare_gc(Arguments& arguments, Context& context) {
       "Runs go whose own file lets them (Argo's ttlStrategy, history limits of a CronWorkflow). Without a rule, here\n"
       "or in settings.yaml, no other is removed, and only what no run and no tag needs is freed. With several, a run\n"
       "goes if all of them let it. Runs may go on meanwhile.");
-  arguments.action([&context, options] { return gc(context, *options); });
+  arguments.action([&context, options] { return with_reserve(context.house, [&] { return gc(context, *options); }); });
 }
 
 }  // namespace kist::cli

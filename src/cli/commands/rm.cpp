@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include "cli/commands/table.hpp"
+#include "cli/freeing.hpp"
 #include "cli/runs.hpp"
 #include "cli/subject.hpp"
 
@@ -37,7 +38,7 @@ Result<std::vector<catalog::RunSummary>> chosen(Context& context, const RmOption
 }
 
 Result<int> rm(Context& context, const RmOptions& options) {
-  KIST_TRY_ASSIGN(const auto runs, chosen(context, options));
+  KIST_TRY_ASSIGN(const auto runs, with_reserve(context.house, [&] { return chosen(context, options); }));
   if (runs.empty()) return 0;
   const auto question = options.all        ? std::string("Delete all runs?")
                         : runs.size() == 1 ? fmt::format("Delete the run '{}'?", runs.front().name)
@@ -47,7 +48,8 @@ Result<int> rm(Context& context, const RmOptions& options) {
   KIST_TRY_ASSIGN(const auto parts, context.house.parts());
   auto tell = [](const std::string& notice) { fmt::print(stderr, "{}\n", notice); };
   for (const auto& run : runs) {
-    auto removed = engine::remove_run(parts, run.name, options.force, tell);
+    auto removed =
+        with_reserve(context.house, [&] { return engine::remove_run(parts, run.name, options.force, tell); });
     if (!removed && removed.error().kind == ErrorKind::conflict)
       return fail(ErrorKind::conflict, fmt::format("{}: The run is not finished yet. Stop the run first.", run.name));
     if (!removed) return std::unexpected(std::move(removed).error());
