@@ -1,8 +1,11 @@
 #include "base/words.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include <fmt/format.h>
+
+#include "base/utf8.hpp"
 
 namespace kist {
 namespace {
@@ -62,6 +65,25 @@ std::string quote_word(std::string_view text) {
       quoted += "'\\''";
     else
       quoted += c;
+  }
+  return quoted += '\'';
+}
+
+std::string shell_word(std::string_view text) {
+  if (printable(text) == text) return quote_word(text);
+  std::string quoted = "$'";
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
+    text.remove_prefix(character.size());
+    if (character == "'" || character == "\\") {
+      quoted += '\\';
+      quoted += character;
+    } else if (length > 0 && printable(character) == character) {
+      quoted += character;
+    } else {
+      for (const char byte : character) quoted += fmt::format("\\{:03o}", static_cast<unsigned char>(byte));
+    }
   }
   return quoted += '\'';
 }

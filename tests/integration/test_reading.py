@@ -397,3 +397,26 @@ def test_dstack_shows_artifacts_where_it_kept_them(kist, tmp_path, request):
     (artifacts / "old").mkdir()
     kist("ps", program="dstack")
     assert not is_mounted(artifacts)
+
+
+def test_the_next_page_after_any_name(kist):
+    kist.write(".dstack/workflows.yaml", """\
+        workflows:
+          - name: odd
+            provider: bash
+            commands:
+              - mkdir -p output && cd output
+              - touch "$(printf 'bad\\\\377\\\\376name')" "$(printf "it's\\\\n\\\\\\\\one")" "$(printf 'a\\\\0331b')" plain
+            artifacts: [{path: output}]
+        """)
+    kist.run("odd", name="odd")
+    seen, after = 0, ""
+    for _ in range(10):
+        done = kist.shell(f"kist ls -r odd --limit 1 {after}")
+        assert done.returncode == 0, done.stderr
+        seen += 1
+        if "--after" not in done.stderr:
+            break
+        after = done.stderr.strip().removeprefix("There is more: ")
+        assert "\x1b" not in after
+    assert seen == 4

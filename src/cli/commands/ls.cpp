@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "base/utf8.hpp"
+#include "base/words.hpp"
 #include "cli/commands/table.hpp"
 #include "cli/listing.hpp"
 #include "cli/subject.hpp"
@@ -45,7 +45,7 @@ Result<int> ls(Context& context, const LsOptions& options) {
   KIST_TRY_ASSIGN(const auto end, print_listing(*store, run, listing, options.json, context.colored_output()));
   if (end.more) {
     flush_output();
-    fmt::print(stderr, "There is more: --after '{}'\n", printable(end.last));
+    fmt::print(stderr, "There is more: --after {}\n", shell_word(end.last));
   }
   return 0;
 }
