@@ -232,7 +232,7 @@ Result<Pulled> pull_from(House& house, OpenRemote& remote, std::string_view word
 
   if (!local.is_same) {
     KIST_TRY_ASSIGN(const catalog::Home* home, house.home());
-    KIST_TRY(engine::check_quota(*home));
+    KIST_TRY_ASSIGN(transfer.room, engine::room_in_quota(*home));
   }
 
   KIST_TRY(remote.store->pull(found.record, transfer));

@@ -131,10 +131,15 @@ std::uint64_t quota_used(const catalog::Home& home) {
 }
 
 Status check_quota(const catalog::Home& home) {
+  KIST_TRY(room_in_quota(home));
+  return {};
+}
+
+Result<std::uint64_t> room_in_quota(const catalog::Home& home) {
   KIST_TRY_ASSIGN(auto settings, catalog::read_settings(home));
-  if (!settings.quota) return {};
+  if (!settings.quota) return UINT64_MAX;
   std::uint64_t used = quota_used(home);
-  if (used < *settings.quota) return {};
+  if (used < *settings.quota) return *settings.quota - used;
   return fail(
       ErrorKind::no_space,
       fmt::format("the store takes {} and its quota is {}, so nothing new is begun: remove runs (`kist rm`, `kist "

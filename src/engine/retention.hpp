@@ -41,5 +41,7 @@ std::uint64_t quota_used(const catalog::Home& home);
 // Whether something new may be begun: the store is below the quota, if there is one. What is under way is not stopped.
 // Errors: no_space, with what to do.
 Status check_quota(const catalog::Home& home);
+// The same, and how many bytes more there may be: UINT64_MAX without a quota.
+Result<std::uint64_t> room_in_quota(const catalog::Home& home);
 
 }  // namespace kist::engine

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/terminal.hpp"
 #include "store/frame.hpp"
 #include "store/parallel.hpp"
 #include "store/pending.hpp"
@@ -147,6 +148,7 @@ class Puller {
     damaged_.clear();
     while (!ids.empty()) {
       KIST_TRY(locate(ids));
+      KIST_TRY(check_room());
       const std::vector<PackRange> ranges = plan();
       for (const PackRange& range : ranges) transfer_.total += range.end - range.begin;
       ids.clear();
@@ -190,6 +192,16 @@ class Puller {
     }
     places_.sort();
     return {};
+  }
+
+  // What is wanted next must go into the room with what was wanted before.
+  Status check_room() {
+    for (std::size_t i = 0; i < places_.size(); ++i) wanted_ += places_[i].stored;
+    if (wanted_ <= transfer_.room) return {};
+    return fail(ErrorKind::no_space,
+                fmt::format("{} at least are to be fetched, and {} are left of the quota: remove runs (`kist rm`) and "
+                            "collect what they held (`kist gc`), or raise the quota",
+                            human_size(wanted_), human_size(transfer_.room)));
   }
 
   std::vector<PackRange> plan() const {
@@ -290,6 +302,7 @@ class Puller {
   Transfer& transfer_;
   std::shared_ptr<const IndexSet> here_ = context_.chunks.index();
   ChunkPlaces places_;
+  std::uint64_t wanted_ = 0;  // bytes, so far
 
   std::mutex mutex_;  // what follows, and what is damaged on one level
   struct Damaged {

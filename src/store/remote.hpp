@@ -37,6 +37,7 @@ struct Transfer {
   std::atomic<std::uint64_t> total = 0;
   std::atomic<std::uint64_t> done = 0;
   std::atomic<std::uint64_t> objects = 0;  // put or read
+  std::uint64_t room = UINT64_MAX;         // what is seen to take more here is not fetched
 };
 
 // A reference of a remote, as it was read.
@@ -82,7 +83,8 @@ class RemoteStore {
   virtual Status push(std::span<const Digest> records, Transfer& transfer) = 0;
 
   // Brings a run record and all it leads to. Until this object is destroyed nothing of it is collected: set references
-  // to it first. Errors: corrupt (the remote lacks something, or it is not what it was: the text names the object).
+  // to it first. Errors: corrupt (the remote lacks something, or it is not what it was: the text names the object),
+  // no_space (also what is more than the transfer has room for).
   virtual Status pull(const Digest& record, Transfer& transfer) = 0;
 
   // Reads chunks from the local store where it has them, else from the remote, somewhat more at once than is asked for.

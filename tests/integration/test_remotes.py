@@ -113,6 +113,20 @@ def test_above_the_quota_nothing_is_fetched(machines):
     two("pull", "r")
 
 
+def test_what_would_go_past_the_quota_is_not_fetched(machines):
+    one, two = machines
+    one("push", one.run("make", name="r"))
+    two.environment["KIST_QUOTA"] = "2MiB"
+    assert "left of the quota" in two("pull", "r", code=3).stderr
+    assert two.json("ps", "-a") == [] and bytes_in(two.home / "store/containers") < 1 << 20
+    (two.project / "directory").mkdir()
+    (two.project / "directory/large").write_bytes(os.urandom(3 << 20))
+    assert "left of the quota" in two("put", "key", "directory", code=3).stderr
+    two.environment["KIST_QUOTA"] = "20MiB"
+    two("pull", "r")
+    two("put", "key", "directory")
+
+
 def test_names_that_collide_are_told_before_anything_moves(machines, tmp_path):
     one, two = machines
     one.run("make", name="same")
