@@ -277,6 +277,11 @@ std::expected<HttpAnswer, HttpFailure> HttpClient::perform(const HttpRequest& re
                       .transient = is_transient(code),
                       .reached = may_have_reached(code)};
   if (code == CURLE_ABORTED_BY_CALLBACK) failure.error.text = fmt::format("{}: cancelled", url->origin());
+  const bool is_no_http =
+      code == CURLE_GOT_NOTHING || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY;
+  if (is_no_http && url->scheme == "http")
+    failure.error.text += fmt::format(" (where the server speaks TLS its address begins with https://: https{})",
+                                      url->origin().substr(std::string_view("http").size()));
   if (code == CURLE_PEER_FAILED_VERIFICATION)
     failure.error.text += " (name the certificate to trust, or repair the server's)";
   return std::unexpected(std::move(failure));

@@ -281,6 +281,8 @@ Status Chunks::read_anywhere(const Digest& id, Bytes& out) {
   if (first) {
     // A container that is not there is damage to the store; "not found" is kept for what never was.
     if (first->kind == ErrorKind::not_found) first->kind = ErrorKind::corrupt;
+    if (first->kind == ErrorKind::corrupt)
+      first->text += "; `kist fsck --repair` puts aside what is damaged, then pull it or save it again";
     return std::unexpected(*first);
   }
   return fail(ErrorKind::not_found,

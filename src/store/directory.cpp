@@ -31,14 +31,13 @@ Status check_format(const StoreDirectory& directory) {
                           directory.show("format"), directory.root().string()));
 }
 
-// The format file comes last: a directory without one is empty, or was left half made by a crash.
-Status create(const StoreDirectory& directory) {
-  KIST_TRY_ASSIGN(auto names, directory.names("."));
-  for (const std::string& name : names)
-    if (name != "format" && std::ranges::find(kDirectories, name) == std::end(kDirectories))
-      return fail(ErrorKind::invalid,
-                  fmt::format("{} is no store of kist: it holds '{}'; give an empty or a new directory",
-                              directory.root().string(), name));
+// Whether something was stored there once.
+bool holds_containers(const StoreDirectory& directory) {
+  auto names = directory.names("containers");
+  return names && !names->empty();
+}
+
+Status write_format(const StoreDirectory& directory) {
   for (const char* name : kDirectories) KIST_TRY(directory.make_directory(name));
   KIST_TRY(directory.sync("refs"));
   std::string temporary = fmt::format("tmp/format.{}", ::getpid());
@@ -50,9 +49,27 @@ Status create(const StoreDirectory& directory) {
   return sync_directory(directory.root() / "..");
 }
 
+// The format file comes last: a directory without one is empty, was left half made by a crash, or has lost it.
+Status create(const StoreDirectory& directory, bool repair) {
+  if (holds_containers(directory)) {
+    if (directory.status("format")) return {};  // another process has just made it all
+    if (repair) return write_format(directory);
+    return fail(ErrorKind::corrupt,
+                fmt::format("{} is missing, while {} holds what was stored: `kist fsck --repair` writes it again",
+                            directory.show("format"), directory.show("containers")));
+  }
+  KIST_TRY_ASSIGN(auto names, directory.names("."));
+  for (const std::string& name : names)
+    if (name != "format" && std::ranges::find(kDirectories, name) == std::end(kDirectories))
+      return fail(ErrorKind::invalid,
+                  fmt::format("{} is no store of kist: it holds '{}'; give an empty or a new directory",
+                              directory.root().string(), name));
+  return write_format(directory);
+}
+
 }  // namespace
 
-Result<StoreDirectory> StoreDirectory::open(const fs::path& path) {
+Result<StoreDirectory> StoreDirectory::open(const fs::path& path, bool repair) {
   StoreDirectory directory;
   std::error_code error;
   directory.root_ = fs::absolute(path, error).lexically_normal();
@@ -74,7 +91,7 @@ Result<StoreDirectory> StoreDirectory::open(const fs::path& path) {
   directory.device_ = status.st_dev;
   auto known = check_format(directory);
   if (!known && known.error().kind == ErrorKind::not_found) {
-    KIST_TRY(create(directory));
+    KIST_TRY(create(directory, repair));
     known = check_format(directory);
   }
   KIST_TRY(known);

@@ -27,9 +27,10 @@ namespace kist::store {
 
 class StoreDirectory {
  public:
-  // Opens it, and makes it where there is none. Errors: denied, no_space, corrupt (another version), invalid (something
-  // else lives there).
-  static Result<StoreDirectory> open(const std::filesystem::path& path);
+  // Opens it, and makes it where there is none; with `repair`, writes its `format` again where that alone is missing.
+  // Errors: denied, no_space, corrupt (another version, or its `format` is missing), invalid (something else lives
+  // there).
+  static Result<StoreDirectory> open(const std::filesystem::path& path, bool repair = false);
 
   const std::filesystem::path& root() const { return root_; }
   int descriptor() const { return directory_.get(); }

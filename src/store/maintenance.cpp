@@ -58,6 +58,14 @@ Result<std::unique_ptr<Maintenance>> Maintenance::open(const std::filesystem::pa
   return maintenance;
 }
 
+Result<bool> Maintenance::restore_format(const std::filesystem::path& directory) {
+  std::error_code error;
+  const bool is_missing =
+      !std::filesystem::exists(directory / "format", error) && std::filesystem::exists(directory / "containers", error);
+  if (is_missing) KIST_TRY(StoreDirectory::open(directory, true));
+  return is_missing;
+}
+
 std::uint64_t bytes_on_disk(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
   std::uint64_t bytes = 0;

@@ -109,6 +109,9 @@ class Maintenance {
   // Opens the store in `directory`. Errors: as Store::open.
   static Result<std::unique_ptr<Maintenance>> open(const std::filesystem::path& directory);
 
+  // Writes the file again that says what the directory is, where that alone is missing; whether it did.
+  static Result<bool> restore_format(const std::filesystem::path& directory);
+
   // Removes containers that hold nothing needed, rewrites those of which less than half is, and views. A container goes
   // only if nothing needs it and no process could have come to count on it: each that holds the store since before the
   // container was condemned has ended. Interrupted at any point, it goes on when called again. Errors: unavailable

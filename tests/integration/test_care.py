@@ -156,6 +156,25 @@ def test_a_damaged_record_is_written_again_by_what_the_catalog_knows(runs):
     assert not [finding for finding in runs.json("fsck", code=None)["findings"] if "record" in finding["name"]]
 
 
+def test_a_store_that_has_lost_its_format_file(runs):
+    (runs.home / "store/format").unlink()
+    (runs.home / "store/damaged").mkdir(exist_ok=True)
+    for command in (("cat", "one", "output/own"), ("fsck",), ("gc",)):
+        told = runs(*command, code=3).stderr
+        assert "format is missing" in told and "`kist fsck --repair`" in told
+    assert "was lost; it was written again" in runs("fsck", "--repair").stdout
+    assert len(runs("cat", "one", "output/shared").stdout) == 500000
+    runs("fsck")
+
+
+def test_what_reads_damage_says_what_to_do(runs):
+    pack = max((runs.home / "store/containers").glob("pack-*"), key=lambda path: path.stat().st_size)
+    pack.chmod(0o644)
+    pack.write_bytes(pack.read_bytes()[:5000])
+    told = [runs("cp", name, "output/own", "copy", code=None).stderr for name in ("one", "two", "three")]
+    assert any("`kist fsck --repair`" in text and "save it again" in text for text in told), told
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
 @pytest.mark.parametrize("freeing", [("gc", "-y", "--keep-last", "0"), ("rm", "-y", "one", "two")])
 def test_space_is_freed_on_a_full_disk(kist, freeing):

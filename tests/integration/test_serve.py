@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import urllib.error
@@ -95,6 +96,9 @@ def test_tls(kist, tmp_path):
         body = os.urandom(3_000_000)
         assert served("PUT", "/objects/large", body)[0] == 201
         assert served("GET", "/objects/large")[1] == body
+        kist.environment["KIST_TOKEN"] = served.token
+        told = kist("remote", "add", "plain", served.address.replace("https", "http"), code=3).stderr
+        assert f"begins with https://: {served.address}" in told
         assert served.stop()[0] == 0
 
 
@@ -114,3 +118,14 @@ def test_a_port_in_use_is_said(kist):
         done = kist("serve", "--port", served.address.rsplit(":", 1)[1], code=None)
         assert done.returncode not in (0, None)
         assert "--port chooses another" in done.stderr
+
+
+def test_what_listens_everywhere_is_named_by_its_host(kist):
+    process = kist.start("serve", "--port", "0", "--host", "0.0.0.0")
+    try:
+        lines = [process.stdout.readline() for _ in range(3)]
+        assert " at http://0.0.0.0:" in lines[0]
+        assert lines[2].split()[-1].startswith(f"http://{socket.gethostname()}:")
+    finally:
+        process.kill()
+        process.communicate()

@@ -120,6 +120,12 @@ void print_as_json(const store::Checked& checked) {
 Result<int> fsck(Context& context, const FsckOptions& options) {
   store::Checked before;
   KIST_TRY_ASSIGN(const catalog::Home* home, context.house.home());
+  if (options.repair) {
+    KIST_TRY_ASSIGN(const bool restored, store::Maintenance::restore_format(home->store()));
+    if (restored)
+      before.findings.push_back({store::Finding::Kind::container, (home->store() / "format").string(),
+                                 "was lost; it was written again", true});
+  }
   // What opening the store repairs by itself is to be told of, so this comes first.
   KIST_TRY_ASSIGN(auto maintenance, store::Maintenance::open(home->store()));
   if (options.rebuild_catalog) KIST_TRY(rebuild(context, before, options.json));

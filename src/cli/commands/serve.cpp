@@ -2,6 +2,7 @@
 #include <csignal>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cli/commands/table.hpp"
 #include "net/directory_objects.hpp"
@@ -40,6 +41,16 @@ Result<serve::ServerSettings> settings_of(const ServeOptions& options) {
   return settings;
 }
 
+// Where others find what listens everywhere: "0.0.0.0" leads each of them to itself.
+std::string address_for_others(const std::string& listening, const std::string& host) {
+  char name[256] = {};
+  if ((host != "0.0.0.0" && host != "::") || ::gethostname(name, sizeof name - 1) != 0) return listening;
+  auto url = net::parse_url(listening);
+  if (!url) return listening;
+  url->host = name;
+  return url->origin();
+}
+
 Result<int> serve_objects(Context& context, const ServeOptions& options) {
   KIST_TRY_ASSIGN(const auto settings, settings_of(options));
   std::filesystem::path directory = options.directory.value_or("");
@@ -71,7 +82,8 @@ Result<int> serve_objects(Context& context, const ServeOptions& options) {
 
   print(fmt::format("serving {} at {}\n", objects->address(), server->address()));
   print(fmt::format("the token is in {}{}\n", token_file.string(), token.made ? ", made just now" : ""));
-  print(fmt::format("elsewhere: KIST_TOKEN=… kist remote add NAME {}\n", server->address()));
+  print(fmt::format("elsewhere: KIST_TOKEN=… kist remote add NAME {}\n",
+                    address_for_others(server->address(), settings.host)));
   flush_output();
   if (settings.certificate.empty() && !net::is_loopback(settings.host))
     fmt::print(stderr, "kist: without --tls-certificate, token and artifacts go over the network as they are\n");
