@@ -449,3 +449,25 @@ def test_a_label_that_is_no_text_fails_the_run_before_it_begins(kist):
         "  workflowMetadata: {labelsFrom: {who: {expression: \"workflow.parameters.nobody\"}}}\n")))
     done = kist("run", "w.yaml", code=1)
     assert "label 'who'" in done.stderr and "must be a text" in done.stderr
+
+
+def test_what_the_spec_writes_on_the_workflow_is_a_text(kist):
+    more = """\
+  arguments: {parameters: [{name: w, value: VALUE}]}
+  workflowMetadata:
+    labels: {a: "{{workflow.parameters.w}}-{{workflow.labels.plain}}"}
+    annotations: {note: "by {{workflow.name}}, {{unknown}}"}
+    labelsFrom: {b: {expression: "workflow.parameters.w + '.{{workflow.name}}'"}}
+"""
+    text = workflow(SAY, steps=[call("say", word="{{workflow.labels.a}} {{workflow.annotations.note}}")], more=more).replace(
+        "metadata: {", "metadata: {labels: {plain: p}, annotations: {said: \"{{workflow.name}}\"}, ", 1)
+    assert "plain: p" in text
+    kist.write("w.yaml", text.replace("VALUE", "red"))
+    kist("lint", "w.yaml")
+    assert "red-p by r, {{unknown}}" in kist("run", "w.yaml", "--name", "r").stdout
+    run = kist.json("show", "r")
+    assert run["labels"] == {"a": "red-p", "b": "red.r", "plain": "p"}
+    assert run["annotations"] == {"note": "by r, {{unknown}}", "said": "{{workflow.name}}"}
+    kist.write("w.yaml", text.replace("VALUE", "'two words'"))
+    said = kist("run", "w.yaml", code=1).stderr
+    assert 'invalid label value "two words.' in said and 'for label "b" and expression' in said and "alphanumeric" in said

@@ -73,10 +73,11 @@ Verdict of_workflow(const Spec& spec, std::string_view name, bool to_run) {
     const bool from = std::ranges::any_of(spec.labels_from, [&](const auto& each) { return each.first == *label; });
     // Argo puts labels of its own on what it runs.
     return known_if(open || from || label->starts_with("json.") || label->starts_with("workflows.argoproj.io/") ||
-                    has_key(spec.labels, *label));
+                    has_key(spec.labels, *label) || has_key(spec.given_labels, *label));
   }
   if (auto annotation = after(name, "annotations."))
-    return known_if(open || annotation->starts_with("json.") || has_key(spec.annotations, *annotation));
+    return known_if(open || annotation->starts_with("json.") || has_key(spec.annotations, *annotation) ||
+                    has_key(spec.given_annotations, *annotation));
   if (name == "creationTimestamp" || name.starts_with("creationTimestamp.") || name.starts_with("scheduledTime."))
     return Verdict::known;
   // What templates make known to all, whoever runs first.

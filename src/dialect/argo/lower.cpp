@@ -7,6 +7,7 @@
 #include <cctype>
 #include <cstdint>
 #include <string_view>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 
@@ -115,10 +116,13 @@ std::map<std::string, std::string> variables_of(const Spec& spec) {
       {"workflow.mainEntrypoint", spec.entrypoint ? spec.entrypoint->text : ""},
   };
   if (spec.priority) variables["workflow.priority"] = fmt::format("{}", *spec.priority);
-  for (const auto& [kind, map] : {std::pair("labels", &spec.labels), std::pair("annotations", &spec.annotations)}) {
+  // Those that are given are known once they are put on the run; until then they are what is written.
+  for (const auto& [kind, map, given] : {std::tuple("labels", &spec.labels, &spec.given_labels),
+                                         std::tuple("annotations", &spec.annotations, &spec.given_annotations)}) {
     const std::string prefix = std::string("workflow.") + kind;
     variables[prefix] = variables[prefix + ".json"] = to_json_text(*map);
-    for (const auto& [name, value] : *map) variables[fmt::format("{}.{}", prefix, name)] = value;
+    for (const auto* each : {map, given})
+      for (const auto& [name, value] : *each) variables[fmt::format("{}.{}", prefix, name)] = value;
   }
   if (spec.kind == Spec::Kind::cron) {
     variables["cronworkflow.name"] = spec.name ? spec.name->text : "";
@@ -233,6 +237,20 @@ void add_handlers(const Spec& spec, model::Workflow& workflow) {
   }
 }
 
+// A name that is said more than once is what the stronger says: labelsFrom, then workflowMetadata, then metadata.
+void add_marks(const Spec& spec, model::Workflow& workflow) {
+  const auto add = [](auto& marks, const std::string& name, auto&& text) {
+    if (std::ranges::none_of(marks, [&](const auto& mark) { return mark.first == name; }))
+      marks.emplace_back(name, text);
+  };
+  for (const auto& [label, expression] : spec.labels_from)
+    add(workflow.labels, label, make_expression(expression.text));
+  for (const auto& [label, value] : spec.given_labels) add(workflow.labels, label, make_text(value));
+  for (const auto& [label, value] : spec.labels) add(workflow.labels, label, model::Text::literal(value));
+  for (const auto& [note, value] : spec.given_annotations) add(workflow.annotations, note, make_text(value));
+  for (const auto& [note, value] : spec.annotations) add(workflow.annotations, note, model::Text::literal(value));
+}
+
 }  // namespace
 
 model::Retry lower_retry(const RetrySpec& written) {
@@ -332,13 +350,7 @@ model::Workflow lower_workflow(const Spec& spec, const Graphs& graphs, const Tem
   workflow.priority = spec.priority.value_or(0);
   workflow.expiry = spec.expiry;
   workflow.volumes_end_with_it = spec.volume_collection && spec.volume_collection->text == "OnWorkflowCompletion";
-  for (const auto& [label, expression] : spec.labels_from)
-    workflow.labels.emplace_back(label, make_expression(expression.text));
-  for (const auto& [label, value] : spec.labels)
-    if (std::ranges::none_of(spec.labels_from, [&](const auto& from) { return from.first == label; }))
-      workflow.labels.emplace_back(label, model::Text::literal(value));
-  for (const auto& [note, value] : spec.annotations)
-    workflow.annotations.emplace_back(note, model::Text::literal(value));
+  add_marks(spec, workflow);
   for (const Scalar& schedule : spec.schedules) workflow.schedules.push_back(schedule.text);
   if (spec.timezone) workflow.timezone = spec.timezone->text;
   if (spec.kind == Spec::Kind::cron) workflow.recurrence = lower_cron(spec.cron);

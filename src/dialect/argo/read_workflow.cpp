@@ -43,13 +43,13 @@ void read_metadata(const yaml::Node& node, Report& report, Spec& spec) {
   read_map(fields, "annotations", spec.annotations);
 }
 
-// What the spec, or a cron workflow, puts on the workflow.
-void read_workflow_metadata(Fields& fields, Spec& spec) {
+// What the spec puts on the workflow. Texts, as all of a spec; a cron workflow's are the workflow's own metadata.
+void read_workflow_metadata(Fields& fields, bool of_cron, Spec& spec) {
   const yaml::Node* node = fields.mapping("workflowMetadata");
   if (node == nullptr) return;
   Fields inner(fields.report(), *node, kWorkflowMetadata, fields.where() + ".workflowMetadata");
-  read_map(inner, "labels", spec.labels);
-  read_map(inner, "annotations", spec.annotations);
+  read_map(inner, "labels", of_cron ? spec.labels : spec.given_labels);
+  read_map(inner, "annotations", of_cron ? spec.annotations : spec.given_annotations);
   if (const yaml::Node* from = inner.mapping("labelsFrom")) {
     for (const auto& [name, value] : from->entries) {
       Fields source(fields.report(), value, kLabelFrom, fmt::format("{}.labelsFrom.{}", inner.where(), name.text));
@@ -110,7 +110,7 @@ void read_spec(const yaml::Node& node, Report& report, Spec& spec) {
   if (const yaml::Node* collection = fields.mapping("artifactGC"))
     spec.collection = Fields(report, *collection, kArtifactGc, "spec.artifactGC").text("strategy");
   read_repository_ref(fields, spec);
-  read_workflow_metadata(fields, spec);
+  read_workflow_metadata(fields, false, spec);
   if (const yaml::Node* security = fields.mapping("securityContext"))
     spec.as_root = Fields(report, *security, kSecurity, "spec.securityContext").integer("runAsUser") == 0;
   if (const yaml::Node* collection = fields.mapping("podGC")) spec.pod_collection = *collection;
@@ -137,7 +137,7 @@ const yaml::Node* read_cron(Fields& document, Report& report, Spec& spec) {
   spec.cron.keep_failed = fields.integer("failedJobsHistoryLimit");
   if (spec.schedules.empty())
     report.error(node->mark, "spec.schedules is required: when it is to be run (\"0 3 * * *\")");
-  read_workflow_metadata(fields, spec);
+  read_workflow_metadata(fields, true, spec);
   const yaml::Node* inner = fields.mapping("workflowSpec");
   if (inner == nullptr) report.error(node->mark, "spec.workflowSpec is required");
   return inner;

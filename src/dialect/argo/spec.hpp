@@ -360,8 +360,10 @@ struct Spec {
   std::optional<Scalar> name;
   std::optional<Scalar> generate_name;
   std::optional<Scalar> name_space;
-  std::vector<std::pair<std::string, std::string>> labels;
+  std::vector<std::pair<std::string, std::string>> labels;  // these two as they are, what looks like a tag too
   std::vector<std::pair<std::string, std::string>> annotations;
+  std::vector<std::pair<std::string, std::string>> given_labels;  // the spec's workflowMetadata: texts
+  std::vector<std::pair<std::string, std::string>> given_annotations;
   std::vector<std::pair<std::string, Scalar>> labels_from;  // workflowMetadata.labelsFrom
   std::optional<Scalar> entrypoint;
   std::string entry_key;  // of the template it names; empty: there is none
