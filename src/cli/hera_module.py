@@ -12,14 +12,20 @@ Descriptor 3 gets a line of JSON for every document, in the order the module mad
 could not be read; its traceback is on standard error then.
 """
 
-import ast
-import importlib.util
-import inspect
-import json
-import os
-import random
 import sys
-import traceback
+
+# Before anything is imported: Python looks first where this file lies, or where it was started, and a file there that is
+# called http.py is not Python's http. The module's own directory takes its place once Hera is there.
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
+    del sys.path[0]
+
+import ast  # noqa: E402
+import importlib.util  # noqa: E402
+import inspect  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import random  # noqa: E402
+import traceback  # noqa: E402
 
 CHANNEL = 3
 RUNNER = "hera.workflows.runner"
@@ -31,15 +37,54 @@ class Refused(Exception):
 
 
 def where_it_lies(path):
-    """The module's name, and the directories from which it and its neighbours are imported. A file of a package is
-    imported by the package's name; its own directory comes first all the same, as with `python FILE`."""
+    """The module's name, the directory from which it is imported, and its own. A file of a package is imported by the
+    package's name, from where the package lies."""
     directory, file = os.path.split(path)
     parts = [os.path.splitext(file)[0]]
     root = directory
     while os.path.isfile(os.path.join(root, "__init__.py")) and os.path.basename(root).isidentifier():
         root, package = os.path.split(root)
         parts.insert(0, package)
-    return ".".join(parts), [directory] if root == directory else [directory, root]
+    return ".".join(parts), root, directory
+
+
+def own_names():
+    """The modules that come with Python."""
+    known = getattr(sys, "stdlib_module_names", None)
+    if known is None:  # before Python 3.10
+        known = {file.partition(".")[0] for file in os.listdir(os.path.dirname(os.__file__))}
+        known.update(sys.builtin_module_names)
+    return known
+
+
+def comes_from(name, directory):
+    """The file by which a module of this name lies in the directory, or None."""
+    for file in (os.path.join(directory, name + ".py"), os.path.join(directory, name, "__init__.py")):
+        if os.path.isfile(file):
+            return file
+    return None
+
+
+def imported_from(directory):
+    """(name, file) of what was imported from the directory by a name of its own."""
+    for name, module in list(sys.modules.items()):
+        file = comes_from(name, directory) if "." not in name else None
+        found = getattr(module, "__file__", None)
+        if file and found and os.path.realpath(found) == os.path.realpath(file):
+            yield name, file
+
+
+def stands_in_the_way(directories, error):
+    """The file in these directories that was imported in the place of a module of Python's, or None."""
+    known = own_names()
+    wanted = (getattr(error, "name", None) or "").partition(".")[0]
+    for directory in directories:
+        for name, file in imported_from(directory):
+            if name in known:
+                return file
+        if isinstance(error, ImportError) and wanted in known and comes_from(wanted, directory):
+            return comes_from(wanted, directory)
+    return None
 
 
 class Workflows:
@@ -300,10 +345,13 @@ class Hera:
         self.pydantic_1 = not hasattr(models.Workflow, "model_validate")
 
 
+def handed_on():
+    """What the caller's PYTHONPATH names."""
+    return [os.path.abspath(each) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+
+
 def make_importable(document, roots, project):
     """Lets the steps of Hera's runner find the module, where they would not find it in their working directory."""
-    handed_on = [os.path.abspath(each) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
-
     def look(value):
         if isinstance(value, dict):
             if isinstance(value.get("script"), dict):
@@ -317,9 +365,9 @@ def make_importable(document, roots, project):
     def script(template):
         if RUNNER not in [*(template.get("command") or []), *(template.get("args") or [])]:
             return
-        if roots == [project] and not template.get("workingDir") and not handed_on:
+        if roots == [project] and not template.get("workingDir") and not handed_on():
             return
-        paths = list(dict.fromkeys([*roots, *handed_on]))
+        paths = list(dict.fromkeys([*roots, *handed_on()]))
         env = template.setdefault("env", [])
         for variable in env:
             if variable.get("name") == "PYTHONPATH":
@@ -357,7 +405,13 @@ def main_parts(tree):
             yield ast.Module(body=node.body, type_ignores=[])
 
 
-def perform(action, path):
+def in_the_way(file):
+    name = os.path.basename(file if not file.endswith("__init__.py") else os.path.dirname(file))
+    return "%s is imported in the place of Python's own module '%s'; give it another name" \
+        % (file, name.partition(".")[0])
+
+
+def perform(action, path, directories):
     """Runs a part of the module. Its traceback is printed as Python would, without what lies between."""
     try:
         action()
@@ -375,24 +429,44 @@ def perform(action, path):
         while trace is not None and trace.tb_frame.f_code.co_filename != path:
             trace = trace.tb_next
         traceback.print_exception(type(error), error, trace)
-        raise Refused("") from None
+        file = stands_in_the_way(directories, error)
+        raise Refused("" if file is None else in_the_way(file)) from None
+
+
+def find_hera(root):
+    """Hera as it is installed, before anything of the project can stand in the way of what it imports; else as the
+    project brings it along."""
+    try:
+        return Hera()
+    except ImportError as error:
+        missing = error
+    if getattr(missing, "name", None) == "hera":
+        sys.path.insert(0, root)
+        try:
+            return Hera()
+        except ImportError as error:
+            missing = error
+    if getattr(missing, "name", None) not in ("hera", "hera.workflows"):
+        traceback.print_exception(type(missing), missing, missing.__traceback__)
+    file = stands_in_the_way([root, *handed_on()], missing)
+    if file is not None:
+        raise Refused("%s cannot import Hera (%s): %s" % (sys.executable, missing, in_the_way(file)))
+    raise Refused("%s cannot import Hera (%s); install it: %s -m pip install 'hera[yaml]'"
+                  % (sys.executable, missing, sys.executable))
 
 
 def read(path, project):
     """The documents of the module."""
-    try:
-        hera = Hera()
-    except ImportError as error:
-        if getattr(error, "name", None) not in ("hera", "hera.workflows"):
-            traceback.print_exc()
-        raise Refused("%s cannot import Hera (%s); install it: %s -m pip install 'hera[yaml]'"
-                      % (sys.executable, error, sys.executable)) from None
-
-    name, roots = where_it_lies(path)
+    name, root, directory = where_it_lies(path)
+    hera = find_hera(root)
     sys.argv = [path]
-    if not getattr(sys.flags, "safe_path", False):
-        del sys.path[0]  # where this file lies
-    sys.path[:0] = roots
+    if sys.path[:1] != [root]:
+        sys.path.insert(0, root)
+    # `python FILE` would look into the file's own directory first. Of a package's it is asked last: its modules are
+    # http and secrets to each other by the package's name, and to everybody else those are Python's.
+    if directory != root:
+        sys.path.append(directory)
+    looked_in = [root] if directory == root else [root, directory]
 
     def load():
         package = name.rpartition(".")[0]
@@ -420,16 +494,19 @@ def read(path, project):
             exec(compile(part, path, "exec"), vars(module))
 
     try:
-        perform(load, path)
+        perform(load, path, looked_in)
         if not workflows.has_one_to_run():
-            perform(main, path)
+            perform(main, path, looked_in)
         documents = []
-        perform(lambda: documents.extend(workflows.documents()), path)
+        perform(lambda: documents.extend(workflows.documents()), path, looked_in)
     except Refused as refused:
         if workflows.waited and not str(refused):
             raise Refused("line %d waits for a run, which begins only when the module has been read; what needs its "
                           "outcome belongs below `if __name__ == \"__main__\":`" % workflows.waited) from None
         raise
+    # A step asks the directories it is told of before Python's own.
+    needs_own = directory != root and any(imported_from(directory))
+    roots = [directory, root] if needs_own else [root]
     for document in documents:
         metadata = document.setdefault("metadata", {})
         if not metadata.get("name") and not metadata.get("generateName"):

@@ -169,6 +169,27 @@ def test_without_hera_it_is_told_how_to_get_it(kist):
     assert f"{kist.project}/.venv/bin/python -m pip install 'hera[yaml]'" in told
 
 
+def test_a_file_of_a_package_never_stands_for_a_module_of_python(hera):
+    package = hera.project / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    for name in ("http", "json", "mailbox", "secrets"):
+        (package / f"{name}.py").write_text("from hera.workflows import Workflow\nraise RuntimeError('not this one')\n")
+    (package / "helper.py").write_text("WORD = 'helped'\n")
+    (package / "m.py").write_text("import mailbox, secrets\nfrom helper import WORD\n" + inline("w", "print('said')")
+                                  + "print(WORD)\n")
+    for directory, file in ((package, "m.py"), (hera.project, "package/m.py")):
+        assert said(hera("run", file, cwd=directory)) == ["helped", "said"]
+
+
+def test_a_file_in_the_place_of_a_module_of_python_is_named(hera):
+    hera.write("mailbox.py", "WORD = 'mine'\n")
+    hera.write("m.py", "from mailbox import Maildir\n" + inline("w"))
+    told = hera("run", "m.py", code=2).stderr
+    assert f"{hera.project}/mailbox.py is imported in the place of Python's own module 'mailbox'" in told
+    assert "install it" not in told
+
+
 def drive(directory, *arguments):
     """The driver by itself: the lines it writes to descriptor 3."""
     script = f'exec "{sys.executable}" "{DRIVER}" {" ".join(map(str, arguments))} 3>documents'
