@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/digest.hpp"
 #include "engine/fingerprint.hpp"
 #include "engine/project_state.hpp"
 #include "engine/repository.hpp"
@@ -34,10 +35,12 @@ void copy_outputs(const model::NodeRecord& from, model::NodeRecord& to) {
 }
 
 Result<bool> recall(const Parts& parts, const model::Memo& memo, const expression::Scope& scope,
-                    model::NodeRecord& node) {
+                    const task::Mask& secrets, model::NodeRecord& node) {
   model::MemoRecord record;
   KIST_TRY_ASSIGN(record.cache, expression::evaluate(memo.cache, scope));
   KIST_TRY_ASSIGN(record.key, expression::evaluate(memo.key, scope));
+  // A digest is found again as well as the text, and tells nobody what it is of.
+  if (!secrets.found_in(record.key).empty()) record.key = sha256(record.key).to_string();
   node.memo = record;
   std::optional<std::chrono::nanoseconds> max_age;
   if (memo.max_age) {

@@ -9,6 +9,7 @@
 #include "engine/node.hpp"
 #include "expression/scope.hpp"
 #include "model/record.hpp"
+#include "task/mask.hpp"
 #include "task/task.hpp"
 
 namespace kist::engine {
@@ -17,9 +18,9 @@ namespace kist::engine {
 void copy_outputs(const model::NodeRecord& from, model::NodeRecord& to);
 
 // Whether the outputs of a node with a memo are remembered: then `node` has them. Notes the key either way, for
-// remember(). Errors: those of the memo's texts, and of reading.
+// remember(); of one with a value of a secret in it its digest. Errors: those of the memo's texts, and of reading.
 Result<bool> recall(const Parts& parts, const model::Memo& memo, const expression::Scope& scope,
-                    model::NodeRecord& node);
+                    const task::Mask& secrets, model::NodeRecord& node);
 // Of a node that has ended: its outputs, where it succeeded, has a key and did not have them from there.
 void remember(const Parts& parts, std::string_view run, const model::NodeRecord& node);
 

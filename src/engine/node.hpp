@@ -93,6 +93,7 @@ struct Node {
 
   model::NodeRecord& record;
   const Role role;
+  model::NodeNames names;  // as the dialect gives them, for what is named after it; the record's tell no secret
   Node* parent = nullptr;  // group, loop, retry, or what the hook belongs to; nullptr: the entry, a hook of the run
   const model::Step* step = nullptr;              // also of its items and attempts; nullptr: the entry, hooks
   StepIndex step_index = 0;                       // in the group's plan

@@ -62,12 +62,17 @@ class Scheduler {
   void note_secrets(const model::NodeRecord& record);
   void note_earlier_secrets();
   void find_secrets(std::vector<model::ParameterRecord>& parameters) const;
+  void find_secrets(model::NodeRecord& bound) const;  // in its inputs
   // Definitions with what steps have made or changed since of the documents that the workflow refers to.
   void renew_definitions();
   // What a step or an item calls that is about to be made; empty: that cannot be said (yet).
   std::string called_definition(Node::Role role, const Node& parent, std::size_t index) const;
   std::string called_definition(const model::Hook& hook, const Node* parent) const;
-  model::NodeRecord& record_for(model::NodeNames names);
+  // The record of the node with these names, an earlier owner's too. What is recorded are these names without values of
+  // secrets; the id is of the whole name and tells apart whose names have become alike.
+  model::NodeRecord& record_for(const model::NodeNames& names);
+  // nullptr: no earlier owner has made it, or it was taken up already.
+  model::NodeRecord* earlier_record(const model::NodeNames& names) const;
   void take_globals();
   void gather_nodes();
   // A step, an item, an attempt: makes its node and starts it, or lets it wait where its group has enough under way.

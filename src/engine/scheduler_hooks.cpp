@@ -56,10 +56,8 @@ void Scheduler::look_at_hooks(Node& node) {
 bool Scheduler::had_begun(const Node& node, const model::Hook& hook) const {
   if (earlier_.empty()) return false;
   const Node* parent = node.role == Node::Role::entry ? nullptr : &node;
-  const model::NodeNames names = wording_.names(place_of(Node::Role::hook, parent, 0, &hook));
-  auto found = records_by_name_.find(names.name);
-  if (found == records_by_name_.end() || !earlier_.contains(found->second)) return false;
-  return found->second->state == State::running || found->second->state == State::stopping;
+  const model::NodeRecord* found = earlier_record(wording_.names(place_of(Node::Role::hook, parent, 0, &hook)));
+  return found != nullptr && (found->state == State::running || found->state == State::stopping);
 }
 
 Result<bool> Scheduler::hook_holds(Node& node, const model::Hook& hook) {

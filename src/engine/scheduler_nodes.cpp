@@ -66,15 +66,34 @@ void begin_again(model::NodeRecord& record) {
 
 }  // namespace
 
-model::NodeRecord& Scheduler::record_for(model::NodeNames names) {
-  // Dialects give every node a name of its own; should one not, its nodes must still not become one.
-  for (auto found = records_by_name_.find(names.name); found != records_by_name_.end();
-       found = records_by_name_.find(names.name)) {
-    if (earlier_.erase(found->second) > 0) return *found->second;
-    names.name += "'";
+model::NodeRecord* Scheduler::earlier_record(const model::NodeNames& names) const {
+  const auto look = [&](std::string name, bool by_id) -> model::NodeRecord* {
+    for (auto found = records_by_name_.find(name); found != records_by_name_.end();
+         found = records_by_name_.find(name)) {
+      const bool is_it = !by_id || found->second->names.id == names.id;
+      if (is_it && earlier_.contains(found->second)) return found->second;
+      name += "'";
+    }
+    return nullptr;
+  };
+  // As it is: also a record of when the value was not known to be a secret.
+  if (model::NodeRecord* found = look(names.name, false)) return found;
+  std::string shown = secrets_.hide(names.name);
+  return shown == names.name ? nullptr : look(std::move(shown), true);
+}
+
+model::NodeRecord& Scheduler::record_for(const model::NodeNames& names) {
+  if (model::NodeRecord* earlier = earlier_record(names)) {
+    earlier_.erase(earlier);
+    return *earlier;
   }
   model::NodeRecord& record = records_.emplace_back();
-  record.names = std::move(names);
+  record.names = names;
+  record.names.name = secrets_.hide(names.name);
+  record.names.display = secrets_.hide(names.display);
+  // Dialects give every node a name of its own; should one not, or was it a secret that told them apart, they must
+  // still not become one.
+  while (records_by_name_.contains(record.names.name)) record.names.name += "'";
   records_by_name_.emplace(record.names.name, &record);
   return record;
 }
@@ -83,7 +102,7 @@ model::NodePlace Scheduler::place_of(Node::Role role, const Node* parent, std::s
                                      const model::Hook* hook) const {
   model::NodePlace place;
   place.run = run_.name;
-  if (parent != nullptr) place.parent = &parent->record.names;
+  if (parent != nullptr) place.parent = &parent->names;
   place.index = static_cast<int>(index);
   switch (role) {
     case Node::Role::entry:
@@ -198,7 +217,9 @@ void Scheduler::gather_nodes() {
 Node& Scheduler::make_node(Node::Role role, Node* parent, std::size_t index, const model::Hook* hook) {
   renew_definitions();
   const model::NodePlace place = place_of(role, parent, index, hook);
-  Node& node = nodes_.emplace_back(record_for(wording_.names(place)), role);
+  model::NodeNames names = wording_.names(place);
+  Node& node = nodes_.emplace_back(record_for(names), role);
+  node.names = std::move(names);
   node.parent = parent;
   node.hook = hook;
   node.definition = find_definition(place.definition);
@@ -304,13 +325,13 @@ Status Scheduler::bind_call(Node& node, const model::Call& call) {
   if (group == nullptr) {
     Caller run{*scope_, [this](std::string_view name) { return scope_->find_artifact(name); }, run_.used_runs, keys()};
     KIST_TRY(bind_inputs(node, call.arguments, run, *scope_, run_.used_runs));
-    find_secrets(node.record.input_parameters);
+    find_secrets(node.record);
     return {};
   }
   GroupScope scope = group_scope(*group, &node);
   Caller caller{scope, [&](std::string_view name) { return scope.find_artifact(name); }, run_.used_runs, keys()};
   KIST_TRY(bind_inputs(node, call.arguments, caller, *scope_, run_.used_runs));
-  find_secrets(node.record.input_parameters);
+  find_secrets(node.record);
   return {};
 }
 
@@ -322,7 +343,10 @@ std::unique_ptr<expression::Scope> Scheduler::caller_scope(const Node& node) con
 Status Scheduler::start_bound(Node& node) {
   if (node.definition->display) {
     KIST_TRY_ASSIGN(std::string shown, expression::evaluate(*node.definition->display, NodeScope(*scope_, node)));
-    if (!shown.empty()) node.record.names.display = std::move(shown);
+    if (!shown.empty()) {
+      node.record.names.display = secrets_.hide(shown);
+      node.names.display = std::move(shown);
+    }
   }
   changed(node, metrics_.node_begins(node, *scope_));
   KIST_TRY_ASSIGN(bool held,
@@ -332,7 +356,8 @@ Status Scheduler::start_bound(Node& node) {
 
 Status Scheduler::start_locked(Node& node) {
   if (node.definition->memo) {
-    KIST_TRY_ASSIGN(bool known, recall(parts_, *node.definition->memo, NodeScope(*scope_, node), node.record));
+    KIST_TRY_ASSIGN(bool known,
+                    recall(parts_, *node.definition->memo, NodeScope(*scope_, node), secrets_, node.record));
     if (known) {
       end(node, State::succeeded, "");
       return {};
@@ -425,6 +450,7 @@ Status Scheduler::hand_over(Node& node) {
   KIST_TRY_ASSIGN(document.task, bind(std::get<model::Task>(node.definition->body), scope));
   KIST_TRY_ASSIGN(document.loads, resolve_loads(node, document.task, own));
   node.sendings = sendings_of(document.task, workflow_.may_leave_sent);
+  for (const Sending& sending : node.sendings) KIST_TRY(check_place(sending, secrets_));
   note_globals(node, document.task);
   document.restored = find_restored(node.record, document.task, run_.used_runs);
   document.run = run_.name;

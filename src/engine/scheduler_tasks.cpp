@@ -60,7 +60,7 @@ void Scheduler::make_containers(Node& node, const task::Outcome& outcome) {
   for (const task::RunEnd& run : outcome.runs) {
     model::NodePlace place;
     place.run = run_.name;
-    place.parent = &node.record.names;
+    place.parent = &node.names;
     place.kind = model::NodePlace::Kind::container;
     place.step = run.title.empty() ? run.container : run.title;
     place.definition = node.record.definition;
@@ -103,6 +103,11 @@ void Scheduler::note_earlier_secrets() {
 void Scheduler::find_secrets(std::vector<model::ParameterRecord>& parameters) const {
   for (model::ParameterRecord& parameter : parameters)
     parameter.secret = parameter.secret || !secrets_.found_in(parameter.value).empty();
+}
+
+void Scheduler::find_secrets(model::NodeRecord& bound) const {
+  find_secrets(bound.input_parameters);
+  for (model::InputSource& source : bound.input_sources) source.text = secrets_.hide(source.text);
 }
 
 void Scheduler::task_ended(Node& node, task::Outcome outcome) {

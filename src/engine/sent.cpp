@@ -88,6 +88,19 @@ std::vector<Sending> sendings_of(const model::Task& bound, bool may_stay) {
   return sendings;
 }
 
+Status check_place(const Sending& sending, const task::Mask& secrets) {
+  for (const model::LocationField& field : sending.to.to.fields) {
+    const auto* text = std::get_if<model::Text>(&field.value);
+    if (text != nullptr && !secrets.found_in(text->source()).empty())
+      return fail(
+          ErrorKind::invalid,
+          fmt::format("the {} of the artifact '{}' contains the value of a secret, and where an artifact lies is "
+                      "shown in listings: make it of something else",
+                      field.name, sending.artifact));
+  }
+  return {};
+}
+
 void note_sent(const std::vector<Sending>& sendings, model::NodeRecord& node) {
   for (model::ArtifactRecord& artifact : node.output_artifacts) {
     artifact.sent.clear();

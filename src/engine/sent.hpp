@@ -11,11 +11,16 @@
 #include "engine/sending.hpp"
 #include "model/record.hpp"
 #include "model/workflow.hpp"
+#include "task/mask.hpp"
 
 namespace kist::engine {
 
 // `bound`: with literal texts. `may_stay`: of all of them (Workflow::may_leave_sent).
 std::vector<Sending> sendings_of(const model::Task& bound, bool may_stay);
+
+// Where an artifact lies is recorded and listed, and asked for by that name when it is fetched or deleted, so it can
+// neither hold a value of a secret nor be hidden. Errors: invalid (it holds one), before anything has run.
+Status check_place(const Sending& sending, const task::Mask& secrets);
 
 // Writes into the node's outputs where each was sent.
 void note_sent(const std::vector<Sending>& sendings, model::NodeRecord& node);

@@ -169,3 +169,92 @@ def test_a_volume_is_put_together_of_secrets_and_other_texts(kist):
     out = kist("run", "w.yaml", "--name", "r").stdout
     assert [line.removeprefix("r: ") for line in out.splitlines()] == [
         "./text", "./under/name", "./where", "./word", "plain", "11", "440", "default"]
+
+
+def test_a_secret_is_shown_neither_in_names_nor_in_keys(kist):
+    kist.environment["TOKEN"] = "open-sesame"
+    kist("secrets", "add", "door", "word", "--from-env", "TOKEN")
+    del kist.environment["TOKEN"]
+    kist.write("w.yaml", """\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {generateName: t-}
+        spec:
+          entrypoint: main
+          templates:
+          - name: main
+            steps:
+            - - {name: make, template: make}
+            - - name: use
+                template: use
+                arguments: {parameters: [{name: p, value: "{{item}}"}]}
+                withItems: ["{{steps.make.outputs.parameters.p}}", plain, "{{steps.make.outputs.parameters.p}}"]
+          - name: make
+            script:
+              image: busybox
+              command: [sh]
+              source: "echo a-$WORD > /tmp/p"
+              env: [{name: WORD, valueFrom: {secretKeyRef: {name: door, key: word}}}]
+            outputs: {parameters: [{name: p, valueFrom: {path: /tmp/p}}]}
+          - name: use
+            inputs: {parameters: [{name: p}]}
+            memoize: {key: "of-{{inputs.parameters.p}}", cache: {configMap: {name: c}}}
+            script:
+              image: busybox
+              command: [sh]
+              source: "[ {{inputs.parameters.p}} != plain ] || [ -e $FLAG ]; echo done > /tmp/o"
+              env: [{name: FLAG, value: "FLAG_FILE"}]
+            outputs: {artifacts: [{name: o, path: /tmp/o, archive: {none: {}}}]}
+        """.replace("FLAG_FILE", str(kist.project / "flag")).replace("[ -e $FLAG ];", "[ -e $FLAG ] || exit 1;"))
+    first = kist("run", "w.yaml", "--name", "r", code=1)
+    nodes = kist.json("show", "r")["nodes"]
+    begun = {node["name"]: node["id"] for node in nodes if "(" in node["name"]}
+    assert {name.partition("(")[2] for name in begun} == {"0:***)", "1:plain)", "2:***)"}
+    kist.write("flag", "")
+    again = kist("retry", "r")
+    after = {node["name"]: node["id"] for node in kist.json("show", "r")["nodes"] if "(" in node["name"]}
+    assert after == begun and all(node["status"] == "succeeded" for node in kist.json("show", "r")["nodes"])
+    memos = [node["memo"] for node in kist.json("show", "r")["nodes"] if node.get("memo")]
+    kist("run", "w.yaml", "--name", "second")
+    hits = [node["memo"]["hit"] for node in kist.json("show", "second")["nodes"] if node.get("memo")]
+    assert memos and hits == [True, True, True]
+    records = "".join(path.read_text(errors="replace") for path in kist.home.rglob("*.db*"))
+    for shown in (first.stdout, first.stderr, again.stdout, again.stderr, kist("show", "r").stdout,
+                  kist("show", "r", "--json").stdout, kist("show", "second", "--json").stdout):
+        assert "open-sesame" not in shown
+    assert "0:a-open-sesame" not in records and "of-a-open-sesame" not in records
+
+
+def test_no_artifact_lies_under_a_key_that_tells_a_secret(kist):
+    kist.environment["TOKEN"] = "open-sesame"
+    kist("secrets", "add", "door", "word", "--from-env", "TOKEN")
+    del kist.environment["TOKEN"]
+    kist.write("w.yaml", """\
+        apiVersion: argoproj.io/v1alpha1
+        kind: Workflow
+        metadata: {generateName: t-}
+        spec:
+          entrypoint: main
+          templates:
+          - name: main
+            steps:
+            - - {name: make, template: make}
+            - - name: use
+                template: use
+                arguments: {parameters: [{name: p, value: "{{steps.make.outputs.parameters.p}}"}]}
+          - name: make
+            script:
+              image: busybox
+              command: [sh]
+              source: "echo $WORD > /tmp/p"
+              env: [{name: WORD, valueFrom: {secretKeyRef: {name: door, key: word}}}]
+            outputs: {parameters: [{name: p, valueFrom: {path: /tmp/p}}]}
+          - name: use
+            inputs: {parameters: [{name: p}]}
+            script: {image: busybox, command: [sh], source: "echo ran; echo x > /tmp/o"}
+            outputs: {artifacts: [{name: o, path: /tmp/o, s3: {key: "k/{{inputs.parameters.p}}"}}]}
+        """)
+    done = kist("run", "w.yaml", "--name", "r", code=1)
+    assert "the key of the artifact 'o' contains the value of a secret" in done.stderr and "ran" not in done.stdout
+    assert kist.json("keys") == []
+    assert "open-sesame" not in done.stdout + done.stderr + kist("show", "r", "--json").stdout
