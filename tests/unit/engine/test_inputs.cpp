@@ -330,21 +330,26 @@ TEST_F(Inputs, ExpressionsAreToldTheTimeWhereverTheyStand) {
 TEST_F(Inputs, ARunIsMarkedWhenItBegins) {
   define_saying({"{{workflow.labels.who}} {{workflow.labels.fixed}}", "{{workflow.annotations}}"});
   dialect.workflow.parameters = {{"p", text("me")}};
-  dialect.workflow.labels = {{"who", text("{{=workflow.parameters.p + '!'}}")}, {"fixed", Text::literal("{{x}}")}};
+  dialect.workflow.labels = {{"who", text("{{=workflow.parameters.p + '2'}}")}, {"fixed", Text::literal("x")}};
   dialect.workflow.annotations = {{"why", Text::literal("so")}};
   dialect.workflow.entry.definition = "say";
   const model::RunRecord run = this->run();
-  EXPECT_THAT(command("wf"), ElementsAre("print", "me! {{x}}", R"({"why":"so"})"));
-  const std::vector<std::pair<std::string, std::string>> labels = {{"fixed", "{{x}}"}, {"who", "me!"}};
+  EXPECT_THAT(command("wf"), ElementsAre("print", "me2 x", R"({"why":"so"})"));
+  const std::vector<std::pair<std::string, std::string>> labels = {{"fixed", "x"}, {"who", "me2"}};
   EXPECT_EQ(run.marks.labels, labels);
   EXPECT_EQ(catalog->marks("wf")->annotations.size(), 1U);
   // What is in the store says so too.
   const auto record = store.object(catalog->summary("wf")->record.value());
-  EXPECT_THAT(record.value(), ::testing::HasSubstr(R"("who":"me!")"));
+  EXPECT_THAT(record.value(), ::testing::HasSubstr(R"("who":"me2")"));
 
   dialect.workflow.labels = {{"who", text("{{=int('x')}}")}};
   dialect.workflow.naming.stem = "wrong";
   EXPECT_THAT(status(this->run(), "wrong"), ::testing::StartsWith("error: label 'who'"));
+
+  // What Kubernetes would not take.
+  dialect.workflow.labels = {{"who", text("{{=workflow.parameters.p + '!'}}")}};
+  dialect.workflow.naming.stem = "refused";
+  EXPECT_THAT(status(this->run(), "refused"), ::testing::StartsWith("error: invalid label value \"me!\" for label"));
 }
 
 TEST_F(Inputs, ANodeMayBeShownByAnotherName) {
