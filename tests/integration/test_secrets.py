@@ -4,6 +4,7 @@ import pty
 import subprocess
 
 from conftest import wait_until
+from test_argo import workflow
 
 
 def test_values_go_in_and_only_names_come_out(kist):
@@ -52,10 +53,26 @@ def test_a_terminal_is_asked_and_shows_nothing(kist):
     assert kist.json("secrets", "list") == [{"name": "login", "keys": ["password"]}]
 
 
-def test_a_secret_in_an_output_parameter_is_for_steps_to_use_and_shown_to_nobody(kist):
+MAKE = """\
+  - name: make
+    script:
+      image: busybox
+      command: [sh]
+      source: "echo $WORD > /tmp/p"
+      env: [{name: WORD, valueFrom: {secretKeyRef: {name: door, key: word}}}]
+    outputs: {parameters: [{name: p, valueFrom: {path: /tmp/p}}]}
+"""
+
+
+def add_word(kist):
+    """The secret that MAKE puts into its output `p`."""
     kist.environment["TOKEN"] = "open-sesame"
     kist("secrets", "add", "door", "word", "--from-env", "TOKEN")
     del kist.environment["TOKEN"]
+
+
+def test_a_secret_in_an_output_parameter_is_for_steps_to_use_and_shown_to_nobody(kist):
+    add_word(kist)
     kist.write("w.yaml", """\
         apiVersion: argoproj.io/v1alpha1
         kind: Workflow
@@ -96,9 +113,7 @@ def test_a_secret_in_an_output_parameter_is_for_steps_to_use_and_shown_to_nobody
 
 def test_after_an_interruption_a_secret_made_into_an_output_stays_hidden(kist):
     """Its plain form too, which is written down nowhere."""
-    kist.environment["TOKEN"] = "open-sesame"
-    kist("secrets", "add", "door", "word", "--from-env", "TOKEN")
-    del kist.environment["TOKEN"]
+    add_word(kist)
     go = kist.project / "go"
     kist.write("w.yaml", f"""\
         apiVersion: argoproj.io/v1alpha1
@@ -172,40 +187,25 @@ def test_a_volume_is_put_together_of_secrets_and_other_texts(kist):
 
 
 def test_a_secret_is_shown_neither_in_names_nor_in_keys(kist):
-    kist.environment["TOKEN"] = "open-sesame"
-    kist("secrets", "add", "door", "word", "--from-env", "TOKEN")
-    del kist.environment["TOKEN"]
-    kist.write("w.yaml", """\
-        apiVersion: argoproj.io/v1alpha1
-        kind: Workflow
-        metadata: {generateName: t-}
-        spec:
-          entrypoint: main
-          templates:
-          - name: main
-            steps:
-            - - {name: make, template: make}
-            - - name: use
-                template: use
-                arguments: {parameters: [{name: p, value: "{{item}}"}]}
-                withItems: ["{{steps.make.outputs.parameters.p}}", plain, "{{steps.make.outputs.parameters.p}}"]
-          - name: make
-            script:
-              image: busybox
-              command: [sh]
-              source: "echo a-$WORD > /tmp/p"
-              env: [{name: WORD, valueFrom: {secretKeyRef: {name: door, key: word}}}]
-            outputs: {parameters: [{name: p, valueFrom: {path: /tmp/p}}]}
-          - name: use
-            inputs: {parameters: [{name: p}]}
-            memoize: {key: "of-{{inputs.parameters.p}}", cache: {configMap: {name: c}}}
-            script:
-              image: busybox
-              command: [sh]
-              source: "[ {{inputs.parameters.p}} != plain ] || [ -e $FLAG ]; echo done > /tmp/o"
-              env: [{name: FLAG, value: "FLAG_FILE"}]
-            outputs: {artifacts: [{name: o, path: /tmp/o, archive: {none: {}}}]}
-        """.replace("FLAG_FILE", str(kist.project / "flag")).replace("[ -e $FLAG ];", "[ -e $FLAG ] || exit 1;"))
+    add_word(kist)
+    kist.write("w.yaml", workflow(MAKE + """\
+  - name: main
+    steps:
+    - - {name: make, template: make}
+    - - name: use
+        template: use
+        arguments: {parameters: [{name: p, value: "{{item}}"}]}
+        withItems: ["{{steps.make.outputs.parameters.p}}", plain, "{{steps.make.outputs.parameters.p}}"]
+  - name: use
+    inputs: {parameters: [{name: p}]}
+    memoize: {key: "of-{{inputs.parameters.p}}", cache: {configMap: {name: c}}}
+    script:
+      image: busybox
+      command: [sh]
+      source: "[ {{inputs.parameters.p}} != plain ] || [ -e $FLAG ] || exit 1; echo done > /tmp/o"
+      env: [{name: FLAG, value: "FLAG_FILE"}]
+    outputs: {artifacts: [{name: o, path: /tmp/o, archive: {none: {}}}]}
+""".replace("FLAG_FILE", str(kist.project / "flag"))))
     first = kist("run", "w.yaml", "--name", "r", code=1)
     nodes = kist.json("show", "r")["nodes"]
     begun = {node["name"]: node["id"] for node in nodes if "(" in node["name"]}
@@ -222,38 +222,23 @@ def test_a_secret_is_shown_neither_in_names_nor_in_keys(kist):
     for shown in (first.stdout, first.stderr, again.stdout, again.stderr, kist("show", "r").stdout,
                   kist("show", "r", "--json").stdout, kist("show", "second", "--json").stdout):
         assert "open-sesame" not in shown
-    assert "0:a-open-sesame" not in records and "of-a-open-sesame" not in records
+    assert "0:open-sesame" not in records and "of-open-sesame" not in records
 
 
 def test_no_artifact_lies_under_a_key_that_tells_a_secret(kist):
-    kist.environment["TOKEN"] = "open-sesame"
-    kist("secrets", "add", "door", "word", "--from-env", "TOKEN")
-    del kist.environment["TOKEN"]
-    kist.write("w.yaml", """\
-        apiVersion: argoproj.io/v1alpha1
-        kind: Workflow
-        metadata: {generateName: t-}
-        spec:
-          entrypoint: main
-          templates:
-          - name: main
-            steps:
-            - - {name: make, template: make}
-            - - name: use
-                template: use
-                arguments: {parameters: [{name: p, value: "{{steps.make.outputs.parameters.p}}"}]}
-          - name: make
-            script:
-              image: busybox
-              command: [sh]
-              source: "echo $WORD > /tmp/p"
-              env: [{name: WORD, valueFrom: {secretKeyRef: {name: door, key: word}}}]
-            outputs: {parameters: [{name: p, valueFrom: {path: /tmp/p}}]}
-          - name: use
-            inputs: {parameters: [{name: p}]}
-            script: {image: busybox, command: [sh], source: "echo ran; echo x > /tmp/o"}
-            outputs: {artifacts: [{name: o, path: /tmp/o, s3: {key: "k/{{inputs.parameters.p}}"}}]}
-        """)
+    add_word(kist)
+    kist.write("w.yaml", workflow(MAKE + """\
+  - name: main
+    steps:
+    - - {name: make, template: make}
+    - - name: use
+        template: use
+        arguments: {parameters: [{name: p, value: "{{steps.make.outputs.parameters.p}}"}]}
+  - name: use
+    inputs: {parameters: [{name: p}]}
+    script: {image: busybox, command: [sh], source: "echo ran; echo x > /tmp/o"}
+    outputs: {artifacts: [{name: o, path: /tmp/o, s3: {key: "k/{{inputs.parameters.p}}"}}]}
+"""))
     done = kist("run", "w.yaml", "--name", "r", code=1)
     assert "the key of the artifact 'o' contains the value of a secret" in done.stderr and "ran" not in done.stdout
     assert kist.json("keys") == []
