@@ -129,6 +129,9 @@ Result<S3Settings> s3_settings(const std::string& bucket, const S3Options& optio
 Result<std::unique_ptr<ObjectStore>> open_s3_objects(std::string_view address, const S3Options& options) {
   KIST_TRY_ASSIGN(const auto place, parse_s3_address(address));
   KIST_TRY_ASSIGN(auto settings, s3_settings(place.bucket, options));
+  // A pack goes in one request, as others do beside it: a push that is killed cuts what is left into other packs the
+  // next time, and nobody would go on with an upload in parts, or end it.
+  settings.multipart_from = 128ULL << 20;
   return open_s3_objects(place.prefix, std::move(settings));
 }
 

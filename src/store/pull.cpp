@@ -1,6 +1,7 @@
 #include "store/pull.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 #include <fmt/format.h>
@@ -20,6 +21,8 @@ constexpr std::size_t kMostToFetch = 1 << 17;         // gathered before they ar
 constexpr std::uint64_t kSmallGap = 128 << 10;        // read through rather than asked around
 constexpr std::uint64_t kLargestRange = 16ULL << 20;  // of one request
 constexpr std::uint64_t kStep = 64ULL << 20;          // committed at once
+constexpr std::uint64_t kSmallStep = 4ULL << 20;      // where the line is slow: after as many bytes,
+constexpr auto kStepTime = std::chrono::seconds(4);   // and so much time
 
 // One request: the bytes [begin, end) of a pack, for places [first, last).
 struct PackRange {
@@ -280,7 +283,8 @@ class Puller {
     std::lock_guard lock(mutex_);
     KIST_TRY(pending_.add(Pending::NewChunk{place.id, frame, place.length}));
     uncommitted_ += frame.size();
-    return uncommitted_ < kStep ? Status() : publish();
+    const bool is_slow = uncommitted_ >= kSmallStep && std::chrono::steady_clock::now() - published_ >= kStepTime;
+    return uncommitted_ < kStep && !is_slow ? Status() : publish();
   }
 
   Status commit() {
@@ -295,6 +299,7 @@ class Puller {
     KIST_TRY(context_.publisher.publish(publication));
     pending_.published();
     uncommitted_ = 0;
+    published_ = std::chrono::steady_clock::now();
     return {};
   }
 
@@ -313,6 +318,7 @@ class Puller {
   std::map<Digest, Damaged> damaged_;
   Pending pending_;
   std::uint64_t uncommitted_ = 0;
+  std::chrono::steady_clock::time_point published_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace

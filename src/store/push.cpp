@@ -1,11 +1,15 @@
 #include "store/push.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
 #include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "store/frame.hpp"
+#include "store/line.hpp"
 #include "store/parallel.hpp"
 #include "store/places.hpp"
 #include "store/reach.hpp"
@@ -13,7 +17,6 @@
 namespace kist::store {
 namespace {
 
-constexpr std::size_t kPacksAtOnce = 8;               // packs under way
 constexpr std::size_t kMostToSend = 1 << 17;          // gathered before they are sent: 12 MiB
 constexpr std::uint64_t kWorthKeeping = 16ULL << 20;  // a local pack from this size on may go as it is
 
@@ -36,6 +39,7 @@ class Wanting final : public ReachVisitor {
 struct PackJob {
   std::size_t begin = 0;
   std::size_t end = 0;
+  std::uint64_t size = 0;  // of the pack
   bool whole = false;
 };
 
@@ -94,8 +98,48 @@ class Pusher {
     return status && S_ISREG(status->st_mode) && static_cast<std::uint64_t>(status->st_size) == container.size;
   }
 
-  // Cuts the places into packs. A local pack that is wanted whole is one; the rest is cut as it comes.
-  std::vector<PackJob> plan() {
+  Status send() {
+    places_.sort();
+    if (places_.empty()) return {};
+    gather_whole_packs();
+    next_ = 0;
+    for (std::size_t i = 0; i < places_.size(); ++i) transfer_.total += places_[i].stored + kPackRecordSize;
+    std::mutex mutex;
+    std::vector<RemotePack> packs;
+    std::atomic<bool> failed = false;
+    auto sent = in_parallel(Line::kMostAtOnce, Line::kMostAtOnce, [&](std::size_t) -> Status {
+      while (!failed) {
+        std::optional<PackJob> job;
+        {
+          std::lock_guard lock(mutex);
+          job = next_job();
+        }
+        if (!job) return {};
+        const Line::Turn turn = line_.take(job->size);
+        if (failed) {
+          line_.give_back(turn);
+          return {};
+        }
+        auto pack = job->whole ? send_as_it_is(*job, turn) : send_new(*job, turn);
+        line_.give_back(turn);
+        if (!pack) {
+          failed = true;
+          return std::unexpected(std::move(pack).error());
+        }
+        std::lock_guard lock(mutex);
+        packs.push_back(std::move(*pack));
+      }
+      return {};
+    });
+    // Also after an error: what has arrived need not be sent again.
+    auto added = context_.index.add(packs);
+    places_.clear();
+    KIST_TRY(sent);
+    return added;
+  }
+
+  // Moves the places of local packs that are wanted whole before the others.
+  void gather_whole_packs() {
     std::unordered_set<std::uint32_t> as_they_are;
     for (std::size_t begin = 0; begin < places_.size();) {
       const auto [end, bytes] = places_.of_one_container(begin);
@@ -106,48 +150,33 @@ class Pusher {
         as_they_are.insert(places_[begin].container);
       begin = end;
     }
-    const std::size_t rest =
-        places_.partition([&](const ChunkPlace& place) { return as_they_are.contains(place.container); });
-    std::vector<PackJob> jobs;
-    for (std::size_t begin = 0; begin < rest;) {
-      const std::size_t end = places_.of_one_container(begin).first;
-      jobs.push_back({begin, end, true});
-      begin = end;
-    }
-    for (std::size_t begin = rest; begin < places_.size();) {
-      std::size_t end = begin;
-      for (std::uint64_t bytes = 0; end < places_.size() && bytes < kPackTarget; ++end) bytes += places_[end].stored;
-      jobs.push_back({begin, end, false});
-      begin = end;
-    }
-    return jobs;
+    whole_ = places_.partition([&](const ChunkPlace& place) { return as_they_are.contains(place.container); });
   }
 
-  Status send() {
-    places_.sort();
-    if (places_.empty()) return {};
-    const std::vector<PackJob> jobs = plan();
-    for (const PackJob& job : jobs) {
-      std::uint64_t size = kContainerHeaderSize + kContainerTrailerSize;
-      for (std::size_t i = job.begin; i < job.end; ++i) size += places_[i].stored + kPackRecordSize;
-      transfer_.total += size;
+  // The next pack, as large as the line has it now: a local pack that is wanted whole where it is not larger, else what
+  // comes next. nullopt: all are given out.
+  std::optional<PackJob> next_job() {
+    if (next_ == places_.size()) return std::nullopt;
+    const std::uint64_t wanted = line_.pack_size();
+    PackJob job{.begin = next_, .end = next_, .size = kContainerHeaderSize + kContainerTrailerSize};
+    std::size_t limit = places_.size();
+    if (next_ < whole_) {
+      limit = places_.of_one_container(next_).first;
+      const bool at_its_beginning = next_ == 0 || places_[next_ - 1].container != places_[next_].container;
+      const std::uint64_t size = places_.container(places_[next_]).size;
+      job.whole = at_its_beginning && size <= wanted + wanted / 8;  // they may go somewhat past their target
     }
-    std::vector<std::optional<RemotePack>> arrived(jobs.size());
-    auto sent = in_parallel(kPacksAtOnce, jobs.size(), [&](std::size_t i) -> Status {
-      KIST_TRY_ASSIGN(arrived[i], jobs[i].whole ? send_as_it_is(jobs[i]) : send_new(jobs[i]));
-      return {};
-    });
-    std::vector<RemotePack> packs;
-    for (auto& pack : arrived)
-      if (pack) packs.push_back(std::move(*pack));
-    // Also after an error: what has arrived need not be sent again.
-    auto added = context_.index.add(packs);
-    places_.clear();
-    KIST_TRY(sent);
-    return added;
+    for (; job.end < limit; ++job.end) {
+      const std::uint64_t more = places_[job.end].stored + kPackRecordSize;
+      if (!job.whole && job.end > job.begin && job.size + more > wanted) break;
+      job.size += more;
+    }
+    transfer_.total += kContainerHeaderSize + kContainerTrailerSize;
+    next_ = job.end;
+    return job;
   }
 
-  Result<RemotePack> send_as_it_is(const PackJob& job) {
+  Result<RemotePack> send_as_it_is(const PackJob& job, const Line::Turn& turn) {
     const Container& container = places_.container(places_[job.begin]);
     KIST_TRY_ASSIGN(auto file, context_.directory.open_file(container.path(), O_RDONLY));
     RemotePack pack{container, {}};
@@ -158,11 +187,11 @@ class Pusher {
                                           {place.id, 0, place.offset, place.stored, place.length}, chunk));
       pack.records.push_back({place.id, place.stored, place.length});
     }
-    KIST_TRY(put(pack, {.bytes = {}, .file = file.get(), .offset = 0, .size = container.size}));
+    KIST_TRY(put(pack, turn, {.bytes = {}, .file = file.get(), .offset = 0, .size = container.size}));
     return pack;
   }
 
-  Result<RemotePack> send_new(const PackJob& job) {
+  Result<RemotePack> send_new(const PackJob& job, const Line::Turn& turn) {
     KIST_TRY_ASSIGN(auto file, TemporaryFile::create(context_.directory, context_.lease));
     RemotePack pack;
     Bytes out = pack_header();
@@ -193,7 +222,7 @@ class Pusher {
     out.insert(out.end(), footer.begin(), footer.end());
     KIST_TRY(spill());
     pack.container = {Container::Kind::pack, pack_name(pack.records), size};
-    KIST_TRY(put(pack, {.bytes = {}, .file = file.descriptor(), .offset = 0, .size = size}));
+    KIST_TRY(put(pack, turn, {.bytes = {}, .file = file.descriptor(), .offset = 0, .size = size}));
     return pack;
   }
 
@@ -219,7 +248,8 @@ class Pusher {
     return fail(ErrorKind::corrupt, fmt::format("not chunk {} any more", id.hex()));
   }
 
-  Status put(const RemotePack& pack, const net::Body& body) {
+  Status put(const RemotePack& pack, const Line::Turn& turn, const net::Body& body) {
+    const auto begun = std::chrono::steady_clock::now();
     std::atomic<std::uint64_t> moved = 0;
     auto put = context_.objects.put(pack_object(pack.container.name), body, {net::PutCondition::Kind::absent, ""},
                                     [&](std::uint64_t bytes) {
@@ -227,6 +257,7 @@ class Pusher {
                                       transfer_.done += bytes;
                                     });
     if (!put && put.error().kind != ErrorKind::conflict) return std::unexpected(put.error());
+    if (put) line_.arrived(turn, std::chrono::steady_clock::now() - begun);
     transfer_.done += body.length() - moved;  // repeated requests, or none: where the pack was there already
     ++transfer_.objects;
     return {};
@@ -238,6 +269,9 @@ class Pusher {
   Transfer& transfer_;
   std::shared_ptr<const IndexSet> local_;
   ChunkPlaces places_;
+  std::size_t whole_ = 0;  // of the places, those of local packs that are wanted whole
+  std::size_t next_ = 0;   // of the places, the first that is in no job yet
+  Line line_;
 };
 
 }  // namespace

@@ -3,8 +3,9 @@
 //
 // Promise: what push() reported is on the remote, whole, before anything there refers to it; what pull() reported is in
 // the local store, whole, every chunk checked. Either may be killed at any point and done again: what had arrived is
-// not moved again, but for the packs that were under way. Only what one side lacks is moved; which chunks the remote
-// has is known from its index files, of which a copy is kept below the local store (remotes/).
+// not moved again, but for the packs that were under way, which are few (push.hpp says how few). Only what one side
+// lacks is moved; which chunks the remote has is known from its index files, of which a copy is kept below the local
+// store (remotes/).
 //
 // What is sent is what was asked for: a local pack that also holds chunks of other runs is not sent as it is.
 //

@@ -350,33 +350,6 @@ def test_two_machines_push_one_tag_to_a_bucket_at_once(machines, s3_server):
     assert sorted(code for _, code in results) == [0, 2], results
 
 
-def test_kill_9_of_a_push_to_a_bucket_and_again(machines, s3_server, tmp_path):
-    bucket = add_bucket(machines, s3_server)
-    one, two = machines
-    one.write(".dstack/workflows.yaml", """\
-        workflows:
-          - name: large
-            provider: bash
-            commands: ["head -c 200000000 /dev/urandom > out/large"]
-            artifacts: [out]
-        """)
-    one.run("large", name="r")
-    process = one.start("push", "r")
-    wait_until(lambda: process.poll() is not None or len(s3_server.keys(bucket, "some/prefix/packs/")) > 0)
-    process.kill()
-    process.communicate(timeout=60)
-    there = s3_server.keys(bucket, "some/prefix/packs/")
-    assert there
-    one("push", "r")
-    # No pack was sent a second time under another name: four make 200 MB.
-    assert set(there) <= set(s3_server.keys(bucket, "some/prefix/packs/"))
-    assert len(s3_server.keys(bucket, "some/prefix/packs/")) <= 5
-    two("pull", "r")
-    one("cp", "r", "out/large", tmp_path / "a")
-    two("cp", "r", "out/large", tmp_path / "b")
-    assert subprocess.run(["cmp", tmp_path / "a", tmp_path / "b"]).returncode == 0
-
-
 def test_plain_keys_are_those_of_the_runs_own_system(kist, s3_server):
     kist.environment.update(s3_server.environment)
     bucket = s3_server.bucket()
