@@ -122,6 +122,8 @@ def test_fsck_names_what_is_hurt_and_repairs_what_can_be(runs):
     assert all(finding["status"] == "repaired" for finding in repaired["findings"] if finding["kind"] == "container")
     left = runs.json("fsck", code=3)
     assert {finding["kind"] for finding in left["findings"]} == {"artifact"}
+    told = runs("fsck", code=3).stdout
+    assert "--repair" not in told and "`kist pull RUN`" in told and "`kist rm RUN`" in told
     name = hurt[0]["name"].split(",")[0].removeprefix("run ")
     runs("rm", "-y", name)
     runs("gc")

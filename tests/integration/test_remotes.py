@@ -127,6 +127,21 @@ def test_what_would_go_past_the_quota_is_not_fetched(machines):
     two("put", "key", "directory")
 
 
+def test_what_was_lost_comes_back_from_a_remote(machines):
+    one, _ = machines
+    one.run("make", name="r")
+    one("push", "r")
+    before = one("cat", "r", "out/many/17").stdout
+    for pack in (one.home / "store/containers").glob("pack-*"):
+        pack.chmod(0o644)
+        pack.write_bytes(bytes(pack.stat().st_size))
+    one("fsck", "--repair", code=3)
+    assert "`kist pull RUN`" in one("fsck", code=3).stdout
+    one("pull", "r")
+    assert one("cat", "r", "out/many/17").stdout == before
+    assert one.json("fsck")["status"] == "sound"
+
+
 def test_names_that_collide_are_told_before_anything_moves(machines, tmp_path):
     one, two = machines
     one.run("make", name="same")

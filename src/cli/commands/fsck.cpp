@@ -76,6 +76,23 @@ Status rebuild(Context& context, store::Checked& checked, bool json) {
   return {};
 }
 
+// Whether --repair has something to do about it. What a run lacks once the damage was put aside only a copy brings
+// back.
+bool is_for_repair(const store::Finding& finding) {
+  switch (finding.kind) {
+    case store::Finding::Kind::container:
+    case store::Finding::Kind::index:
+    case store::Finding::Kind::reference:
+      return true;
+    case store::Finding::Kind::object:
+      return finding.text.contains("--repair");
+    case store::Finding::Kind::catalog:
+    case store::Finding::Kind::artifact:
+      return false;
+  }
+  return false;
+}
+
 void print_text(const Context& context, const store::Checked& checked, bool repair) {
   const bool colored = context.colored_output();
   for (const auto& finding : checked.findings) {
@@ -90,10 +107,14 @@ void print_text(const Context& context, const store::Checked& checked, bool repa
                     checked.chunks, human_size(checked.bytes), checked.roots));
   if (!checked.damaged())
     print(checked.findings.empty() ? "Everything is as it was stored.\n" : "All damage was repaired.\n");
-  else if (repair)
-    print("What is marked ✖ could not be repaired: where a copy is, on a remote or as files, pull or save it again.\n");
-  else
+  else if (!repair && std::ranges::any_of(checked.findings, is_for_repair))
     print("There is damage: `kist fsck --repair` repairs what can be.\n");
+  else
+    print(
+        "What is marked ✖ cannot be repaired from what is here. What a run lacks comes back with `kist pull RUN` from "
+        "a "
+        "remote that has it, or when the same files are saved again; where there is no copy, `kist rm RUN` and `kist "
+        "gc` let go of the run.\n");
 }
 
 void print_as_json(const store::Checked& checked) {
@@ -178,7 +199,8 @@ Result<int> fsck(Context& context, const FsckOptions& options) {
       KIST_TRY_ASSIGN(checked, check());  // what the records lead to was not looked at
     }
     for (auto& record : records)
-      if (std::ranges::any_of(lost, [&](const auto& name) { return record.place == "the record of run " + name; }))
+      if (!options.repair &&
+          std::ranges::any_of(lost, [&](const auto& name) { return record.place == "the record of run " + name; }))
         record.text += "; --repair writes it again by what the catalog knows";
   }
   checked.findings.insert(checked.findings.begin(), before.findings.begin(), before.findings.end());
