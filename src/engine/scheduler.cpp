@@ -24,25 +24,12 @@ using model::State;
 using std::chrono::steady_clock;
 
 constexpr auto kLookForRequests = 100ms;
-constexpr std::size_t kLongestLabel = 63;
-
-// Why Kubernetes takes no such value of a label, in its words; nullptr: it takes it.
-const char* wrong_in_label(std::string_view value) {
-  constexpr std::string_view kAlphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  if (value.size() > kLongestLabel) return "must be no more than 63 bytes";
-  const bool ends_well =
-      value.empty() || (kAlphanumeric.contains(value.front()) && kAlphanumeric.contains(value.back()));
-  if (ends_well &&
-      std::ranges::all_of(value, [&](char c) { return kAlphanumeric.contains(c) || c == '-' || c == '_' || c == '.'; }))
-    return nullptr;
-  return "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
-         "and end with an alphanumeric character";
-}
 
 // A text that is made of others is told with the value, since that alone says little of where it comes from.
-Status check_label(std::string_view name, const model::Text& text, std::string_view value) {
-  const char* wrong = wrong_in_label(value);
-  if (wrong == nullptr) return {};
+Status check_label(const model::Wording& wording, std::string_view name, const model::Text& text,
+                   std::string_view value) {
+  const std::string wrong = wording.wrong_in_label(value);
+  if (wrong.empty()) return {};
   const std::string from = text.is_literal() ? "" : fmt::format(" and expression {}", to_text(Json(text.source())));
   return fail(ErrorKind::invalid, fmt::format("invalid label value {} for label {}{}: {}", to_text(Json(value)),
                                               to_text(Json(name)), from, wrong));
@@ -165,7 +152,7 @@ Status Scheduler::mark_run() {
       if (!value->is_string())
         return fail(ErrorKind::invalid,
                     fmt::format("label '{}': {} is {}, and must be a text", name, text.source(), to_text(*value)));
-      KIST_TRY(check_label(name, text, value->get_ref<const std::string&>()));
+      KIST_TRY(check_label(wording_, name, text, value->get_ref<const std::string&>()));
       marks.labels.emplace_back(name, value->get<std::string>());
     }
     for (const auto& [name, text] : workflow_.annotations) {

@@ -57,6 +57,10 @@ std::string Wording::not_retried(RetryEnd why) const {
   return "not tried again: its condition is false";
 }
 
+std::string Wording::wrong_in_label(std::string_view) const {
+  return "";
+}
+
 Json Wording::failure(const NodeRecord& node) const {
   return {{"name", node.names.name}, {"state", state(node.state)}, {"message", node.message}};
 }

@@ -107,6 +107,8 @@ class Wording {
   virtual std::string waiting_for_lock(std::string_view lock, std::size_t free, std::size_t limit) const;
   virtual std::string waiting_to_retry(std::chrono::nanoseconds wait) const;
   virtual std::string not_retried(RetryEnd why) const;
+  // Why a run cannot have this value of a label; empty: it can.
+  virtual std::string wrong_in_label(std::string_view value) const;
   // What a handler of the run's end is told of a node that has failed.
   virtual Json failure(const NodeRecord& node) const;
 };

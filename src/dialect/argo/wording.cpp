@@ -1,5 +1,7 @@
 #include "dialect/argo/wording.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +9,11 @@
 #include "dialect/argo/names.hpp"
 
 namespace kist::dialect::argo {
+namespace {
+
+constexpr std::size_t kLongestLabel = 63;
+
+}  // namespace
 
 model::NodeNames ArgoWording::names(const model::NodePlace& place) const {
   return node_names(place);
@@ -115,6 +122,19 @@ std::string ArgoWording::not_retried(model::RetryEnd why) const {
       break;
   }
   return "retryStrategy.expression evaluated to false";
+}
+
+// Kubernetes' rule, in its words.
+std::string ArgoWording::wrong_in_label(std::string_view value) const {
+  constexpr std::string_view kAlphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  if (value.size() > kLongestLabel) return "must be no more than 63 bytes";
+  const bool ends_well =
+      value.empty() || (kAlphanumeric.contains(value.front()) && kAlphanumeric.contains(value.back()));
+  if (ends_well &&
+      std::ranges::all_of(value, [&](char c) { return kAlphanumeric.contains(c) || c == '-' || c == '_' || c == '.'; }))
+    return "";
+  return "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
+         "and end with an alphanumeric character";
 }
 
 Json ArgoWording::failure(const model::NodeRecord& node) const {

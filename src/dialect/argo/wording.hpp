@@ -27,6 +27,7 @@ class ArgoWording final : public model::Wording {
   std::string waiting_for_lock(std::string_view lock, std::size_t free, std::size_t limit) const override;
   std::string waiting_to_retry(std::chrono::nanoseconds wait) const override;
   std::string not_retried(model::RetryEnd why) const override;
+  std::string wrong_in_label(std::string_view value) const override;
   Json failure(const model::NodeRecord& node) const override;
 };
 

@@ -124,6 +124,7 @@ class SmallWording : public model::Wording {
     return fmt::format("when '{}' evaluated false", condition);
   }
   std::string omitted() const override { return "omitted"; }
+  std::string wrong_in_label(std::string_view value) const override { return value.contains('!') ? "too loud" : ""; }
   std::string stopped(bool abort) const override { return abort ? "was aborted" : "was stopped"; }
   std::string state(State state) const override { return fmt::format("<{}>", model::to_string(state)); }
   std::string log_prefix(const model::NodeNames&) const override { return ""; }

@@ -346,10 +346,12 @@ TEST_F(Inputs, ARunIsMarkedWhenItBegins) {
   dialect.workflow.naming.stem = "wrong";
   EXPECT_THAT(status(this->run(), "wrong"), ::testing::StartsWith("error: label 'who'"));
 
-  // What Kubernetes would not take.
+  // What the dialect does not take.
   dialect.workflow.labels = {{"who", text("{{=workflow.parameters.p + '!'}}")}};
   dialect.workflow.naming.stem = "refused";
-  EXPECT_THAT(status(this->run(), "refused"), ::testing::StartsWith("error: invalid label value \"me!\" for label"));
+  EXPECT_EQ(status(this->run(), "refused"),
+            "error: invalid label value \"me!\" for label \"who\" and expression "
+            "\"{{=workflow.parameters.p + '!'}}\": too loud");
 }
 
 TEST_F(Inputs, ANodeMayBeShownByAnotherName) {

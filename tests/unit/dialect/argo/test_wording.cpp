@@ -115,5 +115,13 @@ TEST(ArgoWords, AreArgos) {
       R"({"displayName":"a","message":"why","templateName":"","phase":"Error","podName":"","finishedAt":"1970-01-01T00:00:00Z"})");
 }
 
+TEST(ArgoWording, AValueOfALabelIsOneThatKubernetesTakes) {
+  for (const char* value : {"", "a", "a-b_c.D9"}) EXPECT_EQ(wording().wrong_in_label(value), "") << value;
+  EXPECT_EQ(wording().wrong_in_label(std::string(63, 'x')), "");
+  EXPECT_EQ(wording().wrong_in_label(std::string(64, 'x')), "must be no more than 63 bytes");
+  for (const char* value : {"two words", "-a", "a.", "me!", "\xc3\xa4"})
+    EXPECT_TRUE(wording().wrong_in_label(value).starts_with("a valid label must be")) << value;
+}
+
 }  // namespace
 }  // namespace kist::dialect::argo
