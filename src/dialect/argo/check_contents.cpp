@@ -1,5 +1,5 @@
 // What inputs and outputs must say depends on the template: a task's have paths, a group's only pass on what its steps
-// have. The workflow's own arguments are the only place where values must be complete.
+// have. The workflow's own arguments are the only place where values must be complete, once it is to run.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -23,14 +23,15 @@ void check_allowed(const Parameter& parameter, const std::string& where, Report&
     report.error(parameter.value->mark, fmt::format("{0}.value should be present in {0}.enum list", where));
 }
 
-// The workflow's own arguments: each has a value.
+// The workflow's own arguments: each has a value. As Argo's lint, who only looks does not ask for those of parameters,
+// which come with the run; what may be left out otherwise is told.
 void check_workflow_arguments(const Spec& spec, bool to_run, Report& report) {
   const bool complete = to_run || spec.kind != Spec::Kind::library;
   for (const Parameter& parameter : spec.arguments.parameters) {
     const std::string where = "spec.arguments." + parameter.name.text;
     if (complete && !parameter.value && !parameter.fallback && !parameter.has_value_from)
-      report.error(parameter.mark, fmt::format("{0}.value or {0}.valueFrom is required{1}", where,
-                                               advice_to_give(parameter.name.text)));
+      report.lacking(parameter.mark, fmt::format("{0}.value or {0}.valueFrom is required{1}", where,
+                                                 advice_to_give(parameter.name.text)));
     check_source(parameter, where, report);
     check_allowed(parameter, where, report);
   }

@@ -336,5 +336,18 @@ TEST(ArgoTables, ExpressionsAreRefusedWhereTheyStand) {
             "w.yaml:8:34: templates.main: '1 +': column 4: something is missing at the end");
 }
 
+// Argo's lint lets it come with the run.
+TEST(ArgoLint, AnArgumentWithoutAValueIsAnErrorOnlyWhereItIsToRun) {
+  const model::RunRequest request = request_for(workflow_with(
+      "  entrypoint: t\n  arguments: {parameters: [{name: p}]}\n  templates: [{name: t, container: {image: "
+      "\"{{workflow.parameters.p}}\"}}]\n"));
+  const std::string text =
+      "spec.arguments.p.value or spec.arguments.p.valueFrom is required; give it with `-p p=VALUE`";
+  const auto looked_at = dialect().check(request);
+  ASSERT_TRUE(looked_at) << looked_at.error().text;
+  EXPECT_THAT(texts(looked_at->notices), testing::Contains(HasSubstr("warning: " + text)));
+  EXPECT_THAT(refused(request).text, HasSubstr(text));
+}
+
 }  // namespace
 }  // namespace kist::dialect::argo
