@@ -19,12 +19,13 @@ namespace {
 using model::Text;
 
 // Changes whenever the same task would be written otherwise here.
-constexpr std::string_view kVersion = "kist task 3";
+constexpr std::string_view kVersion = "kist task 4";
 
 // Values one behind the other, each so that it cannot be taken for another; or that it cannot be told.
 class Writer {
  public:
-  explicit Writer(const std::function<std::optional<Digest>()>& project) : project_(project) {}
+  Writer(const std::function<std::optional<Digest>()>& project, const FindSecret& secrets)
+      : project_(project), secrets_(secrets) {}
 
   std::optional<std::string> finish() {
     if (!known_) return std::nullopt;
@@ -61,6 +62,7 @@ class Writer {
   void add(const model::SecretReference& secret) {
     const auto& [name, key, optional] = secret;
     add_all(name, key, optional);
+    add_values(name.source(), key.source());
   }
   void add(const model::EnvironmentVariable& variable) {
     const auto& [name, value, secret, of_run, late_name] = variable;
@@ -70,6 +72,7 @@ class Writer {
   void add(const model::Container::SecretVariables& variables) {
     const auto& [secret, prefix, optional] = variables;
     add_all(secret, prefix, optional);
+    add_values(secret.source(), "");
   }
   void add(const model::VolumeMount& mount) {
     const auto& [volume, path, sub_path, read_only] = mount;
@@ -174,7 +177,20 @@ class Writer {
       known_ = false;
   }
 
+  // Of one key, or of all.
+  void add_values(std::string_view secret, std::string_view key) {
+    if (!known_) return;
+    const auto values = secrets_(secret);
+    known_ = values.has_value();
+    if (!known_) return;
+    add(values->has_value());
+    if (!*values) return;
+    for (const auto& [name, value] : **values)
+      if (key.empty() || name == key) add_all(name, sha256(value));
+  }
+
   const std::function<std::optional<Digest>()>& project_;
+  const FindSecret& secrets_;
   Sha256 sha_;
   bool known_ = true;
 };
@@ -182,8 +198,9 @@ class Writer {
 }  // namespace
 
 std::optional<std::string> fingerprint_of(const task::Document& document,
-                                          const std::function<std::optional<Digest>()>& project) {
-  Writer writer(project);
+                                          const std::function<std::optional<Digest>()>& project,
+                                          const FindSecret& secrets) {
+  Writer writer(project, secrets);
   writer.add(kVersion);
   writer.add(document.task);
   for (const auto& [index, load] : document.loads) {

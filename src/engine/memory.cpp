@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/digest.hpp"
+#include "catalog/secrets.hpp"
 #include "engine/fingerprint.hpp"
 #include "engine/project_state.hpp"
 #include "engine/repository.hpp"
@@ -88,7 +89,14 @@ Result<bool> take_from_earlier(const Parts& parts, const model::RunRecord& run, 
     if (!node.project) node.project = state_of_project(run, parts.home.path());
     return node.project;
   };
-  record.fingerprint = fingerprint_of(document, project).value_or("");
+  const catalog::Secrets kept(parts.home);
+  auto secrets = [&](std::string_view name) -> Result<std::optional<task::SecretValues>> {
+    auto values = kept.get(name);
+    if (values) return std::optional(std::move(*values));
+    if (values.error().kind == ErrorKind::not_found) return std::optional<task::SecretValues>();
+    return std::unexpected(values.error());
+  };
+  record.fingerprint = fingerprint_of(document, project, secrets).value_or("");
   if (!run.request.cached || record.fingerprint.empty()) return false;
   auto known = parts.catalog.find_work(record.fingerprint, run.created);
   if (!known && known.error().kind == ErrorKind::not_found) return false;

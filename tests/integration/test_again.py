@@ -122,6 +122,40 @@ def test_cached_takes_what_an_earlier_run_made(kist):
     assert said(kist, "fifth") == ["make", "use one", "bye"]
 
 
+def test_cached_sees_that_secrets_and_config_maps_have_changed(kist):
+    def prepare(word, text):
+        kist.environment["WORD"] = word
+        kist("secrets", "update" if "door" in kist("secrets").stdout else "add", "door", "word", "--from-env", "WORD")
+        del kist.environment["WORD"]
+        kist.write("w.yaml", f"""\
+            apiVersion: argoproj.io/v1alpha1
+            kind: Workflow
+            metadata: {{generateName: t-}}
+            spec:
+              entrypoint: main
+              volumes: [{{name: map, configMap: {{name: map}}}}]
+              templates:
+              - name: main
+                container:
+                  image: busybox
+                  command: [sh, -c, "cat /map/text; echo ran"]
+                  env: [{{name: WORD, valueFrom: {{secretKeyRef: {{name: door, key: word}}}}}}]
+                  volumeMounts: [{{name: map, mountPath: /map}}]
+            ---
+            {{apiVersion: v1, kind: ConfigMap, metadata: {{name: map}}, data: {{text: "{text}"}}}}
+            """)
+
+    def runs(name, word, text):
+        prepare(word, text)
+        return "ran" in kist("run", "--cached", "w.yaml", "--name", name).stdout
+
+    assert runs("a", "sesame", "one")
+    assert not runs("b", "sesame", "one")
+    assert runs("c", "mellon", "one")
+    assert runs("d", "mellon", "two")
+    assert not runs("e", "sesame", "one")
+
+
 def test_cached_of_a_project_counts_its_files(kist):
     kist.write(".dstack/workflows.yaml", """\
         workflows:

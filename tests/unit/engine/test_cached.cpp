@@ -9,6 +9,10 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
+Result<std::optional<task::SecretValues>> no_secrets(std::string_view) {
+  return std::optional<task::SecretValues>();
+}
+
 class Cached : public EngineTest {
  protected:
   Cached() {
@@ -105,13 +109,13 @@ TEST_F(Cached, WhatCannotBeToldRuns) {
   auto never = [] { return std::optional<Digest>(); };
   task::Document document;
   document.task = task_of(dialect.workflow.definitions["make"]);
-  const auto plain = fingerprint_of(document, never);
+  const auto plain = fingerprint_of(document, never, no_secrets);
   EXPECT_TRUE(plain);
 
   auto changed = [&](const auto& change) {
     task::Document other = document;
     change(other);
-    return fingerprint_of(other, never);
+    return fingerprint_of(other, never, no_secrets);
   };
   using Kind = model::Volume::Kind;
   auto volume = [](Kind kind) { return [kind](task::Document& one) { one.task.volumes.emplace_back().kind = kind; }; };
@@ -143,11 +147,44 @@ TEST_F(Cached, InputsCountByWhatTheyHold) {
   auto never = [] { return std::optional<Digest>(); };
   task::Document document;
   document.loads[0].trees.emplace_back().artifact.tree = sha256("one");
-  const auto one = fingerprint_of(document, never);
+  const auto one = fingerprint_of(document, never, no_secrets);
   document.loads[0].trees[0].artifact.times = sha256("other times");
-  EXPECT_EQ(fingerprint_of(document, never), one);
+  EXPECT_EQ(fingerprint_of(document, never, no_secrets), one);
   document.loads[0].trees[0].artifact.tree = sha256("two");
-  EXPECT_NE(fingerprint_of(document, never), one);
+  EXPECT_NE(fingerprint_of(document, never, no_secrets), one);
+}
+
+// Also where a key that is not read changes nothing, and the digest tells no value.
+TEST_F(Cached, SecretsCountByTheirValues) {
+  auto never = [] { return std::optional<Digest>(); };
+  task::SecretValues values = {{"word", "sesame"}, {"other", "1"}};
+  const FindSecret door = [&](std::string_view) { return std::optional(values); };
+  task::Document of_key, of_all, of_file;
+  const model::SecretReference word{text("door"), text("word"), false};
+  of_key.task.containers.emplace_back().environment = {{.name = "W", .value = {}, .secret = word}};
+  of_all.task.containers.emplace_back().secret_environment = {{text("door"), "", false}};
+  of_file.task.volumes.emplace_back().kind = model::Volume::Kind::files;
+  of_file.task.volumes[0].files = {{.path = "w", .text = {}, .secret = word}};
+  const auto all = [&] {
+    std::vector<std::string> digests;
+    for (const auto* each : {&of_key, &of_all, &of_file})
+      digests.push_back(fingerprint_of(*each, never, door).value_or("none"));
+    return digests;
+  };
+  const auto before = all();
+  values["other"] = "2";
+  auto after = all();
+  EXPECT_EQ(after[0], before[0]);
+  EXPECT_NE(after[1], before[1]);
+  EXPECT_EQ(after[2], before[2]);
+  values["word"] = "mellon";
+  after = all();
+  for (int i = 0; i < 3; ++i) EXPECT_NE(after[i], before[i]) << i;
+  EXPECT_NE(fingerprint_of(of_key, never, no_secrets), after[0]);
+  const FindSecret unreadable = [](std::string_view) -> Result<std::optional<task::SecretValues>> {
+    return fail(ErrorKind::denied, "");
+  };
+  EXPECT_EQ(fingerprint_of(of_key, never, unreadable), std::nullopt);
 }
 
 TEST_F(Cached, TheProjectCountsByItsFiles) {
