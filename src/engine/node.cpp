@@ -7,6 +7,11 @@ Node* group_of(const Node& node) {
   return node.role == Node::Role::step ? node.parent : group_of(*node.parent);
 }
 
+bool is_kept(const model::NodeRecord& record) {
+  return model::is_final(record.state) && record.state != model::State::stopped &&
+         record.state != model::State::aborted;
+}
+
 void forget_outcome(model::NodeRecord& record) {
   record.state = model::State::pending;
   record.message.clear();

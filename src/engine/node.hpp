@@ -132,6 +132,8 @@ Node* group_of(const Node& node);
 // As it is before it runs, again: its names, times of beginning, attempt and inputs stay, and what a task had saved
 // while it ran: that stays however it ends, until what the next attempt makes replaces it.
 void forget_outcome(model::NodeRecord& record);
+// What an earlier owner left and need not be done again. What was stopped was stopped for the owner that is gone.
+bool is_kept(const model::NodeRecord& record);
 
 // Whether a node has come so far that whoever waits for it goes on.
 inline bool is_complete(const model::NodeRecord& record) {

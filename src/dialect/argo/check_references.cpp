@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -43,23 +44,40 @@ bool has_key(const std::vector<std::pair<std::string, std::string>>& map, std::s
   return std::ranges::any_of(map, [&](const auto& entry) { return entry.first == key; });
 }
 
-// Whether a template gives that output to the whole workflow. Where the name of any is made when it runs, any may be
-// there, and so where a template of another document is named only then.
+// The outputs of one kind that templates give to the whole workflow. Where the name of any is made when it runs, any
+// may be there, and so where a template of another document is named only then.
+struct Globals {
+  std::set<std::string_view> names;
+  bool any = false;
+
+  bool may_have(std::string_view name) const { return any || names.contains(name); }
+};
+
 template <typename T>
-bool has_global(const Spec& spec, std::vector<T> Exchange::* outputs, std::string_view name) {
-  const auto gives = [&](const T& output) {
-    return output.global && (is_late(output.global->text) || output.global->text == name);
-  };
-  return std::ranges::any_of(spec.templates, [&](const Template& each) {
-    bool may = std::ranges::any_of(each.outputs.*outputs, gives);
+Globals globals_of(const Spec& spec, std::vector<T> Exchange::* outputs) {
+  Globals globals;
+  for (const Template& each : spec.templates) {
+    for (const T& output : each.outputs.*outputs) {
+      if (!output.global) continue;
+      globals.names.insert(output.global->text);
+      globals.any = globals.any || is_late(output.global->text);
+    }
     for_each_step(each, [&](const StepSpec& step, const std::string&) {
-      may = may || (step.called.dynamic && step.called.library);
+      globals.any = globals.any || (step.called.dynamic && step.called.library);
     });
-    return may;
-  });
+  }
+  return globals;
 }
 
-Verdict of_workflow(const Spec& spec, std::string_view name, bool to_run) {
+struct WorkflowOutputs {
+  explicit WorkflowOutputs(const Spec& spec)
+      : parameters(globals_of(spec, &Exchange::parameters)), artifacts(globals_of(spec, &Exchange::artifacts)) {}
+
+  Globals parameters;
+  Globals artifacts;
+};
+
+Verdict of_workflow(const Spec& spec, const WorkflowOutputs& outputs, std::string_view name, bool to_run) {
   constexpr auto kAlways =
       std::to_array<std::string_view>({"name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "parameters",
                                        "parameters.json", "scheduledTime", "priority"});
@@ -81,10 +99,8 @@ Verdict of_workflow(const Spec& spec, std::string_view name, bool to_run) {
   if (name == "creationTimestamp" || name.starts_with("creationTimestamp.") || name.starts_with("scheduledTime."))
     return Verdict::known;
   // What templates make known to all, whoever runs first.
-  if (auto output = after(name, "outputs.parameters."))
-    return known_if(open || has_global(spec, &Exchange::parameters, *output));
-  if (auto output = after(name, "outputs.artifacts."))
-    return known_if(open || has_global(spec, &Exchange::artifacts, *output));
+  if (auto output = after(name, "outputs.parameters.")) return known_if(open || outputs.parameters.may_have(*output));
+  if (auto output = after(name, "outputs.artifacts.")) return known_if(open || outputs.artifacts.may_have(*output));
   if (name.starts_with("outputs.")) return Verdict::known;
   if (name == "duration") return Verdict::known;
   // Templates that tell how it went are often kept for other workflows; only those that run at the end know failures.
@@ -159,7 +175,7 @@ Calls calls_of(const Spec& spec) {
 class Checker {
  public:
   Checker(const Spec& spec, const Graphs& graphs, bool to_run, Report& report)
-      : spec_(spec), graphs_(graphs), report_(report), to_run_(to_run), calls_(calls_of(spec)) {}
+      : spec_(spec), graphs_(graphs), report_(report), to_run_(to_run), calls_(calls_of(spec)), outputs_(spec) {}
 
   void check_workflow() {
     for (const Parameter& parameter : spec_.arguments.parameters)
@@ -379,7 +395,7 @@ class Checker {
         std::to_array<std::string_view>({"item.", "steps.", "inputs.", "outputs.", "pod.", "workflow.", "tasks."});
     if (std::ranges::none_of(kRoots, [&](std::string_view root) { return name.starts_with(root); }))
       return Verdict::known;
-    if (auto rest = after(name, "workflow.")) return of_workflow(spec_, *rest, to_run_);
+    if (auto rest = after(name, "workflow.")) return of_workflow(spec_, outputs_, *rest, to_run_);
     if (auto key = after(name, "item."))
       return known_if(loop_ != nullptr && (!loop_->inner_names || loop_->inner_names->contains(*key)));
     if (template_ == nullptr) return Verdict::unknown;
@@ -399,6 +415,7 @@ class Checker {
   Report& report_;
   const bool to_run_;
   const Calls calls_;
+  const WorkflowOutputs outputs_;
   const Template* template_ = nullptr;
   std::string where_;
   std::function<const StepSpec*(std::string_view name)> visible_;
