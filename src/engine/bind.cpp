@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/overloaded.hpp"
+#include "base/quantity.hpp"
 
 namespace kist::engine {
 namespace {
@@ -50,10 +51,27 @@ Status fill_name(std::string& name, std::optional<Text>& late, const expression:
   return {};
 }
 
+// What is left is the number: bound once more, it stays that.
+Status count_units(Text& text, std::optional<model::InUnits>& in_units, std::string_view where) {
+  if (!in_units) return {};
+  const auto number = [&](std::string_view written) -> Result<std::int64_t> {
+    auto amount = Quantity::parse(written);
+    if (!amount) return with_context(std::string(where), amount.error());
+    return in_units->thousandths ? amount->thousandths() : amount->whole();
+  };
+  KIST_TRY_ASSIGN(const std::int64_t amount, number(text.source()));
+  KIST_TRY_ASSIGN(const std::int64_t unit, number(in_units->unit));
+  if (unit <= 0) return fail(ErrorKind::invalid, fmt::format("{}: '{}' is no unit", where, in_units->unit));
+  text = Text::literal(std::to_string(amount / unit + (amount % unit > 0 ? 1 : 0)));
+  in_units.reset();
+  return {};
+}
+
 Status fill(model::EnvironmentVariable& variable, const expression::Scope& scope) {
   KIST_TRY(fill_name(variable.name, variable.late_name, scope));
   KIST_TRY(fill(variable.secret, scope));
-  return fill(variable.value, scope);
+  KIST_TRY(fill(variable.value, scope));
+  return count_units(variable.value, variable.in_units, variable.name);
 }
 
 Status fill(model::VolumeMount& mount, const expression::Scope& scope) {
@@ -64,7 +82,8 @@ Status fill(model::VolumeMount& mount, const expression::Scope& scope) {
 
 Status fill(model::Volume::File& file, const expression::Scope& scope) {
   KIST_TRY(fill(file.secret, scope));
-  return fill(file.text, scope);
+  KIST_TRY(fill(file.text, scope));
+  return count_units(file.text, file.in_units, file.path);
 }
 
 Status fill(model::Volume& volume, const expression::Scope& scope) {

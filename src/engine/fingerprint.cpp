@@ -65,7 +65,7 @@ class Writer {
     add_values(name.source(), key.source());
   }
   void add(const model::EnvironmentVariable& variable) {
-    const auto& [name, value, secret, of_run, late_name] = variable;
+    const auto& [name, value, secret, of_run, late_name, in_units] = variable;  // bound: units are counted
     add_all(name, secret, of_run);
     if (!of_run) add(value);
   }
@@ -79,7 +79,7 @@ class Writer {
     add_all(volume, path, sub_path, read_only);
   }
   void add(const model::Volume::File& file) {
-    const auto& [path, text, secret, mode] = file;
+    const auto& [path, text, secret, mode, in_units] = file;  // bound: units are counted
     add_all(path, text, secret, mode);
   }
   void add(const model::Volume& volume) {

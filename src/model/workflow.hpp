@@ -96,12 +96,19 @@ struct When {
   bool aborted = false;
 };
 
+// Of a text that is an amount (base/quantity.hpp): what is given is how many units that is, rounded up.
+struct InUnits {
+  std::string unit;          // an amount too
+  bool thousandths = false;  // both are taken rounded up to thousandths; else to whole numbers
+};
+
 struct EnvironmentVariable {
   std::string name;
   Text value;
   std::optional<SecretReference> secret = std::nullopt;  // then this is the value, masked in logs
   bool of_run = false;  // it names the run or the node: what comes of the task is not taken to hang on it
   std::optional<Text> late_name = std::nullopt;  // its name is known only when the task starts
+  std::optional<InUnits> in_units = std::nullopt;
 };
 
 // A directory that the containers of a task, or tasks, share and may write: never content-addressed.
@@ -129,6 +136,7 @@ struct Volume {
     Text text;
     std::optional<SecretReference> secret = std::nullopt;  // then this is the text
     std::optional<std::uint32_t> mode = std::nullopt;
+    std::optional<InUnits> in_units = std::nullopt;  // of the text
   };
   std::string name;
   Kind kind = Kind::empty;

@@ -1,4 +1,5 @@
 """What surrounds the work in Argo's files: sidecars, locks, cron workflows, metrics."""
+import os
 import pathlib
 import re
 import urllib.request
@@ -303,3 +304,32 @@ def test_what_an_image_starts_goes_before_options(kist):
     kist("run", "w.yaml", "--name", "r")
     said = kist("logs", "r").stdout
     assert all(line in said for line in ("from python\n", "from bash\n", "from a script\n")), said
+
+
+def test_a_program_is_told_what_its_container_asks_for(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    inputs: {parameters: [{name: mem, value: 1.5Gi}]}
+    volumes:
+    - name: about
+      downwardAPI:
+        items:
+        - {path: cpu, resourceFieldRef: {containerName: main, resource: limits.cpu, divisor: 1m}}
+        - {path: where, fieldRef: {fieldPath: metadata.namespace}}
+    container:
+      image: busybox
+      command: [sh, -c, "echo $CPU $MEM $MIB $ALL; cat /about/cpu; echo; cat /about/where"]
+      resources: {limits: {cpu: 1500m, memory: "{{inputs.parameters.mem}}"}}
+      volumeMounts: [{name: about, mountPath: /about}]
+      env:
+      - {name: CPU, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}
+      - {name: MEM, valueFrom: {resourceFieldRef: {resource: requests.memory}}}
+      - {name: MIB, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: 1Mi}}}
+      - {name: ALL, valueFrom: {resourceFieldRef: {containerName: other, resource: limits.cpu}}}
+    sidecars:
+    - {name: other, image: busybox, command: [sleep, "60"]}
+"""))
+    out = kist("run", "w.yaml", "--name", "r").stdout
+    assert [line.removeprefix("r: ") for line in out.splitlines()] == [
+        f"2 1610612736 1536 {len(os.sched_getaffinity(0))}", "1500", "default"]
+    assert "'many' is no quantity" in kist("run", "w.yaml", "-p", "mem=many", code=1).stderr

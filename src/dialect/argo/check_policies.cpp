@@ -12,6 +12,7 @@
 #include "dialect/argo/documents.hpp"
 #include "dialect/argo/fields.hpp"
 #include "dialect/argo/lower.hpp"
+#include "dialect/argo/resources.hpp"
 #include "dialect/argo/texts.hpp"
 #include "expression/expression.hpp"
 
@@ -175,6 +176,23 @@ void check_pauses(const Spec& spec, const Program& program, Report& report) {
                      fmt::format("{}: the process is not held; `kist run --pause` does it", variable.name.text));
 }
 
+// Kubernetes does not start such a pod; Argo's lint says nothing of it.
+void check_resource_fields(const Spec& spec, const Template& each, Report& report) {
+  if (!is_pod(each.kind)) return;
+  const std::string where = where_of(each);
+  const auto check = [&](const Program& program, const std::optional<ResourceField>& field, std::string_view of) {
+    if (!field) return;
+    if (auto amount = amount_of(each, program, *field); !amount)
+      report.lacking(field->mark, fmt::format("{}.{}.resourceFieldRef: {}", where, of, amount.error().text));
+  };
+  for (const Program* program : programs_of(each))
+    for (const Variable& variable : program->environment) check(*program, variable.resource, variable.name.text);
+  for (const auto* volumes : {&each.volumes, &spec.volumes})
+    for (const VolumeSpec& volume : *volumes)
+      for (const VolumeSpec::Part& part : volume.parts)
+        for (const VolumeSpec::Item& item : part.items) check(each.program, item.resource, volume.name.text);
+}
+
 void check_template(const Spec& spec, const Template& each, Report& report) {
   const std::string where = where_of(each);
   check_metrics(each.metrics, where, report);
@@ -212,6 +230,7 @@ void check_template(const Spec& spec, const Template& each, Report& report) {
   check_mounts(each.set_mounts);
   for (const auto* programs : {&each.containers, &each.initial, &each.sidecars})
     for (const Program& program : *programs) check_mounts(program.mounts);
+  check_resource_fields(spec, each, report);
   check_pauses(spec, each.program, report);
   for (const Program& program : each.containers) check_pauses(spec, program, report);
   check_volumes(each.volumes, where, report);

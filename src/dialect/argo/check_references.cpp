@@ -227,6 +227,7 @@ class Checker {
       check(variable.name, where_);
       if (!variable.literal) check(variable.value, where_);
     }
+    for (const auto& [name, amount] : program.resources) check(amount, where_);
   }
 
   void check_task(const Template& definition) {

@@ -94,6 +94,8 @@ extern const Table kProjectedSource;
 extern const Table kDownward;
 extern const Table kVolumeItem;
 extern const Table kFieldRef;
+extern const Table kResourceField;
+extern const Table kResources;
 extern const Table kMount;
 extern const Table kEnvironmentFrom;
 extern const Table kName;

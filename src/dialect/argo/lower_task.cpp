@@ -7,6 +7,7 @@
 #include "dialect/argo/artifacts.hpp"
 #include "dialect/argo/hera_runner.hpp"
 #include "dialect/argo/lower.hpp"
+#include "dialect/argo/resources.hpp"
 #include "dialect/argo/texts.hpp"
 
 namespace kist::dialect::argo {
@@ -112,7 +113,11 @@ class PodLowerer {
             model::SecretReference{text(variable.secret->name), text(variable.secret->key), variable.secret->optional};
       else if (variable.field)
         lowered.value = make_text(field_text(variable.field->text));
-      else
+      else if (variable.resource) {
+        const Amount amount = amount_of(definition_, program, *variable.resource).value_or(Amount());
+        lowered.value = make_text(fill_names(amount.written, names_));
+        lowered.in_units = amount.in_units;
+      } else
         lowered.value = variable.literal ? model::Text::literal(variable.value.text) : text(variable.value);
       container.environment.push_back(std::move(lowered));
     }
@@ -145,7 +150,7 @@ class PodLowerer {
     const auto value_of = [&](std::string_view name) {
       const auto found =
           std::ranges::find(program.environment, name, [](const Variable& one) { return one.name.text; });
-      if (found == program.environment.end() || found->secret || found->field) return model::Text();
+      if (found == program.environment.end() || found->secret || found->field || found->resource) return model::Text();
       return found->literal ? model::Text::literal(found->value.text) : text(found->value);
     };
     model::Pause pause{.before = value_of(kPauseBefore),

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "dialect/argo/lower.hpp"
+#include "dialect/argo/resources.hpp"
 #include "dialect/argo/texts.hpp"
 
 namespace kist::dialect::argo {
@@ -11,7 +12,7 @@ namespace {
 
 using model::Volume;
 
-void add_part(const VolumeSpec::Part& part, const Values& names, Volume& volume) {
+void add_part(const Template& definition, const VolumeSpec::Part& part, const Values& names, Volume& volume) {
   using Kind = VolumeSpec::Part::Kind;
   auto mode_of = [&](std::string_view path) -> std::optional<std::uint32_t> {
     auto item = std::ranges::find_if(part.items, [&](const auto& each) { return each.path.text == path; });
@@ -34,14 +35,23 @@ void add_part(const VolumeSpec::Part& part, const Values& names, Volume& volume)
             {.path = path, .text = expression::Text::literal(text), .secret = {}, .mode = mode_of(path)});
       break;
     case Kind::downward:
-      for (const VolumeSpec::Item& item : part.items)
-        volume.files.push_back(
-            {.path = item.path.text, .text = make_text(field_text(item.key.text)), .secret = {}, .mode = item.mode});
+      for (const VolumeSpec::Item& item : part.items) {
+        Volume::File& file = volume.files.emplace_back();
+        file.path = item.path.text;
+        file.mode = item.mode;
+        if (item.resource) {
+          const Amount amount = amount_of(definition, definition.program, *item.resource).value_or(Amount());
+          file.text = make_text(fill_names(amount.written, names));
+          file.in_units = amount.in_units;
+        } else {
+          file.text = make_text(field_text(item.key.text));
+        }
+      }
       break;
   }
 }
 
-Volume lower_volume(const VolumeSpec& written, const Values& names) {
+Volume lower_volume(const Template& definition, const VolumeSpec& written, const Values& names) {
   Volume volume;
   volume.name = written.name.text;
   volume.late_name = late_text(written.name.text);
@@ -60,7 +70,7 @@ Volume lower_volume(const VolumeSpec& written, const Values& names) {
       break;
     case VolumeSpec::Kind::parts:
       volume.kind = Volume::Kind::files;
-      for (const VolumeSpec::Part& part : written.parts) add_part(part, names, volume);
+      for (const VolumeSpec::Part& part : written.parts) add_part(definition, part, names, volume);
       break;
   }
   return volume;
@@ -92,7 +102,7 @@ std::vector<Volume> lower_volumes(const Spec& spec, const Template& definition, 
   };
   for (const auto* list : {&definition.volumes, &spec.volumes})
     for (const VolumeSpec& volume : *list)
-      if (is_used(volume.name.text)) volumes.push_back(lower_volume(volume, names));
+      if (is_used(volume.name.text)) volumes.push_back(lower_volume(definition, volume, names));
   for (const VolumeSpec& claim : spec.claims) {
     if (!is_used(claim.name.text)) continue;
     Volume& volume = volumes.emplace_back();

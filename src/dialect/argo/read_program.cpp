@@ -23,6 +23,34 @@ std::optional<Scalar> read_field(Fields& fields) {
   return Fields(fields.report(), *node, kFieldRef, fields.where() + ".fieldRef").text("fieldPath");
 }
 
+std::optional<ResourceField> read_resource_field(Fields& fields) {
+  const yaml::Node* node = fields.mapping("resourceFieldRef");
+  if (node == nullptr) return std::nullopt;
+  Fields inner(fields.report(), *node, kResourceField, fields.where() + ".resourceFieldRef");
+  ResourceField field;
+  field.mark = node->mark;
+  field.resource = inner.text("resource").value_or(Scalar{"", node->mark});
+  field.container = inner.text("containerName");
+  if (field.container && field.container->text.empty()) field.container.reset();
+  field.divisor = inner.text("divisor");
+  return field;
+}
+
+// They bound nothing here: only a program that asks for them is told.
+void read_resources(Fields& fields, Program& program) {
+  const yaml::Node* node = fields.mapping("resources");
+  if (node == nullptr || node->entries.empty()) return;
+  fields.report().ignored(fields.find("resources")->mark, "resources");
+  Fields inner(fields.report(), *node, kResources, fields.where() + ".resources");
+  for (const std::string_view kind : {"limits", "requests"}) {
+    const yaml::Node* amounts = inner.mapping(kind);
+    if (amounts == nullptr) continue;
+    for (const auto& [name, amount] : amounts->entries)
+      if (amount.is_scalar())
+        program.resources[fmt::format("{}.{}", kind, name.text)] = Scalar{amount.text, amount.mark};
+  }
+}
+
 void read_environment(Fields& fields, Program& program) {
   const std::vector<yaml::Node>& variables = fields.list("env");
   for (std::size_t index = 0; index < variables.size(); ++index) {
@@ -37,6 +65,7 @@ void read_environment(Fields& fields, Program& program) {
       variable.secret = read_selector(source, "secretKeyRef");
       variable.config = read_selector(source, "configMapKeyRef");
       variable.field = read_field(source);
+      variable.resource = read_resource_field(source);
     }
     if (variable.name.text.empty() || variable.name.text.contains('='))
       fields.report().error(variable.name.mark,
@@ -91,6 +120,7 @@ std::vector<VolumeSpec::Item> read_items(Fields& fields) {
     VolumeSpec::Item item;
     item.key = inner.text("key").value_or(Scalar{"", nodes[index].mark});
     if (auto field = read_field(inner)) item.key = *field;
+    item.resource = read_resource_field(inner);
     item.path = inner.text("path").value_or(item.key);
     item.mode = inner.mode("mode");
     items.push_back(std::move(item));
@@ -197,6 +227,7 @@ Program read_program(const yaml::Node& node, const Table& table, const std::stri
   // Nobody types: without a terminal a process finds the end of its input where in a cluster it would wait for ever.
   if (fields.boolean("stdin", false) && !program.terminal) report.ignored(fields.find("stdin")->mark, "stdin");
   read_environment(fields, program);
+  read_resources(fields, program);
   if (&table == &kScript) program.source = fields.text("source").value_or(Scalar{"", node.mark});
   if (&table == &kSetContainer) program.dependencies = fields.texts("dependencies");
   if (&table == &kUserContainer) program.mirror_mounts = fields.boolean("mirrorVolumeMounts", false);

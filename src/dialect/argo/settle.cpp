@@ -163,7 +163,7 @@ class Settler {
       for (Program& program : *programs) settle_program(program, where);
   }
 
-  // Of a patch for the pod only what matters here: a container's image and variables.
+  // Of a patch for the pod only what matters here: a container's image, variables and amounts.
   void apply_patch(const Scalar& patch, Template& definition, const std::string& where) {
     if (!is_pod(definition.kind)) return;
     auto roots = yaml::parse(patch.text, "podSpecPatch", {.duplicate_keys = true});
@@ -179,6 +179,7 @@ class Settler {
       Report unheard({""});
       Program read = read_program(item, kContainer, where + ".podSpecPatch", unheard);
       if (read.image) program->image = Scalar{read.image->text, patch.mark};
+      for (const auto& [name, amount] : read.resources) program->resources[name] = Scalar{amount.text, patch.mark};
       for (Variable& variable : read.environment) {
         variable.name.mark = variable.value.mark = patch.mark;
         std::erase_if(program->environment, [&](const Variable& each) { return each.name.text == variable.name.text; });

@@ -93,13 +93,22 @@ struct Exchange {
   std::vector<Artifact> artifacts;
 };
 
+// An amount that a container asks for (resourceFieldRef).
+struct ResourceField {
+  Scalar resource;                  // limits.memory
+  std::optional<Scalar> container;  // its name; none: the one it stands in
+  std::optional<Scalar> divisor;
+  yaml::Mark mark;
+};
+
 struct Variable {
   Scalar name;
   Scalar value;
   std::optional<KeySelector> secret;
   std::optional<KeySelector> config;
   std::optional<Scalar> field;  // fieldRef.fieldPath
-  bool literal = false;         // the value comes from a config map: no reference is looked for in it
+  std::optional<ResourceField> resource;
+  bool literal = false;  // the value comes from a config map: no reference is looked for in it
 };
 
 // All keys of a secret or of a config map as variables.
@@ -137,6 +146,7 @@ struct Program {
   std::optional<Scalar> working_directory;
   std::optional<Scalar> source;  // of a script
   std::vector<Mount> mounts;
+  std::map<std::string, Scalar, std::less<>> resources;  // what it asks for: limits.memory, requests.cpu …
   std::optional<ProbeSpec> ready;
   bool mirror_mounts = false;         // sidecars, init containers: has the main container's mounts too
   bool stays = false;                 // an init container that goes on: restartPolicy Always
@@ -152,6 +162,7 @@ struct VolumeSpec {
     Scalar key;
     Scalar path;
     std::optional<std::uint32_t> mode;
+    std::optional<ResourceField> resource = std::nullopt;  // downward: instead of a field
   };
   // A part of it: what a projected volume puts together; one for secrets, config maps and the downward API.
   struct Part {

@@ -124,72 +124,6 @@ constexpr Field kGaugeFields[] = {{"value"}, {"realtime"}, {"operation"}};
 constexpr Field kCounterFields[] = {{"value"}};
 constexpr Field kHistogramFields[] = {{"value"}, {"buckets"}};
 
-constexpr Field kVolumeFields[] = {
-    {"name"},
-    {"emptyDir"},
-    {"persistentVolumeClaim"},
-    {"secret"},
-    {"configMap"},
-    {"hostPath"},
-    {"projected"},
-    {"downwardAPI"},
-    {"ephemeral"},
-    {"nfs", refused},
-    {"awsElasticBlockStore", refused},
-    {"gcePersistentDisk", refused},
-    {"azureDisk", refused},
-    {"azureFile", refused},
-    {"cephfs", refused},
-    {"cinder", refused},
-    {"csi", refused},
-    {"fc", refused},
-    {"flexVolume", refused},
-    {"flocker", refused},
-    {"gitRepo", refused},
-    {"glusterfs", refused},
-    {"image", refused},
-    {"iscsi", refused},
-    {"photonPersistentDisk", refused},
-    {"portworxVolume", refused},
-    {"quobyte", refused},
-    {"rbd", refused},
-    {"scaleIO", refused},
-    {"storageos", refused},
-    {"vsphereVolume", refused},
-};
-constexpr Field kClaimVolumeFields[] = {{"claimName"}, {"readOnly"}};
-constexpr Field kSecretVolumeFields[] = {{"secretName"}, {"name"}, {"items"}, {"defaultMode"}, {"optional"}};
-constexpr Field kConfigVolumeFields[] = {{"name"}, {"items"}, {"defaultMode"}, {"optional"}};
-constexpr Field kHostPathFields[] = {{"path"}, {"type"}};
-constexpr Field kProjectedFields[] = {{"sources"}, {"defaultMode"}};
-constexpr Field kProjectedSourceFields[] = {
-    {"secret"}, {"configMap"}, {"downwardAPI"}, {"serviceAccountToken", cluster}, {"clusterTrustBundle", cluster}};
-constexpr Field kDownwardFields[] = {{"items"}, {"defaultMode"}};
-constexpr Field kVolumeItemFields[] = {{"key"}, {"path"}, {"mode"}, {"fieldRef"}, {"resourceFieldRef", refused}};
-constexpr Field kFieldRefFields[] = {{"fieldPath"}, {"apiVersion", silent}};
-constexpr Field kMountFields[] = {{"name"},
-                                  {"mountPath"},
-                                  {"subPath"},
-                                  {"subPathExpr"},
-                                  {"readOnly"},
-                                  {"recursiveReadOnly", silent},
-                                  {"mountPropagation", cluster}};
-constexpr Field kEnvironmentFromFields[] = {{"configMapRef"}, {"secretRef"}, {"prefix"}};
-constexpr Field kNameFields[] = {{"name"}, {"optional"}};
-constexpr Field kProbeFields[] = {{"exec"},
-                                  {"httpGet"},
-                                  {"tcpSocket"},
-                                  {"grpc", postponed, "the container counts as ready at once"},
-                                  {"initialDelaySeconds"},
-                                  {"periodSeconds"},
-                                  {"failureThreshold"},
-                                  {"timeoutSeconds", silent},
-                                  {"successThreshold", silent},
-                                  {"terminationGracePeriodSeconds", silent}};
-constexpr Field kExecFields[] = {{"command"}};
-constexpr Field kHttpGetFields[] = {{"path"}, {"port"}, {"scheme"}, {"host"}, {"httpHeaders", silent}};
-constexpr Field kSocketFields[] = {{"port"}, {"host", silent}};
-
 constexpr Field kExchangeFields[] = {{"parameters"}, {"artifacts"}};
 constexpr Field kOutputsFields[] = {{"parameters"}, {"artifacts"}, {"result", silent}, {"exitCode", silent}};
 
@@ -400,44 +334,6 @@ constexpr Field kResourceFields[] = {
     {"failureCondition"}, {"setOwnerReference"}, {"mergeStrategy"}, {"flags"}};
 constexpr Field kManifestFromFields[] = {{"artifact"}};
 
-#define KIST_ARGO_CONTAINER_FIELDS                                                                                   \
-  {"name"}, {"image"}, {"command"}, {"args"}, {"env"}, {"envFrom"}, {"workingDir"}, {"volumeMounts"},                \
-      {"readinessProbe"}, {"securityContext"}, {"volumeDevices", refused},                                           \
-      {"lifecycle", postponed, "its handlers are not called"}, {"imagePullPolicy", cluster}, {"resources", cluster}, \
-      {"ports", silent}, {"livenessProbe", cluster}, {"startupProbe", cluster}, {"stdin"}, {"stdinOnce", silent},    \
-      {"tty"}, {"terminationMessagePath", cluster}, {"terminationMessagePolicy", cluster}, {"restartPolicy"},        \
-      {"restartPolicyRules", cluster}, {                                                                             \
-    "resizePolicy", cluster                                                                                          \
-  }
-constexpr Field kContainerFields[] = {KIST_ARGO_CONTAINER_FIELDS};
-constexpr Field kScriptFields[] = {{"source"}, KIST_ARGO_CONTAINER_FIELDS};
-constexpr Field kSetContainerFields[] = {{"dependencies"}, KIST_ARGO_CONTAINER_FIELDS};
-constexpr Field kUserContainerFields[] = {{"mirrorVolumeMounts"}, KIST_ARGO_CONTAINER_FIELDS};
-#undef KIST_ARGO_CONTAINER_FIELDS
-constexpr Field kSecurityFields[] = {
-    {"runAsUser"},
-    {"runAsNonRoot", silent},
-    {"runAsGroup", silent},
-    {"fsGroup", silent},
-    {"fsGroupChangePolicy", silent},
-    {"supplementalGroups", silent},
-    {"supplementalGroupsPolicy", silent},
-    {"capabilities", cluster},
-    {"privileged", cluster},
-    {"allowPrivilegeEscalation", cluster},
-    {"readOnlyRootFilesystem", cluster},
-    {"procMount", cluster},
-    {"seccompProfile", cluster},
-    {"seLinuxOptions", cluster},
-    {"seLinuxChangePolicy", cluster},
-    {"appArmorProfile", cluster},
-    {"sysctls", cluster},
-    {"windowsOptions", cluster},
-};
-constexpr Field kEnvironmentFields[] = {{"name"}, {"value"}, {"valueFrom"}};
-constexpr Field kEnvironmentValueFields[] = {
-    {"secretKeyRef"}, {"configMapKeyRef"}, {"fieldRef"}, {"resourceFieldRef", refused}, {"fileKeyRef", refused}};
-
 #define KIST_ARGO_STEP_FIELDS                                                                                  \
   {"name"}, {"template"}, {"templateRef"}, {"inline"}, {"arguments"}, {"when"}, {"continueOn"}, {"withItems"}, \
       {"withParam"}, {"withSequence"}, {"onExit"}, {"hooks"}
@@ -468,9 +364,6 @@ constinit const Table kArchiveTar{kArchiveTarFields};
 constinit const Table kArchiveZip{{}};
 constinit const Table kTemplate{kTemplateFields};
 constinit const Table kArchiveLocation{kArchiveLocationFields};
-constinit const Table kContainer{kContainerFields};
-constinit const Table kScript{kScriptFields};
-constinit const Table kEnvironment{kEnvironmentFields};
 constinit const Table kStep{kStepFields};
 constinit const Table kDag{kDagFields};
 constinit const Table kTask{kTaskFields};
@@ -499,23 +392,6 @@ constinit const Table kMetric{kMetricFields};
 constinit const Table kGauge{kGaugeFields};
 constinit const Table kCounter{kCounterFields};
 constinit const Table kHistogram{kHistogramFields};
-constinit const Table kVolume{kVolumeFields};
-constinit const Table kClaimVolume{kClaimVolumeFields};
-constinit const Table kSecretVolume{kSecretVolumeFields};
-constinit const Table kConfigVolume{kConfigVolumeFields};
-constinit const Table kHostPath{kHostPathFields};
-constinit const Table kProjected{kProjectedFields};
-constinit const Table kProjectedSource{kProjectedSourceFields};
-constinit const Table kDownward{kDownwardFields};
-constinit const Table kVolumeItem{kVolumeItemFields};
-constinit const Table kFieldRef{kFieldRefFields};
-constinit const Table kMount{kMountFields};
-constinit const Table kEnvironmentFrom{kEnvironmentFromFields};
-constinit const Table kName{kNameFields};
-constinit const Table kProbe{kProbeFields};
-constinit const Table kExec{kExecFields};
-constinit const Table kHttpGet{kHttpGetFields};
-constinit const Table kSocket{kSocketFields};
 constinit const Table kS3{kS3Fields};
 constinit const Table kGit{kGitFields};
 constinit const Table kHttpLocation{kHttpLocationFields};
@@ -536,10 +412,6 @@ constinit const Table kDataSource{kDataSourceFields};
 constinit const Table kTransformation{kTransformationFields};
 constinit const Table kResource{kResourceFields};
 constinit const Table kManifestFrom{kManifestFromFields};
-constinit const Table kSetContainer{kSetContainerFields};
-constinit const Table kUserContainer{kUserContainerFields};
-constinit const Table kSecurity{kSecurityFields};
-constinit const Table kEnvironmentValue{kEnvironmentValueFields};
 constinit const Table kSequence{kSequenceFields};
 
 }  // namespace kist::dialect::argo
