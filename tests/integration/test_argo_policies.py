@@ -333,3 +333,25 @@ def test_a_program_is_told_what_its_container_asks_for(kist):
     assert [line.removeprefix("r: ") for line in out.splitlines()] == [
         f"2 1610612736 1536 {len(os.sched_getaffinity(0))}", "1500", "default"]
     assert "'many' is no quantity" in kist("run", "w.yaml", "-p", "mem=many", code=1).stderr
+
+
+def test_artifacts_of_steps_that_fail_are_dropped_where_that_is_asked_for(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    container: {image: alpine, command: [sh, -c, "echo made > /tmp/made; echo 7 > /tmp/p; exit $CODE"]}
+    outputs:
+      parameters: [{name: p, valueFrom: {path: /tmp/p}}]
+      artifacts: [{name: made, path: /tmp/made}]
+"""))
+
+    def made(run, ends, *options):
+        kist("run", "w.yaml", "--name", run, "-e", f"CODE={ends}", *options, code=ends)
+        node = kist.json("show", run)["nodes"][0]
+        assert node["output_parameters"][0]["value"] == "7"
+        return [artifact["name"] for artifact in node.get("output_artifacts", [])]
+
+    assert made("a", 1) == ["made"] == made("b", 1, "--failed-artifacts", "keep")
+    assert made("c", 1, "--failed-artifacts", "drop") == []
+    assert made("d", 0, "--failed-artifacts", "drop") == ["made"]
+    said = kist("run", "w.yaml", "--failed-artifacts", "no", code=2).stderr
+    assert "--failed-artifacts must be 'keep' or 'drop', not 'no'" in said

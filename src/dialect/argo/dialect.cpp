@@ -20,6 +20,9 @@ namespace kist::dialect::argo {
 namespace {
 
 constexpr std::string_view kPause = "pause";
+constexpr std::string_view kFailedArtifacts = "failed-artifacts";
+constexpr std::string_view kKeep = "keep";
+constexpr std::string_view kDrop = "drop";
 
 // Whether a reference stands in a text, and not as the beginning of a longer name.
 bool speaks_of(std::string_view text, std::string_view reference) {
@@ -120,6 +123,19 @@ std::vector<std::string> names_of(const model::RunRequest& request) {
   return names;
 }
 
+// The last one given counts.
+Result<bool> is_to_drop_failed(const model::RunRequest& request) {
+  bool drops = false;
+  for (const auto& [name, value] : request.options) {
+    if (name != kFailedArtifacts) continue;
+    if (value != kKeep && value != kDrop)
+      return fail(ErrorKind::invalid,
+                  fmt::format("--{} must be '{}' or '{}', not '{}'", kFailedArtifacts, kKeep, kDrop, value));
+    drops = value == kDrop;
+  }
+  return drops;
+}
+
 // `to_run`: a run is asked for; else it is only looked at.
 Result<model::Lowered> lower_request(const model::RunRequest& request, bool to_run) {
   KIST_TRY_ASSIGN(std::vector<Document> documents, read_documents(request.files, request.library));
@@ -128,9 +144,11 @@ Result<model::Lowered> lower_request(const model::RunRequest& request, bool to_r
     return fail(ErrorKind::invalid, fmt::format("unexpected '{}': what a workflow of Argo is given are parameters, `-p "
                                                 "NAME=VALUE`",
                                                 request.arguments.front()));
+  KIST_TRY_ASSIGN(const bool drops_failed, is_to_drop_failed(request));
   Report report(names_of(request));
   Spec spec = read_workflow(*document, documents, report);
   spec.pauses = std::ranges::any_of(request.options, [](const auto& option) { return option.first == kPause; });
+  spec.drops_failed = drops_failed;
   override_parameters(request, spec, report);
   settle(documents, report, spec);
   Graphs graphs;
@@ -179,7 +197,11 @@ class ArgoDialect final : public model::Dialect {
     return {{.name = std::string(kPause),
              .short_name = "",
              .help = fmt::format("hold processes whose variables say {} or {}", kPauseBefore, kPauseAfter),
-             .takes_value = false}};
+             .takes_value = false},
+            {.name = std::string(kFailedArtifacts),
+             .short_name = "",
+             .help = fmt::format("'{}' (the default) or '{}' output artifacts of steps that fail or are stopped", kKeep,
+                                 kDrop)}};
   }
 
   Result<model::Lowered> check(const model::RunRequest& request) const override {

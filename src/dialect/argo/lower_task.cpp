@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kMain = "main";
 // What starts a container of a set ends with this where it fails itself; a program that does so cannot be told from it.
 constexpr int kExecutorFailed = 64;
+constexpr model::When kAfterSuccess{};
 constexpr model::When kAfterwards{.success = true, .failure = true, .stopped = true, .aborted = false};
 
 // What a template may say of its own paths: `{{outputs.artifacts.x.path}}`.
@@ -230,9 +231,11 @@ class PodLowerer {
     }
     for (const Artifact& artifact : definition_.outputs.artifacts)
       if (artifact.path)
-        add(artifact.name.text, std::string(kMain), kAfterwards, artifact.mark,
+        add(artifact.name.text, std::string(kMain), when_kept(), artifact.mark,
             save_of(spec_, definition_, artifact, names_));
   }
+
+  model::When when_kept() const { return spec_.drops_failed ? kAfterSuccess : kAfterwards; }
 
   // Directories and the output of measures that Onepanel adds to every container and script.
   void add_onepanel() {
@@ -252,7 +255,7 @@ class PodLowerer {
       measures.name = Scalar{"sys-metrics", definition_.mark};
       measures.path = Scalar{std::string(path), definition_.mark};
       measures.optional = true;
-      add(measures.name.text, std::string(kMain), kAfterwards, definition_.mark,
+      add(measures.name.text, std::string(kMain), when_kept(), definition_.mark,
           save_of(spec_, definition_, measures, names_));
     }
   }

@@ -395,6 +395,7 @@ struct Spec {
   std::vector<LockSpec> locks;
   bool suspended = false;
   bool pauses = false;                      // who runs it wants processes held that ask for it
+  bool drops_failed = false;                // who runs it wants no artifacts of steps that have not succeeded
   model::Expiry expiry;                     // ttlStrategy
   std::optional<Scalar> volume_collection;  // volumeClaimGC.strategy
   std::optional<bool> archive_logs;
