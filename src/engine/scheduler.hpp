@@ -108,6 +108,7 @@ class Scheduler {
   void break_off_at_once(Node& group, const Node& child);
   void go_on_or_end(Node& group);
   void end_stage(Node& group);
+  Status check_results(const Node& group);
   void end_graph(Node& group);
   // Whether the group was stopped, or its time is over; then it has been ended.
   bool end_stopped(Node& group, bool incomplete);

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/loops.hpp"
 #include "engine/scheduler.hpp"
 
 namespace kist::engine {
@@ -141,10 +142,26 @@ void Scheduler::end_stage(Node& group) {
   if (progress.cause != nullptr) failed = progress.cause;
   if (end_stopped(group, failed == nullptr && (incomplete || !is_last))) return;
   if (failed != nullptr) return end_failed(group, State::failed, *failed);
+  if (auto listed = check_results(group); !listed) {
+    release_daemons(group);
+    return end(group, State::error, listed.error().text);
+  }
   ++progress.stage;  // what comes, the group's outputs too, sees this one's steps
   if (is_last) return end_succeeded(group);
   begin_stage(group);
   go_on_or_end(group);
+}
+
+Status Scheduler::check_results(const Node& group) {
+  const GroupProgress& progress = *group.group;
+  const auto& begins = progress.plan->stage_begins;
+  const auto stage = static_cast<std::size_t>(progress.stage);
+  for (StepIndex step = begins[stage]; stage + 1 < begins.size() && step < begins[stage + 1]; ++step) {
+    const Node* child = progress.children[step];
+    if (child == nullptr || !child->loop || !child->step->loop->lists_results) continue;
+    if (auto list = aggregate("outputs.result", child->loop->members); !list) return std::unexpected(list.error());
+  }
+  return {};
 }
 
 void Scheduler::end_graph(Node& group) {

@@ -402,6 +402,9 @@ struct Loop {
                Text,               // a JSON list
                Sequence>
       items;
+  // In a sequence: once all items have ended, what they printed has to make a list, whoever reads it then; where it
+  // does not, that is an error of the group.
+  bool lists_results = false;
 };
 
 // A call that is made beside a step or a run: when its expression first holds while that is under way; without an

@@ -355,3 +355,17 @@ def test_artifacts_of_steps_that_fail_are_dropped_where_that_is_asked_for(kist):
     assert made("d", 0, "--failed-artifacts", "drop") == ["made"]
     said = kist("run", "w.yaml", "--failed-artifacts", "no", code=2).stderr
     assert "--failed-artifacts must be 'keep' or 'drop', not 'no'" in said
+
+
+def test_what_a_loop_printed_makes_a_list_or_is_the_error_of_its_steps(kist):
+    kist.write("w.yaml", workflow("""\
+  - name: main
+    steps:
+    - - {name: say, template: say, withItems: [a, b]}
+    - - {name: use, template: say, when: "{{steps.say.outputs.result}} != x"}
+  - {name: say, script: {image: alpine, command: [sh], source: echo plain}}
+"""))
+    kist("run", "w.yaml", "--name", "r", code=1)
+    phase, message = phases(kist, "r")["r"]
+    assert phase == "error" and message.startswith("the result of 'say(0:a)' is not JSON")
+    assert "use" not in phases(kist, "r")

@@ -20,23 +20,7 @@
 #include "dialect/argo/texts.hpp"
 
 namespace kist::dialect::argo {
-namespace {
 
-// Kubernetes cuts a generateName so that five more characters make a name of at most 63.
-constexpr std::size_t kStemLimit = 58;
-
-// Calls `visit` for the steps of a group that run.
-template <typename Visit>
-void for_each_running(const Template& group, const Graphs& graphs, Visit visit) {
-  for (const auto& stage : group.stages)
-    for (const StepSpec& step : stage) visit(step);
-  if (group.kind != Template::Kind::dag) return;
-  auto graph = graphs.find(&group);
-  for (std::size_t task = 0; task < group.tasks.size(); ++task)
-    if (graph == graphs.end() || graph->second.runs[task]) visit(group.tasks[task]);
-}
-
-// All texts of a group in which results of its steps may be asked for.
 std::string texts_of(const Template& group) {
   std::string all;
   auto add = [&](const std::optional<Scalar>& scalar) {
@@ -70,6 +54,22 @@ std::string texts_of(const Template& group) {
   });
   add_exchange(group.outputs);
   return all;
+}
+
+namespace {
+
+// Kubernetes cuts a generateName so that five more characters make a name of at most 63.
+constexpr std::size_t kStemLimit = 58;
+
+// Calls `visit` for the steps of a group that run.
+template <typename Visit>
+void for_each_running(const Template& group, const Graphs& graphs, Visit visit) {
+  for (const auto& stage : group.stages)
+    for (const StepSpec& step : stage) visit(step);
+  if (group.kind != Template::Kind::dag) return;
+  auto graph = graphs.find(&group);
+  for (std::size_t task = 0; task < group.tasks.size(); ++task)
+    if (graph == graphs.end() || graph->second.runs[task]) visit(group.tasks[task]);
 }
 
 // Everything in a text that can be the name of a step.

@@ -23,6 +23,9 @@ inline constexpr std::string_view kHoldPath = "/argo/ctr/";
 
 using TemplateNames = std::set<std::string, std::less<>>;
 
+// All texts of a group that may speak of its steps, a line each.
+std::string texts_of(const Template& group);
+
 // The keys of the templates that the entrypoint and the exit handlers reach, themselves included.
 TemplateNames reached_templates(const Spec& spec, const Graphs& graphs);
 

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <string_view>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "dialect/argo/artifacts.hpp"
 #include "dialect/argo/lower.hpp"
@@ -86,6 +89,12 @@ void lower_outputs(const Spec& spec, const Template& definition, model::Group& g
   }
 }
 
+// As Argo looks for it, which keeps what a step prints only then.
+bool reads_result(std::string_view texts, std::string_view step) {
+  return texts.contains(fmt::format("steps.{}.outputs.result", step)) ||
+         texts.contains(fmt::format("steps['{}'].outputs.result", step));
+}
+
 }  // namespace
 
 model::Arguments lower_arguments(const Spec& spec, const Exchange& arguments, const Template& called) {
@@ -141,9 +150,13 @@ model::Group lower_group(const Spec& spec, const Template& definition, const Gra
   group.fail_at_once = definition.fail_at_once;
   if (graph == nullptr) {
     group.kind = model::Group::Kind::sequence;
+    const std::string texts = texts_of(definition);
     for (const std::vector<StepSpec>& stage : definition.stages) {
       std::vector<model::Step>& steps = group.stages.emplace_back();
-      for (const StepSpec& step : stage) steps.push_back(lower_step(spec, step, report));
+      for (const StepSpec& step : stage) {
+        steps.push_back(lower_step(spec, step, report));
+        if (step.loop) steps.back().loop->lists_results = reads_result(texts, step.name.text);
+      }
     }
   } else {
     group.kind = model::Group::Kind::graph;

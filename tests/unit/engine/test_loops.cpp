@@ -96,6 +96,18 @@ TEST_F(Loops, OutputsOfAllItemsAreLists) {
   EXPECT_TRUE(status(run(), "d.then").contains("is not JSON")) << status(run(), "d.then");
 }
 
+TEST_F(Loops, WhatMakesNoListIsTheErrorOfASequence) {
+  model::Step loop = looping("say", "{{item}}", over({R"("plain")"}));
+  define("main", sequence({{loop}, {saying("nothing of it")}}));
+  EXPECT_EQ(run().state, State::succeeded);
+  dialect.workflow.naming.stem = "b";
+  loop.loop->lists_results = true;
+  define("main", sequence({{loop}, {saying("nothing of it")}}));
+  const model::RunRecord failed = run();
+  EXPECT_TRUE(status(failed, "b").starts_with("error: the result of 'loop' is not JSON")) << status(failed, "b");
+  EXPECT_EQ(watcher.lines.back(), "b[0].loop(0:\"plain\"): plain");
+}
+
 TEST_F(Loops, ArtifactsOfAllItemsArePutTogetherWhenOneAsks) {
   define("make", task({"make", "out"}));
   model::Definition take = task({"succeed"});

@@ -349,5 +349,17 @@ TEST(ArgoLint, AnArgumentWithoutAValueIsAnErrorOnlyWhereItIsToRun) {
   EXPECT_THAT(refused(request).text, HasSubstr(text));
 }
 
+// A loop's results make a list for who reads them, and only then.
+TEST(ArgoLint, AStepTellsWhetherItsResultsAreRead) {
+  const model::Lowered all = lowered(main_with(R"(    steps:
+    - [{name: a, template: t, withItems: [1]}, {name: b, template: t, withItems: [1]}]
+    - [{name: c, template: t, when: "{{steps.a.outputs.result}} == x"}]
+  - {name: t, container: {image: i}}
+)"));
+  const std::vector<model::Step>& first = group(all, "main").stages.at(0);
+  EXPECT_TRUE(first[0].loop->lists_results);
+  EXPECT_FALSE(first[1].loop->lists_results);
+}
+
 }  // namespace
 }  // namespace kist::dialect::argo
