@@ -126,6 +126,8 @@ class Collector {
         candidates_.push_back({known[i].container, there->second, i, false});
       else if (sum.bytes * 2 < known[i].container.size && mostly_unneeded(known[i].container, sum.bytes))
         candidates_.push_back({known[i].container, there->second, i, true});
+      else if (options_.compress && has_lz4(known[i].container))
+        candidates_.push_back({known[i].container, there->second, i, true});
       else if (known[i].container.kind == Container::Kind::pack && known[i].container.size < kSmallPack)
         small.push_back({known[i].container, there->second, i, true});
     }
@@ -153,6 +155,12 @@ class Collector {
       one.when = item->second.when;
     }
     return {};
+  }
+
+  bool has_lz4(const Container& container) const {
+    if (container.kind != Container::Kind::pack) return false;
+    auto table = ContainerTable::open(directory_, container.file());
+    return table && table->codec() == Codec::lz4;
   }
 
   // A small pack is half table, so only frames count.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 #define XXH_INLINE_ALL
@@ -15,10 +16,10 @@ constexpr std::string_view kAdoptedPrefix = "file-";
 constexpr std::string_view kPackMagic = "kistpack";
 constexpr std::string_view kTableMagic = "kisttabl";
 
-void write_header(Bytes& out, std::string_view magic) {
+void write_header(Bytes& out, std::string_view magic, std::uint8_t version) {
   ByteWriter writer(out);
   writer.text(magic);
-  writer.u8(kFormatVersion);
+  writer.u8(version);
   writer.u8(static_cast<std::uint8_t>(Digest::Algorithm::sha256));
   writer.zeros(6);
 }
@@ -106,10 +107,11 @@ Status check_container_header(ByteSpan header, Container::Kind kind) {
   const std::string_view magic = magic_of(kind);
   if (reader.text(kMagicSize) != magic) return fail(ErrorKind::corrupt, fmt::format("does not begin with '{}'", magic));
   std::uint8_t version = reader.u8();
-  if (version > kFormatVersion)
+  const std::uint8_t latest = kind == Container::Kind::pack ? std::to_underlying(Codec::lz4) : kFormatVersion;
+  if (version > latest)
     return fail(ErrorKind::unsupported,
-                fmt::format("format version {}, this kist reads {}: use the newer one", version, kFormatVersion));
-  if (version != kFormatVersion) return fail(ErrorKind::corrupt, fmt::format("format version {}", version));
+                fmt::format("format version {}, this kist reads {}: use the newer one", version, latest));
+  if (version < kFormatVersion) return fail(ErrorKind::corrupt, fmt::format("format version {}", version));
   if (reader.u8() != static_cast<std::uint8_t>(Digest::Algorithm::sha256) || !reader.zeros(6))
     return fail(ErrorKind::corrupt, "unknown digest algorithm or flags");
   return {};
@@ -128,27 +130,31 @@ Result<ContainerTrailer> read_container_trailer(ByteSpan bytes, Container::Kind 
   return trailer;
 }
 
-Bytes pack_header() {
+Codec pack_codec(ByteSpan header) {
+  return Codec{std::to_integer<std::uint8_t>(header[kMagicSize])};
+}
+
+Bytes pack_header(Codec codec) {
   Bytes out;
-  write_header(out, kPackMagic);
+  write_header(out, kPackMagic, std::to_underlying(codec));
   return out;
 }
 
-Bytes pack_footer(const std::vector<PackRecord>& records) {
+Bytes pack_footer(const std::vector<PackRecord>& records, Codec codec) {
   Bytes out;
   out.reserve(records.size() * kPackRecordSize + kContainerTrailerSize);
   for (const PackRecord& record : records) write_pack_record(out, record);
   Checksum checksum;
-  checksum.update(pack_header());
+  checksum.update(pack_header(codec));
   checksum.update(out);
   write_trailer(out, static_cast<std::uint32_t>(records.size()), checksum.finish(), kPackMagic);
   return out;
 }
 
-Digest pack_name(const std::vector<PackRecord>& records) {
+Digest pack_name(const std::vector<PackRecord>& records, Codec codec) {
   Bytes table;
   table.reserve(kContainerHeaderSize + records.size() * kPackRecordSize);
-  write_header(table, kPackMagic);
+  write_header(table, kPackMagic, std::to_underlying(codec));
   for (const PackRecord& record : records) write_pack_record(table, record);
   return sha256(table);
 }
@@ -191,7 +197,7 @@ Result<std::vector<PackRecord>> parse_pack(ByteSpan header, ByteSpan footer, std
 
 Bytes adopted_table_header() {
   Bytes out;
-  write_header(out, kTableMagic);
+  write_header(out, kTableMagic, kFormatVersion);
   return out;
 }
 

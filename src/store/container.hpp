@@ -19,12 +19,12 @@
 #include "base/digest.hpp"
 #include "base/result.hpp"
 #include "store/bytes.hpp"
+#include "store/frame.hpp"
 
 namespace kist::store {
 
 inline constexpr std::uint8_t kFormatVersion = 1;
 inline constexpr std::uint64_t kPackTarget = 64 << 20;
-inline constexpr std::uint32_t kLargestObject = 256 << 20;  // of one frame's bytes before compression
 inline constexpr std::string_view kContainers = "containers/";
 inline constexpr std::string_view kTableSuffix = ".table";  // of an adopted file's table, after the file's name
 inline constexpr std::size_t kContainerHeaderSize = 16;     // of a pack and of an adopted file's table
@@ -78,14 +78,16 @@ struct ContainerTrailer {
 // The first kContainerHeaderSize bytes of a pack or of an adopted file's table. Errors: corrupt, unsupported (a newer
 // kist's).
 Status check_container_header(ByteSpan header, Container::Kind kind);
+// The codec of a container by its first bytes, which were checked: with Codec::zstd none of its frames is of LZ4.
+Codec pack_codec(ByteSpan header);
 // Their last kContainerTrailerSize bytes. Errors: corrupt.
 Result<ContainerTrailer> read_container_trailer(ByteSpan trailer, Container::Kind kind);
 
-// What stands before the frames.
-Bytes pack_header();
+// What stands before the frames. Codec::lz4: some of them may be of LZ4.
+Bytes pack_header(Codec codec);
 // What stands after them: table and trailer.
-Bytes pack_footer(const std::vector<PackRecord>& records);
-Digest pack_name(const std::vector<PackRecord>& records);
+Bytes pack_footer(const std::vector<PackRecord>& records, Codec codec);
+Digest pack_name(const std::vector<PackRecord>& records, Codec codec);
 
 // How many bytes the table and trailer take, by the file's last kContainerTrailerSize bytes. Errors: corrupt.
 Result<std::uint64_t> pack_footer_size(ByteSpan trailer, std::uint64_t file_size);

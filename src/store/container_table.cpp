@@ -44,6 +44,7 @@ Status ContainerTable::check() {
   KIST_TRY(read_fully(file_.get(), header.data(), header.size(), 0, path_));
   // The version first: what a newer kist wrote may end in another way.
   KIST_TRY(check_container_header(header, container_.kind));
+  codec_ = pack_codec(header);
   Bytes end(kContainerTrailerSize);
   KIST_TRY(read_fully(file_.get(), end.data(), end.size(), size - end.size(), path_));
   KIST_TRY_ASSIGN(auto trailer, read_container_trailer(end, container_.kind));

@@ -20,6 +20,8 @@ class ContainerTable {
 
   const Container& container() const { return container_; }
   std::uint32_t frames() const { return frames_; }
+  // Codec::zstd: none of the frames is of LZ4.
+  Codec codec() const { return codec_; }
 
   // Calls `each` for every frame, in the order in which they lie, until it fails: with a container number of 0.
   // Errors: those of `each`; corrupt, io: the table is not as it was when it was opened.
@@ -36,6 +38,7 @@ class ContainerTable {
   std::string path_;     // of it, for errors
   std::uint64_t records_at_ = 0;
   std::uint32_t frames_ = 0;
+  Codec codec_ = Codec::zstd;
 };
 
 }  // namespace kist::store

@@ -66,7 +66,7 @@ bool unchanged(const struct stat& before, const struct stat& after) {
 
 ContentReader::ContentReader(const SaveContext& context)
     : context_(context),
-      pipeline_([this](const Digest& id) { return context_.pending.contains(id); }),
+      pipeline_([this](const Digest& id) { return context_.pending.contains(id); }, context.pending.codec()),
       batch_(pipeline_.fresh()) {}
 
 bool ContentReader::may_adopt(const struct stat& status) const {

@@ -6,6 +6,7 @@
 #include <new>
 
 #include <fmt/format.h>
+#include <lz4.h>
 #define ZSTD_STATIC_LINKING_ONLY  // for the way of literals, which is not part of the stable interface
 #include <zstd.h>
 
@@ -18,6 +19,9 @@ struct Free {
 };
 
 constexpr std::size_t kWorthTrying = 64;    // below this no frame of zstd pays for its header
+constexpr std::byte kLz4Mark{'L'};          // before a block of LZ4; a frame of zstd begins with 28 hexadecimal
+constexpr int kLz4Acceleration = 2;         // longer steps where nothing is found
+constexpr std::size_t kLz4Most = 255;       // bytes that one of a block of LZ4 can stand for
 constexpr std::size_t kRoomKept = 1 << 20;  // a thread keeps this much between calls
 
 // zstd's level 1 with two changes for chunks of some KiB, for each of which it would clear a table of 128 KiB: a table
@@ -67,38 +71,30 @@ bool looks_like_noise(ByteSpan chunk) {
   return sum < kExpected + 5 * kDeviation;
 }
 
-}  // namespace
-
-std::size_t compress_frame(ByteSpan chunk, Bytes& out) {
-  if (chunk.size() < kWorthTrying || looks_like_noise(chunk)) return 0;
-  thread_local const std::unique_ptr<ZSTD_CCtx, Free> context = compressor();
-  const std::size_t most = chunk.size() - chunk.size() / 16;
-  thread_local std::unique_ptr<std::byte[]> room;
-  thread_local std::size_t room_size = 0;
-  if (room_size < most) {
-    room = std::make_unique_for_overwrite<std::byte[]>(most);
-    room_size = most;
-  }
-  // Too little room is zstd's own way to give up early.
-  std::size_t length = ZSTD_compress2(context.get(), room.get(), most, chunk.data(), chunk.size());
-  if (ZSTD_isError(length)) return 0;
-  out.insert(out.end(), room.get(), room.get() + length);
-  if (room_size > kRoomKept) {
-    room.reset();
-    room_size = 0;
-  }
-  return length;
+const char* characters(const std::byte* bytes) {
+  return reinterpret_cast<const char*>(bytes);
 }
 
-Status decode_frame(ByteSpan frame, std::size_t length, Bytes& out) {
-  if (frame.size() == length) {
-    out.assign(frame.begin(), frame.end());
-    return {};
-  }
+// Both: the length of what is in `room` then; 0 where it does not fit.
+std::size_t compress_zstd(ByteSpan chunk, std::span<std::byte> room) {
+  thread_local const std::unique_ptr<ZSTD_CCtx, Free> context = compressor();
+  const std::size_t length = ZSTD_compress2(context.get(), room.data(), room.size(), chunk.data(), chunk.size());
+  return ZSTD_isError(length) ? 0 : length;
+}
+
+std::size_t compress_lz4(ByteSpan chunk, std::span<std::byte> room) {
+  room[0] = kLz4Mark;
+  const int length =
+      LZ4_compress_fast(characters(chunk.data()), reinterpret_cast<char*>(room.data() + 1),
+                        static_cast<int>(chunk.size()), static_cast<int>(room.size() - 1), kLz4Acceleration);
+  return length > 0 ? static_cast<std::size_t>(length) + 1 : 0;
+}
+
+// Both: the length comes from a file, so they believe it only where the frame allows it, before memory is taken for it.
+Status decode_zstd(ByteSpan frame, std::size_t length, Bytes& out) {
   thread_local std::unique_ptr<ZSTD_DCtx, Free> context(ZSTD_createDCtx());
   if (!context) throw std::bad_alloc();
-  // The length comes from a file: believe it only where the frame itself says the same, before memory is taken for it.
-  if (frame.size() > length || ZSTD_getFrameContentSize(frame.data(), frame.size()) != length)
+  if (ZSTD_getFrameContentSize(frame.data(), frame.size()) != length)
     return fail(ErrorKind::corrupt, fmt::format("not a frame of {} bytes", length));
   out.resize(length);
   std::size_t written = ZSTD_decompressDCtx(context.get(), out.data(), length, frame.data(), frame.size());
@@ -107,6 +103,56 @@ Status decode_frame(ByteSpan frame, std::size_t length, Bytes& out) {
   if (written != length)
     return fail(ErrorKind::corrupt, fmt::format("a frame of {} bytes, {} expected", written, length));
   return {};
+}
+
+Status decode_lz4(ByteSpan frame, std::size_t length, Bytes& out) {
+  if (length > kLargestObject || length / kLz4Most > frame.size())
+    return fail(ErrorKind::corrupt, fmt::format("not a frame of {} bytes", length));
+  out.resize(length);
+  const int written = LZ4_decompress_safe(characters(frame.data() + 1), reinterpret_cast<char*>(out.data()),
+                                          static_cast<int>(frame.size()) - 1, static_cast<int>(length));
+  if (written < 0) return fail(ErrorKind::corrupt, "damaged frame: not a block of LZ4");
+  if (static_cast<std::size_t>(written) != length)
+    return fail(ErrorKind::corrupt, fmt::format("a frame of {} bytes, {} expected", written, length));
+  return {};
+}
+
+}  // namespace
+
+std::size_t compress_frame(ByteSpan chunk, Codec codec, Bytes& out) {
+  if (chunk.size() < kWorthTrying || looks_like_noise(chunk)) return 0;
+  const std::size_t most = chunk.size() - chunk.size() / 16;
+  thread_local std::unique_ptr<std::byte[]> room;
+  thread_local std::size_t room_size = 0;
+  if (room_size < most) {
+    room = std::make_unique_for_overwrite<std::byte[]>(most);
+    room_size = most;
+  }
+  // Too little room is their own way to give up early.
+  const std::span there(room.get(), most);
+  std::size_t length = 0;
+  if (codec == Codec::lz4) length = compress_lz4(chunk, there.first(chunk.size() - chunk.size() / 4));
+  if (length == 0) length = compress_zstd(chunk, there);
+  out.insert(out.end(), room.get(), room.get() + length);
+  if (room_size > kRoomKept) {
+    room.reset();
+    room_size = 0;
+  }
+  return length;
+}
+
+Codec codec_of(ByteSpan frame, std::size_t length) {
+  return frame.size() < length && !frame.empty() && frame.front() == kLz4Mark ? Codec::lz4 : Codec::zstd;
+}
+
+Status decode_frame(ByteSpan frame, std::size_t length, Bytes& out) {
+  if (frame.size() == length) {
+    out.assign(frame.begin(), frame.end());
+    return {};
+  }
+  if (frame.size() > length || frame.empty())
+    return fail(ErrorKind::corrupt, fmt::format("not a frame of {} bytes", length));
+  return codec_of(frame, length) == Codec::lz4 ? decode_lz4(frame, length, out) : decode_zstd(frame, length, out);
 }
 
 }  // namespace kist::store

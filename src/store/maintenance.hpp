@@ -31,6 +31,7 @@ using Roots = std::function<Status(const TakeRoot& take)>;
 struct CollectOptions {
   bool dry_run = false;                            // only count
   std::chrono::nanoseconds grace{0};               // how long a container must have been condemned before it goes
+  bool compress = false;                           // also pack anew, with zstd, what was saved with LZ4
   std::optional<std::uint64_t> views_budget = {};  // bytes of views on disk that nobody uses; nullopt: no limit
 };
 

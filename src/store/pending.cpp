@@ -47,6 +47,7 @@ bool Pending::find_place(const NewChunk& chunk) {
   if (chunks_.contains(*set_, chunk.id)) return false;
   if (!open_) {
     open_ = static_cast<std::uint32_t>(files_.size());
+    open_codec_ = Codec::zstd;
     files_.emplace_back();
     end_ = kContainerHeaderSize;
   }
@@ -57,6 +58,7 @@ bool Pending::find_place(const NewChunk& chunk) {
     if (!places_.try_emplace(chunk.id, Place{*open_, end_, record.stored, record.length}).second) return false;
   }
   records_.push_back(record);
+  if (codec_of(chunk.frame, chunk.length) == Codec::lz4) open_codec_ = Codec::lz4;
   end_ += chunk.frame.size();
   return true;
 }
@@ -81,7 +83,7 @@ Result<Digest> Pending::put(ByteSpan bytes) {
   Digest id = sha256(bytes);
   if (contains(id)) return id;
   Bytes frame;
-  bool compressed = compress_frame(bytes, frame) > 0;
+  bool compressed = compress_frame(bytes, codec_, frame) > 0;
   const NewChunk chunk{id, compressed ? ByteSpan(frame) : bytes, bytes.size()};
   KIST_TRY(add(chunk));
   return id;
@@ -106,7 +108,7 @@ Status Pending::spill(std::span<iovec> parts) {
     KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
     file_ = std::move(file);
     files_[*open_] = file_->name();
-    KIST_TRY(file_->write(pack_header()));
+    KIST_TRY(file_->write(pack_header(Codec::zstd)));
     written_ = kContainerHeaderSize;
     begun_ = 0;
   }
@@ -124,7 +126,8 @@ Status Pending::spill(std::span<iovec> parts) {
 
 Status Pending::seal() {
   KIST_TRY(spill({}));
-  Bytes footer = pack_footer(records_);
+  if (open_codec_ == Codec::lz4) KIST_TRY(file_->write_first(pack_header(open_codec_)));
+  Bytes footer = pack_footer(records_, open_codec_);
   KIST_TRY(file_->write(footer));
   if (syncing_.size() >= kMostSyncs) {
     KIST_TRY(syncing_.front().get());
@@ -135,7 +138,7 @@ Status Pending::seal() {
     return {};
   };
   syncing_.push_back(std::async(std::launch::async, std::move(sync)));
-  Container container{Container::Kind::pack, pack_name(records_), written_ + footer.size()};
+  Container container{Container::Kind::pack, pack_name(records_, open_codec_), written_ + footer.size()};
   done_.packs.push_back({container, std::move(*file_), std::exchange(records_, {})});
   file_.reset();
   open_.reset();

@@ -22,13 +22,14 @@ inline constexpr std::size_t kMostUnpublished = 128 << 10;
 // contains() may be called from any thread, also while this is published; the rest from one.
 class Pending final : public ChunkSource {
  public:
-  // All must outlive it.
-  Pending(const StoreDirectory& directory, Lease& lease, Chunks& chunks)
-      : directory_(directory), lease_(lease), chunks_(chunks), set_(chunks.index()) {}
+  // The codec is what put() compresses with. All else must outlive it.
+  Pending(const StoreDirectory& directory, Lease& lease, Chunks& chunks, Codec codec)
+      : directory_(directory), lease_(lease), chunks_(chunks), codec_(codec), set_(chunks.index()) {}
 
   // Whether a chunk is here, or was in the store when this was made or last taken.
   bool contains(const Digest& id) const;
   std::size_t chunks() const;
+  Codec codec() const { return codec_; }
 
   // A chunk of `length` bytes by its frame.
   struct NewChunk {
@@ -65,6 +66,7 @@ class Pending final : public ChunkSource {
   const StoreDirectory& directory_;
   Lease& lease_;
   Chunks& chunks_;
+  const Codec codec_;
 
   mutable std::mutex mutex_;  // of set_ and places_, which the one thread alone changes
   std::shared_ptr<const IndexSet> set_;
@@ -72,6 +74,7 @@ class Pending final : public ChunkSource {
 
   std::vector<std::string> files_;     // the name in tmp/, empty while it has none
   std::optional<std::uint32_t> open_;  // the pack that frames go to
+  Codec open_codec_ = Codec::zstd;     // lz4: it has frames of LZ4
   std::optional<TemporaryFile> file_;  // once it has grown beyond the buffer
   Bytes buffer_;
   std::uint64_t written_ = 0;  // of file_

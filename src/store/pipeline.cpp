@@ -5,7 +5,6 @@
 
 #include "base/sha256_each.hpp"
 #include "store/chunker.hpp"
-#include "store/frame.hpp"
 #include "store/segment.hpp"
 
 namespace kist::store {
@@ -16,8 +15,9 @@ constexpr std::size_t kTogether = 64;
 constexpr std::size_t kNearBytes = 256 << 10;
 }  // namespace
 
-Pipeline::Pipeline(std::function<bool(const Digest&)> known)
+Pipeline::Pipeline(std::function<bool(const Digest&)> known, Codec codec)
     : known_(std::move(known)),
+      codec_(codec),
       helpers_(std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostHelpers + 1) - 1) {}
 
 Pipeline::~Pipeline() {
@@ -124,7 +124,7 @@ void Pipeline::work_on_some(Batch& batch, std::span<Piece> pieces) const {
     piece.known = known_(piece.id);
     if (piece.known || piece.hole || batch.only_hash) continue;
     piece.frame_offset = static_cast<std::uint32_t>(batch.frames.size());
-    piece.frame_length = static_cast<std::uint32_t>(compress_frame(batch.chunk(piece), batch.frames));
+    piece.frame_length = static_cast<std::uint32_t>(compress_frame(batch.chunk(piece), codec_, batch.frames));
   }
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/digest.hpp"
 #include "store/bytes.hpp"
+#include "store/frame.hpp"
 
 namespace kist::store {
 
@@ -78,7 +79,7 @@ struct Batch {
 class Pipeline {
  public:
   // `known` is called from every thread.
-  explicit Pipeline(std::function<bool(const Digest&)> known);
+  Pipeline(std::function<bool(const Digest&)> known, Codec codec);
   ~Pipeline();
 
   std::unique_ptr<Batch> fresh();
@@ -105,6 +106,7 @@ class Pipeline {
   Job* next_job();
 
   std::function<bool(const Digest&)> known_;
+  Codec codec_;
   std::size_t helpers_;
   std::vector<std::unique_ptr<Batch>> free_;
   std::deque<std::unique_ptr<Job>> queue_;  // changed by the owner alone, under mutex_

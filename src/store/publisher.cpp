@@ -130,7 +130,8 @@ Status Publisher::publish_group(const Group& group) {
 // One pack for all frames that their transactions kept in memory; of a chunk that several bring, one.
 Result<std::optional<SealedPack>> Publisher::pack_of_loose_frames(const Group& group) {
   std::vector<PackRecord> records;
-  Bytes bytes = pack_header();
+  Bytes bytes = pack_header(Codec::zstd);
+  Codec codec = Codec::zstd;
   std::unordered_set<Digest> seen;
   for (const Waiting* member : group) {
     const Publication& publication = *member->publication;
@@ -141,15 +142,18 @@ Result<std::optional<SealedPack>> Publisher::pack_of_loose_frames(const Group& g
       if (group.size() > 1 && !seen.insert(record.id).second) continue;
       bytes.insert(bytes.end(), frame.begin(), frame.end());
       records.push_back(record);
+      if (codec_of(frame, record.length) == Codec::lz4) codec = Codec::lz4;
     }
   }
   if (records.empty()) return std::nullopt;
-  Bytes footer = pack_footer(records);
+  std::ranges::copy(pack_header(codec), bytes.begin());
+  Bytes footer = pack_footer(records, codec);
   bytes.insert(bytes.end(), footer.begin(), footer.end());
   KIST_TRY_ASSIGN(auto file, TemporaryFile::create(directory_, lease_));
   KIST_TRY(file.write(bytes));
   file.start_sync();
-  return SealedPack{{Container::Kind::pack, pack_name(records), bytes.size()}, std::move(file), std::move(records)};
+  return SealedPack{
+      {Container::Kind::pack, pack_name(records, codec), bytes.size()}, std::move(file), std::move(records)};
 }
 
 // Waits for an adopted file's bytes, which may be many, before others wait too; it must be what was read.

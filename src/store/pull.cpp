@@ -35,7 +35,9 @@ struct PackRange {
 class Puller {
  public:
   Puller(const PullContext& context, Transfer& transfer)
-      : context_(context), transfer_(transfer), pending_(context.directory, context.lease, context.chunks) {}
+      : context_(context),
+        transfer_(transfer),
+        pending_(context.directory, context.lease, context.chunks, Codec::zstd) {}
 
   Status pull(const Digest& record) {
     KIST_TRY(context_.index.refresh());

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "store/frame.hpp"
+#include "store/container_table.hpp"
 #include "store/line.hpp"
 #include "store/parallel.hpp"
 #include "store/places.hpp"
@@ -146,11 +146,17 @@ class Pusher {
       const Container& container = places_.container(places_[begin]);
       const std::uint64_t whole =
           kContainerHeaderSize + bytes + (end - begin) * kPackRecordSize + kContainerTrailerSize;
-      if (container.kind == Container::Kind::pack && container.size == whole && container.size >= kWorthKeeping)
+      if (container.kind == Container::Kind::pack && container.size == whole && container.size >= kWorthKeeping &&
+          has_no_lz4(container))
         as_they_are.insert(places_[begin].container);
       begin = end;
     }
     whole_ = places_.partition([&](const ChunkPlace& place) { return as_they_are.contains(place.container); });
+  }
+
+  bool has_no_lz4(const Container& pack) const {
+    auto table = ContainerTable::open(context_.directory, pack.file());
+    return table && table->codec() == Codec::zstd;
   }
 
   // The next pack, as large as the line has it now: a local pack that is wanted whole where it is not larger, else what
@@ -194,7 +200,7 @@ class Pusher {
   Result<RemotePack> send_new(const PackJob& job, const Line::Turn& turn) {
     KIST_TRY_ASSIGN(auto file, TemporaryFile::create(context_.directory, context_.lease));
     RemotePack pack;
-    Bytes out = pack_header();
+    Bytes out = pack_header(Codec::zstd);
     std::uint64_t size = 0;
     auto spill = [&]() -> Status {
       size += out.size();
@@ -218,16 +224,17 @@ class Pusher {
       pack.records.push_back({place.id, static_cast<std::uint32_t>(frame.size()), place.length});
       if (out.size() >= kSpill) KIST_TRY(spill());
     }
-    const Bytes footer = pack_footer(pack.records);
+    const Bytes footer = pack_footer(pack.records, Codec::zstd);
     out.insert(out.end(), footer.begin(), footer.end());
     KIST_TRY(spill());
-    pack.container = {Container::Kind::pack, pack_name(pack.records), size};
+    transfer_.total -= job.size - size;  // zstd stores less
+    pack.container = {Container::Kind::pack, pack_name(pack.records, Codec::zstd), size};
     KIST_TRY(put(pack, turn, {.bytes = {}, .file = file.descriptor(), .offset = 0, .size = size}));
     return pack;
   }
 
-  // The frame of a chunk, which is what it should be. Where the frame is damaged, the chunk is read from wherever else
-  // it is.
+  // The frame of a chunk, which is what it should be, and is not of LZ4. Where the frame is damaged, the chunk is read
+  // from wherever else it is.
   Status read_checked(int file, const Container& container, const ChunkPlace& place, Bytes& frame, Bytes& chunk) {
     frame.resize(place.stored);
     auto read = [&]() -> Status {
@@ -236,10 +243,10 @@ class Pusher {
       KIST_TRY(decode_frame(frame, place.length, chunk));
       return check(chunk, place.id);
     }();
-    if (read) return {};
-    KIST_TRY(context_.chunks.read(place.id, chunk));
+    if (read && codec_of(frame, place.length) == Codec::zstd) return {};
+    if (!read) KIST_TRY(context_.chunks.read(place.id, chunk));
     frame.clear();
-    if (compress_frame(chunk, frame) == 0) frame = chunk;
+    if (compress_frame(chunk, Codec::zstd, frame) == 0) frame = chunk;
     return {};
   }
 

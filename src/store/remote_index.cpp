@@ -296,9 +296,9 @@ Result<std::optional<RemotePack>> RemoteIndex::read_table(const Container& pack)
     if (tail.size() != *size) return std::nullopt;
   }
   // The header is what its checksum and its name are taken over, so it need not be read.
-  auto records = parse_pack(pack_header(), ByteSpan(tail).last(*size), pack.size);
+  auto records = parse_pack(pack_header(Codec::zstd), ByteSpan(tail).last(*size), pack.size);
   if (!records) return std::nullopt;
-  if (pack_name(*records) != pack.name) return std::nullopt;
+  if (pack_name(*records, Codec::zstd) != pack.name) return std::nullopt;
   return RemotePack{pack, std::move(*records)};
 }
 

@@ -19,7 +19,7 @@ Status Rescue::copy(const IndexRecord& frame, Damage damage) {
   const bool is_damage = !read && (read.error().kind == ErrorKind::corrupt || read.error().kind == ErrorKind::io);
   if (is_damage && damage == Damage::is_left_out) return {};
   KIST_TRY(read);
-  if (container_.kind == Container::Kind::adopted)
+  if (container_.kind == Container::Kind::adopted || codec_of(frame_, frame.length) == Codec::lz4)
     KIST_TRY(pending_.put(chunk_));
   else
     KIST_TRY(pending_.add(Pending::NewChunk{frame.id, frame_, chunk_.size()}));

@@ -1,6 +1,6 @@
 // What is to stay of containers that are to go, stored anew: what is whole in damaged ones (check.hpp), what is needed
-// of those that are mostly not (collect.hpp). It is published from time to time, so memory is bounded whatever they
-// hold.
+// of those that are mostly not (collect.hpp); with zstd, since nobody waits for it. It is published from time to time,
+// so memory is bounded whatever they hold.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace kist::store {
 class Rescue {
  public:
   // `parts` must outlive it.
-  explicit Rescue(const StoreParts& parts) : parts_(parts), pending_(parts.directory, parts.lease, parts.chunks) {}
+  explicit Rescue(const StoreParts& parts)
+      : parts_(parts), pending_(parts.directory, parts.lease, parts.chunks, Codec::zstd) {}
 
   // The frames that are copied next lie in this container. Errors: not_found, io.
   Status open(const Container& container);

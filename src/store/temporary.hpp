@@ -44,6 +44,12 @@ class TemporaryFile {
 
   Status write(ByteSpan bytes) { return write_fully(file_.get(), bytes, path()); }
   Status write(std::span<iovec> parts) { return write_fully(file_.get(), parts, path()); }
+  // Writes over its first bytes.
+  Status write_first(ByteSpan bytes) {
+    if (os::pwrite(file_.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+      return fail_errno(fmt::format("cannot write {}", path()));
+    return {};
+  }
   // Has the disk begin with what was written of a range, up to the end where `length` is 0, so that the sync that
   // follows is short. Promises nothing.
   void start_sync(std::uint64_t begin = 0, std::uint64_t length = 0) const {

@@ -23,7 +23,7 @@ class DiskTransaction final : public Transaction {
         lease_(lease),
         hold_(std::move(hold)),
         publisher_(publisher),
-        pending_(directory, lease, chunks),
+        pending_(directory, lease, chunks, Codec::lz4),
         attributes_(attributes) {}
 
   Result<Saved> save(const std::filesystem::path& source, const SaveOptions& options) override {

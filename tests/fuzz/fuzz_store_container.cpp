@@ -61,11 +61,11 @@ void pack(ByteSpan input) {
   ByteReader reader(records);
   for (std::size_t i = 0; i < count; ++i) size += read_pack_record(reader).stored;
   require(pack_footer_size(end, size).value_or(0) == footer.size());
-  if (const auto parsed = parse_pack(pack_header(), footer, size)) {
+  if (const auto parsed = parse_pack(pack_header(Codec::zstd), footer, size)) {
     require(parsed->size() == count);
     for (const PackRecord& record : *parsed) require(record.stored <= record.length);
   }
-  require(!parse_pack(pack_header(), footer, size + 1));
+  require(!parse_pack(pack_header(Codec::zstd), footer, size + 1));
 }
 
 void table(ByteSpan input) {
@@ -156,10 +156,13 @@ void frame(ByteSpan input) {
   length %= kChunkMax + 1;
   Bytes out;
   if (decode_frame(input.subspan(4), length, out)) require(out.size() == length);
-  out.clear();
-  const std::size_t stored = compress_frame(input, out);
-  Bytes again;
-  if (stored > 0) require(decode_frame(out, input.size(), again) && std::ranges::equal(again, input));
+  for (const Codec codec : {Codec::zstd, Codec::lz4}) {
+    out.clear();
+    const std::size_t stored = compress_frame(input, codec, out);
+    Bytes again;
+    if (stored > 0) require(decode_frame(out, input.size(), again) && std::ranges::equal(again, input));
+    require(stored == 0 || codec == Codec::lz4 || codec_of(out, input.size()) == Codec::zstd);
+  }
 }
 
 }  // namespace

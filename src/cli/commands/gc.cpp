@@ -24,6 +24,7 @@ struct GcOptions {
   std::optional<std::string> status;
   std::optional<std::string> grace;
   bool keep_tagged = false;
+  bool compress = false;
   bool dry_run = false;
   bool yes = false;
   bool json = false;
@@ -141,9 +142,10 @@ Result<int> gc(Context& context, GcOptions& options) {
 
   KIST_TRY_ASSIGN(auto maintenance, store::Maintenance::open(parts.home.store()));
   auto roots = [&](const store::TakeRoot& take) { return engine::take_roots(parts, take, to_be_removed); };
-  KIST_TRY_ASSIGN(const auto done,
-                  maintenance->collect(
-                      roots, {.dry_run = options.dry_run, .grace = settings.grace, .views_budget = settings.views}));
+  KIST_TRY_ASSIGN(const auto done, maintenance->collect(roots, {.dry_run = options.dry_run,
+                                                                .grace = settings.grace,
+                                                                .compress = options.compress,
+                                                                .views_budget = settings.views}));
   if (options.json)
     print_as_json(runs, done, scratch, options.dry_run);
   else
@@ -162,6 +164,8 @@ void declare_gc(Arguments& arguments, Context& context) {
   arguments.option("--status", "STATUS", options->status, "Of those that `succeeded`, or that `failed`");
   arguments.flag("--keep-tagged", options->keep_tagged, "Keep runs that have a tag; this is always so");
   arguments.option("--grace", "AGE", options->grace, "Keep what nobody has needed for less than this");
+  arguments.flag("--compress", options->compress,
+                 "Also compress again, with zstd, what was compressed quickly when it was saved");
   arguments.flag("-y,--yes", options->yes, "Do not ask");
   arguments.flag("--json", options->json, "Print JSON");
   arguments.epilogue(

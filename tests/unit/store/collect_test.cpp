@@ -99,6 +99,26 @@ TEST_F(CollectTest, WhatIsMostlyUnneededIsPackedAnew) {
   expect_whole();
 }
 
+TEST_F(CollectTest, WhatWasSavedQuicklyIsCompressedAgain) {
+  std::string text;
+  for (int i = 0; text.size() < 3 << 20; ++i)
+    text += fmt::format("{{\"id\": {}, \"loss\": {}}}\n", i, i * 7919 % 10007);
+  write(path("work/file"), text);
+  kept_["text"] = save(path("work/file")).id;
+  kept_["noise"] = save_noise(1);  // nothing to gain
+  reopen();
+  const std::uint64_t before = stored_bytes();
+  EXPECT_EQ(collect().containers, 0U) << "not unless asked";
+  const Collected collected = collect({.compress = true});
+  EXPECT_GE(collected.repacked, 1U);
+  EXPECT_LT(stored_bytes(), before - text.size() / 20);
+  EXPECT_EQ(collect({.compress = true}).containers, 0U) << "once is enough";
+  reopen();
+  EXPECT_EQ(read(kept_["text"], ""), text);
+  EXPECT_EQ(read(kept_["noise"], ""), noise(1 << 20, 1));
+  expect_whole();
+}
+
 TEST_F(CollectTest, ManySmallPacksBecomeOne) {
   for (int i = 0; i < 70; ++i) {
     write(path("work/file"), fmt::format("content {}", i));

@@ -492,7 +492,7 @@ TEST_F(FaultsTest, WhatANewerKistWroteBesideIsNotBelieved) {
   for (const char* folder : {"containers", "index"}) {
     const fs::path ours = fs::directory_iterator(home() / folder)->path();
     std::string text = contents(ours);
-    text[8] = 2;  // the version
+    text[8] = 3;  // the version
     std::string name = ours.filename().string();
     name.back() = name.back() == '0' ? '1' : '0';
     newer.push_back(ours.parent_path() / name);
@@ -505,7 +505,7 @@ TEST_F(FaultsTest, WhatANewerKistWroteBesideIsNotBelieved) {
   ASSERT_OK(checked);
   const auto found = std::ranges::find(checked->findings, Finding::Kind::container, &Finding::kind);
   ASSERT_NE(found, checked->findings.end());
-  EXPECT_NE(found->text.find("format version 2"), std::string::npos) << found->text;
+  EXPECT_NE(found->text.find("format version 3"), std::string::npos) << found->text;
   EXPECT_EQ(std::ranges::count(checked->findings, Finding::Kind::index, &Finding::kind), 0);
   auto collected = (*maintenance)->collect(roots_of(promises), {});
   ASSERT_OK(collected);

@@ -84,8 +84,8 @@ TEST_F(FormatTest, EveryVectorIsHeldAgainstTheCode) {
     EXPECT_FALSE(lines.empty()) << name;
   }
   // One more on the page is one more test here.
-  EXPECT_EQ(names, (std::set<std::string>{"attributes", "cuts", "file", "gear", "index", "links", "pack", "references",
-                                          "table", "times", "times-2", "tree"}));
+  EXPECT_EQ(names, (std::set<std::string>{"attributes", "cuts", "file", "gear", "index", "links", "lz4", "pack",
+                                          "references", "table", "times", "times-2", "tree"}));
 }
 
 TEST_F(FormatTest, Gear) {
@@ -191,16 +191,25 @@ TEST_F(FormatTest, TimesWithHardLinksAndAttributes) {
   EXPECT_NE(refused.error().text.find("format version 3"), std::string::npos) << refused.error().text;
 }
 
+TEST_F(FormatTest, FrameOfLz4) {
+  Bytes frame;
+  compress_frame(bytes_of(std::string(100, 'x')), Codec::lz4, frame);
+  EXPECT_EQ(hex(frame), bytes_and_name(vector("lz4")).first);
+  Bytes chunk;
+  ASSERT_OK(decode_frame(frame, 100, chunk));
+  EXPECT_EQ(text_of(chunk), std::string(100, 'x'));
+}
+
 TEST_F(FormatTest, Pack) {
   std::vector<PackRecord> records = {{kHello, 6, 6}, {sha256("kist"), 4, 4}};
-  Bytes pack = pack_header();
+  Bytes pack = pack_header(Codec::zstd);
   for (std::string_view frame : {"hello\n", "kist"})
     pack.insert(pack.end(), bytes_of(frame).begin(), bytes_of(frame).end());
-  Bytes footer = pack_footer(records);
+  Bytes footer = pack_footer(records, Codec::zstd);
   pack.insert(pack.end(), footer.begin(), footer.end());
   auto [bytes, name] = bytes_and_name(vector("pack"));
   EXPECT_EQ(hex(pack), bytes);
-  EXPECT_EQ((Container{Container::Kind::pack, pack_name(records), pack.size()}.path()), name);
+  EXPECT_EQ((Container{Container::Kind::pack, pack_name(records, Codec::zstd), pack.size()}.path()), name);
   ASSERT_OK(parse_pack(ByteSpan(pack).first(kContainerHeaderSize), footer, pack.size()));
 }
 
@@ -235,7 +244,7 @@ TEST_F(FormatTest, Index) {
   Lease lease(*directory);
   auto file = TemporaryFile::create(*directory, lease);
   ASSERT_OK(file);
-  Container pack{Container::Kind::pack, pack_name({{kHello, 6, 6}, {sha256("kist"), 4, 4}}), 138};
+  Container pack{Container::Kind::pack, pack_name({{kHello, 6, 6}, {sha256("kist"), 4, 4}}, Codec::zstd), 138};
   IndexSource source = source_of({pack}, {{kHello, 0, 16, 6, 6}, {sha256("kist"), 0, 22, 4, 4}});
   auto name = write_index(*file, std::span(&source, 1));
   ASSERT_OK(name);

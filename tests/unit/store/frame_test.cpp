@@ -27,10 +27,13 @@ std::string weights(std::size_t count) {
   return text;
 }
 
-TEST(Frames, are_compressed_where_that_pays) {
+class Frames : public testing::TestWithParam<Codec> {};
+INSTANTIATE_TEST_SUITE_P(Codecs, Frames, testing::Values(Codec::zstd, Codec::lz4));
+
+TEST_P(Frames, are_compressed_where_that_pays) {
   auto length = [](const std::string& chunk) {
     Bytes frame;
-    const std::size_t size = compress_frame(std::as_bytes(std::span(chunk)), frame);
+    const std::size_t size = compress_frame(std::as_bytes(std::span(chunk)), GetParam(), frame);
     EXPECT_EQ(size, frame.size());
     Bytes back;
     EXPECT_TRUE(size == 0 || decode_frame(frame, chunk.size(), back));
@@ -45,6 +48,17 @@ TEST(Frames, are_compressed_where_that_pays) {
   EXPECT_GT(length(to_base64(noise_of(30'000))), 0U);
   EXPECT_GT(length(weights(10'000)), 0U);
   EXPECT_EQ(length(std::string(63, 'x')), 0U);
+}
+
+TEST(Frame, of_lz4_are_those_where_it_finds_enough) {
+  auto codec = [](const std::string& chunk) {
+    Bytes frame;
+    compress_frame(std::as_bytes(std::span(chunk)), Codec::lz4, frame);
+    return codec_of(frame, chunk.size());
+  };
+  EXPECT_EQ(codec(std::string(1000, 'x')), Codec::lz4);
+  EXPECT_EQ(codec(to_base64(noise_of(30'000))), Codec::zstd);
+  EXPECT_EQ(codec(weights(10'000)), Codec::zstd);
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ TEST_F(PendingTest, RemembersSoManyChunksOfAFileAndNoMore) {
   ASSERT_OK(staged);
   ASSERT_TRUE(*staged);
 
-  Pending pending(*directory_, *lease_, **chunks_);
+  Pending pending(*directory_, *lease_, **chunks_, Codec::lz4);
   ASSERT_OK(pending.add(std::move(**staged)));
   EXPECT_EQ(pending.chunks(), kMostUnpublished);
   EXPECT_TRUE(pending.contains(nth(kMostUnpublished - 1)));
@@ -54,7 +54,7 @@ TEST_F(PendingTest, RemembersSoManyChunksOfAFileAndNoMore) {
 
 // A large save publishes what it has while other threads still ask which of the next chunks are known.
 TEST_F(PendingTest, IsAskedWhileItIsPublished) {
-  Pending pending(*directory_, *lease_, **chunks_);
+  Pending pending(*directory_, *lease_, **chunks_, Codec::lz4);
   std::atomic<std::size_t> asked = 0;
   const std::jthread other([&](const std::stop_token& stop) {
     for (; !stop.stop_requested(); ++asked) EXPECT_FALSE(pending.contains(nth(1)));

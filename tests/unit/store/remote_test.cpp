@@ -177,6 +177,20 @@ TEST_F(RemoteTest, WhatIsPushedIsPulledWholeAndOnlyOnce) {
   EXPECT_EQ(wire_.sent, 0U);
 }
 
+TEST_F(RemoteTest, WhatIsSentIsCompressedWell) {
+  std::string text;
+  for (int i = 0; text.size() < 20 << 20; ++i)
+    text += fmt::format("{{\"id\": {}, \"value\": {}}}\n", i, i * 7919 % 10007);
+  write(path("work/text"), text);
+  const Digest record = run_of(save(path("work/text")));
+  const std::uint64_t here = stored_bytes();
+  Transfer transfer;
+  ASSERT_OK(remote()->push(std::span(&record, 1), transfer));
+  EXPECT_LT(wire_.sent, here * 4 / 5) << "LZ4 stays here";
+  EXPECT_EQ(transfer.done, transfer.total);
+  ASSERT_OK(pull(record, "other"));
+}
+
 TEST_F(RemoteTest, AnEditOfOnePercentSendsAndFetchesLittle) {
   const std::string content = noise(64 << 20, 7);
   write(path("work/big"), content);
