@@ -66,7 +66,9 @@ bool unchanged(const struct stat& before, const struct stat& after) {
 
 ContentReader::ContentReader(const SaveContext& context)
     : context_(context),
-      pipeline_([this](const Digest& id) { return context_.pending.contains(id); }, context.pending.codec()),
+      pipeline_({.known = [this](const Digest& id) { return context_.pending.contains(id); },
+                 .store = [this](const Batch& batch) { return store(batch); },
+                 .codec = context.pending.codec()}),
       batch_(pipeline_.fresh()) {}
 
 bool ContentReader::may_adopt(const struct stat& status) const {
@@ -300,6 +302,8 @@ Status ContentReader::submit_before(std::size_t end) {
   if (batch_->pieces.empty()) {
     pipeline_.recycle(std::move(batch_));
   } else {
+    batch_->to_store =
+        std::ranges::none_of(batch_->pieces, [](const Piece& piece) { return piece.owner->adoption.has_value(); });
     pipeline_.give(std::move(batch_));
   }
   batch_ = std::move(next);
@@ -313,6 +317,12 @@ Status ContentReader::retire_under_way() {
 }
 
 Status ContentReader::retire(std::unique_ptr<Batch> batch) {
+  KIST_TRY(take_in(std::move(batch)));
+  return publish_if_many();
+}
+
+Status ContentReader::take_in(std::unique_ptr<Batch> batch) {
+  KIST_TRY(batch->stored);
   taken_.clear();
   if (batch->segment) {
     KIST_TRY(stitch(*batch));
@@ -327,11 +337,23 @@ Status ContentReader::retire(std::unique_ptr<Batch> batch) {
   }
   KIST_TRY(add_taken());
   pipeline_.recycle(std::move(batch));
-  return publish_if_many();
+  return {};
 }
 
+// Of what is published nobody may be adding to.
 Status ContentReader::publish_if_many() {
-  return context_.pending.chunks() < kMostUnpublished ? Status() : context_.publish();
+  if (context_.pending.chunks() < kMostUnpublished) return {};
+  while (pipeline_.under_way() > 0) KIST_TRY(take_in(pipeline_.take()));
+  return context_.publish();
+}
+
+// The new chunks of a batch of which all are kept.
+Status ContentReader::store(const Batch& batch) const {
+  std::vector<Pending::NewChunk> chunks;
+  chunks.reserve(batch.pieces.size());
+  for (const Piece& piece : batch.pieces)
+    if (!piece.known && !piece.hole) chunks.push_back({piece.id, batch.frame(piece), piece.length});
+  return context_.pending.add(chunks);
 }
 
 // Adds the chunks that were taken of a batch, whose bytes are needed no longer.
@@ -349,7 +371,7 @@ Status ContentReader::take_piece(ContentUnderWay& content, const Batch& batch, c
     if (piece.known) content.adoption->known += piece.length;
   } else if (piece.hole) {
     if (!context_.pending.contains(piece.id)) KIST_TRY(context_.pending.put(zero_bytes()));
-  } else if (!piece.known) {
+  } else if (!piece.known && !batch.to_store) {
     taken_.push_back({piece.id, batch.frame(piece), piece.length});
   }
   return content.list.add(record, [this](ByteSpan bytes) { return context_.pending.put(bytes); });

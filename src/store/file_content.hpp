@@ -73,6 +73,8 @@ class ContentReader {
   Status submit_before(std::size_t end);
   Status retire_under_way();
   Status retire(std::unique_ptr<Batch> batch);
+  Status take_in(std::unique_ptr<Batch> batch);
+  Status store(const Batch& batch) const;
   Status publish_if_many();
   Status take_piece(ContentUnderWay& content, const Batch& batch, const Piece& piece);
   Status add_taken();

@@ -20,7 +20,7 @@ struct Free {
 
 constexpr std::size_t kWorthTrying = 64;    // below this no frame of zstd pays for its header
 constexpr std::byte kLz4Mark{'L'};          // before a block of LZ4; a frame of zstd begins with 28 hexadecimal
-constexpr int kLz4Acceleration = 2;         // longer steps where nothing is found
+constexpr int kLz4Acceleration = 4;         // longer steps where nothing is found
 constexpr std::size_t kLz4Most = 255;       // bytes that one of a block of LZ4 can stand for
 constexpr std::size_t kRoomKept = 1 << 20;  // a thread keeps this much between calls
 

@@ -30,6 +30,14 @@ std::size_t Pending::chunks() const {
 }
 
 Status Pending::add(std::span<const NewChunk> chunks) {
+  std::lock_guard adding(adding_);
+  if (failed_) return std::unexpected(*failed_);
+  Status appended = append(chunks);
+  if (!appended) failed_ = appended.error();
+  return appended;
+}
+
+Status Pending::append(std::span<const NewChunk> chunks) {
   std::vector<iovec> parts;
   for (const NewChunk& chunk : chunks) {
     if (!find_place(chunk)) continue;
@@ -90,6 +98,7 @@ Result<Digest> Pending::put(ByteSpan bytes) {
 }
 
 Status Pending::add(StagedFile file) {
+  std::lock_guard adding(adding_);
   auto number = static_cast<std::uint32_t>(files_.size());
   files_.push_back(file.file.name());
   KIST_TRY(each_adopted_chunk(directory_, file.table, [&](const ChunkRecord& chunk, std::uint64_t at) -> Status {
@@ -152,6 +161,7 @@ Status Pending::read(const Digest& id, Bytes& out) {
     if (auto found = places_.find(id); found != places_.end()) place = found->second;
   }
   if (!place) return chunks_.read(id, out);
+  std::lock_guard adding(adding_);
   if (open_ == place->file && place->offset >= end_ - buffer_.size()) {
     ByteSpan frame = ByteSpan(buffer_).subspan(place->offset - (end_ - buffer_.size()), place->stored);
     return decode_frame(frame, place->length, out);
@@ -163,6 +173,8 @@ Status Pending::read(const Digest& id, Bytes& out) {
 }
 
 Result<Publication> Pending::take() {
+  std::lock_guard adding(adding_);
+  if (failed_) return std::unexpected(*failed_);
   if (file_) KIST_TRY(seal());
   done_.syncing = std::exchange(syncing_, {});
   done_.frames = std::exchange(buffer_, {});
@@ -172,6 +184,7 @@ Result<Publication> Pending::take() {
 }
 
 void Pending::published() {
+  std::lock_guard adding(adding_);
   files_.clear();
   auto set = chunks_.index();
   std::lock_guard lock(mutex_);

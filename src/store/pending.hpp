@@ -19,7 +19,8 @@ namespace kist::store {
 // found here before it is.
 inline constexpr std::size_t kMostUnpublished = 128 << 10;
 
-// contains() may be called from any thread, also while this is published; the rest from one.
+// contains() may be called from any thread, also while this is published. So may add(), put() and read(), but not while
+// it is taken and published.
 class Pending final : public ChunkSource {
  public:
   // The codec is what put() compresses with. All else must outlive it.
@@ -37,7 +38,8 @@ class Pending final : public ChunkSource {
     ByteSpan frame;
     std::size_t length = 0;
   };
-  // Adds those that are not contained already.
+  // Adds those that are not contained already. What a write that failed leaves behind cannot be told: after an error
+  // nothing more is added, and nothing taken.
   Status add(std::span<const NewChunk> chunks);
   Status add(const NewChunk& chunk) { return add({&chunk, 1}); }
   // Compresses and adds bytes, and returns their id.
@@ -58,6 +60,7 @@ class Pending final : public ChunkSource {
     std::uint32_t stored = 0;
     std::uint32_t length = 0;
   };
+  Status append(std::span<const NewChunk> chunks);
   bool find_place(const NewChunk& chunk);
   Status put_down(std::vector<iovec>& parts);
   Status spill(std::span<iovec> parts);
@@ -68,7 +71,8 @@ class Pending final : public ChunkSource {
   Chunks& chunks_;
   const Codec codec_;
 
-  mutable std::mutex mutex_;  // of set_ and places_, which the one thread alone changes
+  std::mutex adding_;         // who has it may change what follows; taken before mutex_
+  mutable std::mutex mutex_;  // of set_ and places_, which are read by those who have either
   std::shared_ptr<const IndexSet> set_;
   boost::unordered_flat_map<Digest, Place, std::hash<Digest>> places_;
 
@@ -81,6 +85,7 @@ class Pending final : public ChunkSource {
   std::uint64_t begun_ = 0;    // of it, up to where the disk was told to begin
   std::uint64_t end_ = 0;      // of the pack, with the buffer
   std::vector<PackRecord> records_;
+  std::optional<Error> failed_;
   Publication done_;
   std::deque<std::future<Status>> syncing_;  // of the sealed packs, the oldest first
 };

@@ -15,9 +15,8 @@ constexpr std::size_t kTogether = 64;
 constexpr std::size_t kNearBytes = 256 << 10;
 }  // namespace
 
-Pipeline::Pipeline(std::function<bool(const Digest&)> known, Codec codec)
-    : known_(std::move(known)),
-      codec_(codec),
+Pipeline::Pipeline(Work work)
+    : work_(std::move(work)),
       helpers_(std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostHelpers + 1) - 1) {}
 
 Pipeline::~Pipeline() {
@@ -39,6 +38,8 @@ void Pipeline::recycle(std::unique_ptr<Batch> batch) {
   batch->pieces.clear();
   batch->frames.clear();
   batch->only_hash = false;
+  batch->to_store = false;
+  batch->stored = {};
   free_.push_back(std::move(batch));
 }
 
@@ -59,14 +60,10 @@ std::unique_ptr<Batch> Pipeline::take() {
   if (queue_.empty()) return nullptr;
   std::unique_lock lock(mutex_);
   while (queue_.front()->state != State::done) {
-    if (Job* job = next_job()) {
-      lock.unlock();
-      work(*job->batch);
-      lock.lock();
-      job->state = State::done;
-    } else {
+    if (Job* job = next_job())
+      work(*job, lock);
+    else
       changed_.wait(lock);
-    }
   }
   std::unique_ptr<Batch> batch = std::move(queue_.front()->batch);
   queue_.pop_front();
@@ -88,12 +85,39 @@ void Pipeline::help(const std::stop_token& stop) {
     Job* job = nullptr;
     changed_.wait(lock, stop, [&] { return (job = next_job()) != nullptr; });
     if (job == nullptr) return;
-    lock.unlock();
-    work(*job->batch);
-    lock.lock();
+    work(*job, lock);
+  }
+}
+
+void Pipeline::work(Job& job, std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  work(*job.batch);
+  lock.lock();
+  job.state = State::worked;
+  store_in_order(lock);
+  changed_.notify_all();
+}
+
+// Stores the oldest batches as far as they are worked on. Only one thread does; it finds what others have worked on
+// meanwhile.
+void Pipeline::store_in_order(std::unique_lock<std::mutex>& lock) {
+  if (storing_) return;
+  storing_ = true;
+  for (Job* job = oldest_not_done(); job != nullptr && job->state == State::worked; job = oldest_not_done()) {
+    if (job->batch->to_store) {
+      lock.unlock();
+      job->batch->stored = work_.store(*job->batch);
+      lock.lock();
+    }
     job->state = State::done;
     changed_.notify_all();
   }
+  storing_ = false;
+}
+
+Pipeline::Job* Pipeline::oldest_not_done() {
+  const auto found = std::ranges::find_if(queue_, [](const auto& job) { return job->state != State::done; });
+  return found == queue_.end() ? nullptr : found->get();
 }
 
 void Pipeline::work(Batch& batch) const {
@@ -121,10 +145,10 @@ void Pipeline::work_on_some(Batch& batch, std::span<Piece> pieces) const {
   count = 0;
   for (Piece& piece : pieces) {
     piece.id = piece.hole ? zero_chunk() : ids[count++];
-    piece.known = known_(piece.id);
+    piece.known = work_.known(piece.id);
     if (piece.known || piece.hole || batch.only_hash) continue;
     piece.frame_offset = static_cast<std::uint32_t>(batch.frames.size());
-    piece.frame_length = static_cast<std::uint32_t>(compress_frame(batch.chunk(piece), codec_, batch.frames));
+    piece.frame_length = static_cast<std::uint32_t>(compress_frame(batch.chunk(piece), work_.codec, batch.frames));
   }
 }
 

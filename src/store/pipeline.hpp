@@ -1,7 +1,8 @@
-// The work between reading and writing: hashing chunks, asking whether they are known, compressing those that are not.
-// The reader fills batches; batches are worked on by the caller or, when a save is large enough to have several under
-// way, by other threads; they come back in the order in which they were given. Memory: a fixed number of batches
-// of 1.25 MiB, and their compressed forms.
+// The work behind reading: hashing chunks, asking whether they are known, compressing those that are not, and storing
+// them. The reader fills batches; batches are worked on by the caller or, when a save is large enough to have several
+// under way, by other threads; they are stored, and come back, in the order in which they were given, so that what is
+// stored does not depend on which thread was quicker. Memory: a fixed number of batches of 1.25 MiB, and their
+// compressed forms.
 #pragma once
 
 #include <condition_variable>
@@ -60,6 +61,8 @@ struct Batch {
   std::vector<Piece> pieces;
   Bytes frames;
   bool only_hash = false;  // the bytes are not needed: their file is to be adopted
+  bool to_store = false;   // all of its chunks are to be kept, which the reader need not decide when it comes back
+  Status stored;           // set by the work, where it was to be
 
   std::byte* end() { return bytes.get() + used; }
   std::size_t room() const { return capacity - used; }
@@ -78,8 +81,13 @@ struct Batch {
 // Used by one thread.
 class Pipeline {
  public:
-  // `known` is called from every thread.
-  Pipeline(std::function<bool(const Digest&)> known, Codec codec);
+  struct Work {
+    std::function<bool(const Digest&)> known;  // called from every thread
+    std::function<Status(const Batch&)>
+        store;  // for batches that are to be stored: from one thread at a time, in order
+    Codec codec = Codec::zstd;
+  };
+  explicit Pipeline(Work work);
   ~Pipeline();
 
   std::unique_ptr<Batch> fresh();
@@ -95,7 +103,7 @@ class Pipeline {
   void work(Batch& batch, std::span<Piece> pieces) const;
 
  private:
-  enum class State { waiting, working, done };
+  enum class State { waiting, working, worked, done };
   struct Job {
     std::unique_ptr<Batch> batch;
     State state = State::waiting;
@@ -103,13 +111,16 @@ class Pipeline {
   void work(Batch& batch) const;
   void work_on_some(Batch& batch, std::span<Piece> pieces) const;
   void help(const std::stop_token& stop);
+  void work(Job& job, std::unique_lock<std::mutex>& lock);
+  void store_in_order(std::unique_lock<std::mutex>& lock);
   Job* next_job();
+  Job* oldest_not_done();
 
-  std::function<bool(const Digest&)> known_;
-  Codec codec_;
+  Work work_;
   std::size_t helpers_;
   std::vector<std::unique_ptr<Batch>> free_;
   std::deque<std::unique_ptr<Job>> queue_;  // changed by the owner alone, under mutex_
+  bool storing_ = false;                    // some thread is, who also stores what is worked on meanwhile
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::vector<std::jthread> threads_;
