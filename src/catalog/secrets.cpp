@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kLock = ".lock";
+constexpr const char* kSalt = ".salt";
+constexpr std::size_t kSaltSize = 32;
 constexpr std::size_t kLongestSecretName = 253;
 constexpr unsigned kFileMode = 0600;
 constexpr unsigned kDirectoryMode = 0700;
@@ -144,6 +147,18 @@ Result<Secrets::Values> Secrets::read(std::string_view name) const {
     values[key] = std::move(*bytes);
   }
   return values;
+}
+
+Result<std::string> Secrets::salt() const {
+  KIST_TRY_ASSIGN(auto held, lock());
+  auto known = read_file(directory_ / kSalt);
+  if (known && known->size() == kSaltSize) return known;
+  if (!known && known.error().kind != ErrorKind::not_found) return known;
+  std::string fresh(kSaltSize, '\0');
+  if (::getrandom(fresh.data(), fresh.size(), 0) != static_cast<ssize_t>(fresh.size()))
+    return fail_errno("cannot get random bytes");
+  KIST_TRY(replace_file(directory_ / kSalt, fresh, kFileMode));
+  return fresh;
 }
 
 Status Secrets::write(std::string_view name, const Values& values) const {

@@ -39,6 +39,9 @@ class Secrets {
   // (absent), not_found where there is none (present).
   enum class Only { any, absent, present };
   Status set(std::string_view name, std::string_view key, std::string_view value, Only only) const;
+  // Random bytes that only this home has, made when they are first asked for. To be mixed into digests of values that
+  // others may come to see: without them a short value would be found by trying. Errors: denied, no_space, io.
+  Result<std::string> salt() const;
   // Removes a key, and the secret with its last one; without a key all of it. Errors: not_found.
   Status remove(std::string_view name) const;
   Status remove(std::string_view name, std::string_view key) const;

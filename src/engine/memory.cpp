@@ -92,9 +92,11 @@ Result<bool> take_from_earlier(const Parts& parts, const model::RunRecord& run, 
   const catalog::Secrets kept(parts.home);
   auto secrets = [&](std::string_view name) -> Result<std::optional<task::SecretValues>> {
     auto values = kept.get(name);
-    if (values) return std::optional(std::move(*values));
-    if (values.error().kind == ErrorKind::not_found) return std::optional<task::SecretValues>();
-    return std::unexpected(values.error());
+    if (!values && values.error().kind == ErrorKind::not_found) return std::optional<task::SecretValues>();
+    KIST_TRY(values);
+    KIST_TRY_ASSIGN(const std::string salt, kept.salt());  // records go to remotes
+    for (auto& [key, value] : *values) value.insert(0, salt);
+    return std::optional(std::move(*values));
   };
   record.fingerprint = fingerprint_of(document, project, secrets).value_or("");
   if (!run.request.cached || record.fingerprint.empty()) return false;

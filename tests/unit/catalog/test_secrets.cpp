@@ -51,6 +51,17 @@ TEST_F(SecretsTest, OnlyTheirOwnerReadsThem) {
   EXPECT_EQ(mode(home_.path() / "secrets/login"), 0600u);
 }
 
+TEST_F(SecretsTest, TheSaltIsOfThisHomeAlone) {
+  const auto salt = secrets_.salt();
+  ASSERT_TRUE(salt) << salt.error().text;
+  EXPECT_EQ(salt->size(), 32u);
+  EXPECT_EQ(*Secrets(home_).salt(), *salt);
+  EXPECT_EQ(mode(home_.path() / "secrets/.salt"), 0600u);
+  EXPECT_TRUE(secrets_.list()->empty());
+  const Home other = *Home::open(directory_.path() / "other");
+  EXPECT_NE(*Secrets(other).salt(), *salt);
+}
+
 TEST_F(SecretsTest, WhatIsThereIsNotReplacedByMistake) {
   EXPECT_EQ(secrets_.set("login", "a", "1", Secrets::Only::present).error().kind, ErrorKind::not_found);
   ASSERT_TRUE(secrets_.set("login", "a", "1", Secrets::Only::absent));
