@@ -124,9 +124,8 @@ class Collector {
       const auto& sum = needed_->of(i);
       if (sum.chunks == 0)
         candidates_.push_back({known[i].container, there->second, i, false});
-      else if (sum.bytes * 2 < known[i].container.size && mostly_unneeded(known[i].container, sum.bytes))
-        candidates_.push_back({known[i].container, there->second, i, true});
-      else if (options_.compress && has_lz4(known[i].container))
+      else if ((sum.bytes * 2 < known[i].container.size && mostly_unneeded(known[i].container, sum.bytes)) ||
+               (options_.compress && has_lz4(known[i].container)))
         candidates_.push_back({known[i].container, there->second, i, true});
       else if (known[i].container.kind == Container::Kind::pack && known[i].container.size < kSmallPack)
         small.push_back({known[i].container, there->second, i, true});
