@@ -48,7 +48,7 @@ torture: ## kill savers and collectors 500 times, and look at what was promised
 	@build/debug/torture_store --rounds 500 build
 
 fuzz: ## each fuzzer for a minute
-	@scripts/install-dependencies test
+	@scripts/install-dependencies fuzz
 	@cmake --preset fuzz >/dev/null
 	@ninja -C build/fuzz -j $(JOBS)
 	@scripts/fuzz 60
